@@ -1,0 +1,4 @@
+// Command convene is the scheduling server and its administration.
+package main
+
+func main() {}

@@ -1,0 +1,3 @@
+// Package dbtest gives every database test a fresh store on SQLite and on
+// PostgreSQL.
+package dbtest

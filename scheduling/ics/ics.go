@@ -1,0 +1,75 @@
+// Package ics is one iCalendar object (RFC 5545): its bytes as they came, the
+// parsed view beside them, its instances in any time zone, and the time that
+// it makes busy.
+//
+// Bytes are what counts: an Object that nobody edits is stored and served as
+// it was sent. An edit works on a clone of the parsed tree; New makes an
+// Object of it in which every property that was not touched keeps its line.
+//
+// Everything a stranger can send is bounded: Parse by Limits, the expansion of
+// recurrences by Bound. Nothing here asks the clock or knows where an object
+// is stored.
+package ics
+
+import "fmt"
+
+// Limits bound what Parse accepts. The zero value of a field means the value
+// that Defaults gives it.
+type Limits struct {
+	Bytes      int // of the whole object
+	Depth      int // of nested components; VCALENDAR is 1
+	Components int // in all
+	Properties int // in all
+	Line       int // octets of one unfolded content line
+	Params     int // of one property
+}
+
+// Defaults are the limits in force where the caller sets none. They hold a
+// series with thousands of overrides and inline attachments.
+var Defaults = Limits{
+	Bytes:      10 << 20,
+	Depth:      8,
+	Components: 20_000,
+	Properties: 400_000,
+	Line:       9 << 20,
+	Params:     64,
+}
+
+func (l Limits) orDefaults() Limits {
+	def := func(v *int, d int) {
+		if *v <= 0 {
+			*v = d
+		}
+	}
+	def(&l.Bytes, Defaults.Bytes)
+	def(&l.Depth, Defaults.Depth)
+	def(&l.Components, Defaults.Components)
+	def(&l.Properties, Defaults.Properties)
+	def(&l.Line, Defaults.Line)
+	def(&l.Params, Defaults.Params)
+	return l
+}
+
+// SyntaxError says where an object stops being iCalendar, and why. Its text is
+// meant for the person whose program wrote the object.
+type SyntaxError struct {
+	Line   int // counted from 1, in lines as sent (before unfolding); 0: the object as a whole
+	Reason string
+}
+
+func (e *SyntaxError) Error() string {
+	if e.Line == 0 {
+		return "iCalendar: " + e.Reason
+	}
+	return fmt.Sprintf("iCalendar line %d: %s", e.Line, e.Reason)
+}
+
+// TooLargeError says which of the Limits an object passes.
+type TooLargeError struct {
+	What  string
+	Limit int
+}
+
+func (e *TooLargeError) Error() string {
+	return fmt.Sprintf("iCalendar: more than %d %s", e.Limit, e.What)
+}

@@ -1,0 +1,90 @@
+package ics
+
+import (
+	"bytes"
+	"strings"
+	"unicode/utf8"
+)
+
+// encode writes a tree as a stream (RFC 5545 §3.4). Properties that were not
+// edited keep their line, folds included.
+func encode(root *Component, size int) []byte {
+	var b bytes.Buffer
+	b.Grow(size)
+	writeComponent(&b, root)
+	return b.Bytes()
+}
+
+func writeComponent(b *bytes.Buffer, c *Component) {
+	b.WriteString("BEGIN:" + c.Name + "\r\n")
+	for i := range c.Props {
+		writeProp(b, &c.Props[i])
+	}
+	for _, ch := range c.Children {
+		writeComponent(b, ch)
+	}
+	b.WriteString("END:" + c.Name + "\r\n")
+}
+
+func writeProp(b *bytes.Buffer, p *Prop) {
+	if p.raw != nil {
+		b.Write(p.raw)
+		b.WriteString("\r\n")
+		return
+	}
+	var l strings.Builder
+	l.WriteString(p.Name)
+	for _, par := range p.Params {
+		l.WriteByte(';')
+		l.WriteString(par.Name)
+		l.WriteByte('=')
+		for i, v := range par.Values {
+			if i > 0 {
+				l.WriteByte(',')
+			}
+			v = caretEncoder.Replace(v) // RFC 6868 §3.1
+			if strings.ContainsAny(v, ":;,") || par.Name == "CN" && v != "" {
+				l.WriteString(`"` + v + `"`) // RFC 5545 §3.2; CN is quoted for programs that cannot read it otherwise
+			} else {
+				l.WriteString(v)
+			}
+		}
+	}
+	l.WriteByte(':')
+	l.WriteString(oneLine(p.Value))
+	fold(b, l.String())
+}
+
+// oneLine keeps a value from ever beginning a second content line, whatever
+// somebody put into it.
+func oneLine(s string) string {
+	if !strings.ContainsFunc(s, func(r rune) bool { return r < 0x20 && r != '\t' || r == 0x7f }) {
+		return s
+	}
+	return strings.Map(func(r rune) rune {
+		if r < 0x20 && r != '\t' || r == 0x7f {
+			return -1
+		}
+		return r
+	}, s)
+}
+
+// fold writes a line in pieces of at most 75 octets (RFC 5545 §3.1), never
+// inside a character.
+func fold(b *bytes.Buffer, l string) {
+	room := 75
+	for len(l) > room {
+		cut := room
+		for cut > 0 && !utf8.RuneStart(l[cut]) {
+			cut--
+		}
+		if cut == 0 {
+			cut = room
+		}
+		b.WriteString(l[:cut])
+		b.WriteString("\r\n ")
+		l, room = l[cut:], 74
+	}
+	b.WriteString(l)
+	b.WriteString("\r\n")
+}

@@ -1,0 +1,136 @@
+// Package itip is every rule of RFC 5546 (iTIP) and of RFC 6638 §3 (implicit
+// scheduling) as functions over values. It knows no clock, no database and no
+// network: who acts, what was there before and what is there after go in; what
+// to store and whom to tell come out.
+//
+// The core is two verbs. Originate: a user wrote, changed or removed a
+// scheduling object (RFC 6638 §3.2). Receive: an iTIP message reached a
+// calendar user (RFC 5546 §3, RFC 6638 §4).
+package itip
+
+import (
+	"time"
+
+	"github.com/convene-server/convene/directory/cuaddr"
+	"github.com/convene-server/convene/scheduling/ics"
+)
+
+// Method is an iTIP method (RFC 5546 §1.4).
+type Method string
+
+const (
+	Publish        Method = "PUBLISH"
+	Request        Method = "REQUEST"
+	Reply          Method = "REPLY"
+	Add            Method = "ADD"
+	Cancel         Method = "CANCEL"
+	Refresh        Method = "REFRESH"
+	Counter        Method = "COUNTER"
+	DeclineCounter Method = "DECLINECOUNTER"
+)
+
+// Message is one iTIP message for one recipient. Recipients whose message is
+// the same share one Body (the same pointer), so that it is parsed and stored
+// once.
+type Message struct {
+	Method Method
+	UID    string
+	From   cuaddr.Address // the ORGANIZER or ATTENDEE in whose name it speaks
+	To     cuaddr.Address // the recipient as invited, or the organizer
+	Body   *ics.Object    // with METHOD, without SCHEDULE-* and private data
+	// Significant says that the recipient must answer anew: the time changed,
+	// or he is newly invited (RFC 6638 §3.2.8). Mail texts and room policies
+	// read it.
+	Significant bool
+}
+
+// Actor is the calendar user for whom the core works.
+type Actor struct {
+	// Self recognises all of the user's addresses, groups that hold him
+	// included when a message is received.
+	Self func(cuaddr.Address) bool
+	// Address is the one that he writes by: preferred of his own.
+	Address cuaddr.Address
+	Now     time.Time
+	// Floating is the zone of his calendar (decides whether an event is past).
+	Floating *time.Location
+	Bound    ics.Bound
+	// PastGrace: objects whose every instance ended longer ago send nothing
+	// (decision 18). Zero means seven days.
+	PastGrace time.Duration
+	// MaxAttendees bounds ATTENDEE lines of one component; zero: no bound.
+	MaxAttendees int
+}
+
+// Options are what a door may say about a change beside the object.
+type Options struct {
+	// NoReply suppresses the REPLY DECLINED of a removal (RFC 6638 §8.1,
+	// Schedule-Reply: F).
+	NoReply bool
+	// Silent stores without scheduling: import, MOVE between own calendars.
+	Silent bool
+}
+
+// Outcome is what follows from a change or a message.
+type Outcome struct {
+	Object  *ics.Object // to be stored; nil: nothing to store
+	Remove  bool        // the object is to be removed
+	Changed bool        // Object differs from what was stored (or from what was written)
+
+	Messages []Message
+
+	// Scheduled says that the object is a scheduling object resource (RFC 6638
+	// §3.1): it has a Schedule-Tag.
+	Scheduled bool
+	// KeepTag: the Schedule-Tag stays (RFC 6638 §3.2.10, decision 16).
+	KeepTag bool
+
+	// Inbox is the iTIP object for the recipient's inbox (RFC 6638 §4), nil
+	// where he need not be told.
+	Inbox *ics.Object
+	// Refresh says that the other attendees should learn of a PARTSTAT that
+	// changed (RFC 6638 §3.2.6): queued by the desk, coalesced, without mail.
+	Refresh bool
+
+	// Rule names the rule that decided, in few words for people: "new
+	// invitation stored", "stale: SEQUENCE 1 is below 3". It goes into the
+	// decision record.
+	Rule string
+	// Ignored: the message had no effect (stale, a repetition, not for us); the
+	// rule says why. A mail is then handed on as it came.
+	Ignored bool
+}
+
+// Refusal says no to a change or a message, by the name that the RFCs give to
+// the precondition. Each door renders it in its own way.
+type Refusal struct {
+	// Precondition is the element's name with its namespace's prefix: "C:..."
+	// is urn:ietf:params:xml:ns:caldav, "D:..." is DAV:.
+	Precondition string
+	// Detail is for people.
+	Detail string
+	// Href is an address that the precondition's element holds, as
+	// no-uid-conflict does; or "".
+	Href string
+	// Status is the HTTP status if it is not 403: 412, 404, 409, 507, 413.
+	Status int
+}
+
+func (r *Refusal) Error() string { return r.Detail + " (" + r.Precondition + ")" }
+
+// Preconditions of RFC 4791 §5.3.2.1 and RFC 6638 §3.2.4.
+const (
+	SupportedData            = "C:supported-calendar-data"
+	ValidData                = "C:valid-calendar-data"
+	ValidResource            = "C:valid-calendar-object-resource"
+	SupportedComponent       = "C:supported-calendar-component"
+	NoUIDConflict            = "C:no-uid-conflict"
+	MaxResourceSize          = "C:max-resource-size"
+	MaxInstances             = "C:max-instances"
+	MaxAttendeesPerInstance  = "C:max-attendees-per-instance"
+	UniqueSchedulingObject   = "C:unique-scheduling-object-resource"
+	SameOrganizer            = "C:same-organizer-in-all-components"
+	AllowedOrganizerChange   = "C:allowed-organizer-scheduling-object-change"
+	AllowedAttendeeChange    = "C:allowed-attendee-scheduling-object-change"
+	AllowedOrganizerReceived = "C:organizer-allowed"
+)
