@@ -1,0 +1,151 @@
+package dav
+
+import "strings"
+
+// Tags are the entity tags of an If-Match or If-None-Match header (RFC 9110
+// §13.1), without quotes.
+type Tags struct {
+	Asked bool // the header is there
+	Any   bool // "*"
+	List  []string
+}
+
+// StrongTags reads an If-Match: weak tags never match by strong comparison
+// (RFC 9110 §13.1.1) and are left out.
+func StrongTags(header []string) Tags { return tags(header, false) }
+
+// WeakTags reads an If-None-Match, where a weak tag matches too.
+func WeakTags(header []string) Tags { return tags(header, true) }
+
+// tags also takes tags without quotes, as some programs send them back.
+func tags(header []string, weak bool) Tags {
+	t := Tags{Asked: len(header) > 0}
+	for _, h := range header {
+		for {
+			h = strings.TrimLeft(h, " \t,")
+			if h == "" {
+				break
+			}
+			isWeak := strings.HasPrefix(h, "W/")
+			h = strings.TrimPrefix(h, "W/")
+			var tag string
+			if q, ok := strings.CutPrefix(h, `"`); ok {
+				end := strings.IndexByte(q, '"')
+				if end < 0 {
+					end = len(q)
+				}
+				tag = q[:end]
+				h = strings.TrimPrefix(q[end:], `"`)
+			} else {
+				end := strings.IndexAny(h, ", \t")
+				if end < 0 {
+					end = len(h)
+				}
+				tag, h = h[:end], h[end:]
+				if tag == "*" {
+					t.Any = true
+					continue
+				}
+			}
+			if weak || !isWeak {
+				t.List = append(t.List, tag)
+			}
+		}
+	}
+	return t
+}
+
+// Conditions gives the tags as a list with "*" for any; nil if the header is
+// not there, empty if it can match nothing.
+func (t Tags) Conditions() []string {
+	switch {
+	case !t.Asked:
+		return nil
+	case t.Any:
+		return []string{"*"}
+	case t.List == nil:
+		return []string{}
+	}
+	return t.List
+}
+
+// Match reports whether a resource with this entity tag ("" none: it does not
+// exist) is among the tags.
+func (t Tags) Match(etag string) bool {
+	if etag == "" {
+		return false
+	}
+	if t.Any {
+		return true
+	}
+	for _, l := range t.List {
+		if l == etag {
+			return true
+		}
+	}
+	return false
+}
+
+// Unquote takes the quotes off a single tag, such as that of an
+// If-Schedule-Tag-Match header (RFC 6638 §8.3).
+func Unquote(tag string) string {
+	tag = strings.TrimPrefix(strings.TrimSpace(tag), "W/")
+	return strings.TrimSuffix(strings.TrimPrefix(tag, `"`), `"`)
+}
+
+// Depth of a request (RFC 4918 §10.2).
+type Depth int8
+
+const (
+	Zero     Depth = 0
+	One      Depth = 1
+	Infinity Depth = 2
+)
+
+// ParseDepth reads the header; without it, unset. The error is an *Error.
+func ParseDepth(header string, unset Depth) (Depth, error) {
+	switch strings.ToLower(strings.TrimSpace(header)) {
+	case "":
+		return unset, nil
+	case "0":
+		return Zero, nil
+	case "1", "1,noroot":
+		return One, nil
+	case "infinity":
+		return Infinity, nil
+	}
+	return unset, &Error{Status: 400, Detail: "Depth is none of 0, 1 and infinity"}
+}
+
+// Prefer is what a program would like (RFC 7240, RFC 8144).
+type Prefer struct {
+	Minimal        bool // return=minimal, or Brief: t
+	Representation bool // return=representation
+}
+
+// ParsePrefer reads the Prefer headers and Brief, Microsoft's older way to say
+// return=minimal, which Apple's programs use.
+func ParsePrefer(prefer []string, brief string) Prefer {
+	var p Prefer
+	for _, h := range prefer {
+		for _, item := range strings.Split(h, ",") {
+			item, _, _ = strings.Cut(item, ";")
+			name, value, _ := strings.Cut(item, "=")
+			switch strings.ToLower(strings.TrimSpace(name)) {
+			case "return":
+				switch strings.ToLower(strings.Trim(strings.TrimSpace(value), `"`)) {
+				case "minimal":
+					p.Minimal = true
+				case "representation":
+					p.Representation = true
+				}
+			case "return-minimal": // before RFC 7240
+				p.Minimal = true
+			}
+		}
+	}
+	if strings.EqualFold(strings.TrimSpace(brief), "t") {
+		p.Minimal = true
+	}
+	return p
+}
