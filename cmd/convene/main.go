@@ -1,4 +1,237 @@
-// Command convene is the scheduling server and its administration.
+// Command convene is the scheduling server and its administration: it reads
+// the configuration, builds the rooms (database, directory, desk, doors) and
+// hands them to each other. Everything a user does here goes through the same
+// desk as a calendar program's request, whether a server runs or not.
 package main
 
-func main() {}
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/signal"
+	"runtime/debug"
+	"strings"
+	"syscall"
+	_ "time/tzdata" // zones are the same on every machine
+
+	"github.com/alecthomas/kong"
+	"github.com/convene-server/convene/db"
+)
+
+// Exit statuses of every command but mail (ARCHITECTURE.md, the outside).
+const (
+	exitDone   = 0
+	exitFailed = 1 // refused or failed
+	exitUsage  = 2
+)
+
+// Exit statuses of mail, which MTAs know from sysexits.h.
+const (
+	exitMailMalformed = 65
+	exitMailUnknown   = 67
+	exitMailLater     = 75
+)
+
+type cli struct {
+	ConfigFile string `name:"config" placeholder:"FILE" help:"Configuration (default: ./convene.toml, then /etc/convene/convene.toml)."`
+
+	User struct {
+		Add    userAddCmd `cmd:"" help:"Add a person."`
+		List   listCmd    `cmd:"" help:"List the people, one a line."`
+		Show   showCmd    `cmd:"" help:"Show everything about a person but the password."`
+		Set    userSetCmd `cmd:"" help:"Change a person."`
+		Remove removeCmd  `cmd:"" help:"Remove a person: own meetings are cancelled, invitations declined."`
+	} `cmd:"" help:"People."`
+	Room     placeCmds `cmd:"" help:"Rooms, which answer invitations by themselves."`
+	Resource placeCmds `cmd:"" help:"Resources such as projectors and cars, which answer like rooms."`
+	Group    struct {
+		Add    groupAddCmd `cmd:"" help:"Add a group."`
+		List   listCmd     `cmd:"" help:"List the groups, one a line."`
+		Show   showCmd     `cmd:"" help:"Show a group and its members."`
+		Set    groupSetCmd `cmd:"" help:"Change a group."`
+		Remove removeCmd   `cmd:"" help:"Remove a group; its members stay."`
+	} `cmd:"" help:"Groups, which are invited as one and answer one by one."`
+
+	Import importCmd `cmd:"" help:"Store the events of iCalendar files; nobody is told."`
+	Export exportCmd `cmd:"" help:"Write a calendar, or all of somebody's, to standard output."`
+	Why    whyCmd    `cmd:"" help:"Tell what was decided about a meeting or a mail, when, and by which rule."`
+	Queue  struct {
+		List  queueListCmd  `cmd:"" help:"List outgoing mail, one a line."`
+		Retry queueRetryCmd `cmd:"" help:"Try one again now."`
+		Drop  queueDropCmd  `cmd:"" help:"Give one up; it is never sent."`
+	} `cmd:"" help:"Outgoing mail that waits."`
+	Config struct {
+		Check configCheckCmd `cmd:"" help:"Read the configuration, say what is in force, and try the database and the mail servers."`
+	} `cmd:"" help:"The configuration."`
+	Migrate migrateCmd `cmd:"" help:"Bring the database's schema up to date (serve does so too)."`
+	Version versionCmd `cmd:"" help:"Print the version."`
+}
+
+type placeCmds struct {
+	Add    placeAddCmd `cmd:"" help:"Add one."`
+	List   listCmd     `cmd:"" help:"List them, one a line."`
+	Show   showCmd     `cmd:"" help:"Show one and its policy."`
+	Set    placeSetCmd `cmd:"" help:"Change one."`
+	Remove removeCmd   `cmd:"" help:"Remove one."`
+}
+
+func (p *placeCmds) of(k db.Kind) {
+	p.Add.kind, p.List.kind, p.Show.kind, p.Set.kind, p.Remove.kind = k, k, k, k, k
+}
+
+func newCLI() *cli {
+	c := &cli{}
+	c.User.Add.kind, c.User.List.kind, c.User.Show.kind, c.User.Set.kind, c.User.Remove.kind = db.Person, db.Person, db.Person, db.Person, db.Person
+	c.Room.of(db.Room)
+	c.Resource.of(db.Resource)
+	c.Group.Add.kind, c.Group.List.kind, c.Group.Show.kind, c.Group.Set.kind, c.Group.Remove.kind = db.Group, db.Group, db.Group, db.Group, db.Group
+	return c
+}
+
+// env is what a command works with.
+type env struct {
+	ctx            context.Context
+	configFile     string
+	stdin          io.Reader
+	stdout, stderr io.Writer
+}
+
+// exitError is an error with an exit status of its own.
+type exitError struct {
+	status int
+	err    error // nil: said already
+}
+
+func (e *exitError) Error() string {
+	if e.err == nil {
+		return fmt.Sprintf("exit status %d", e.status)
+	}
+	return e.err.Error()
+}
+
+func (e *exitError) Unwrap() error { return e.err }
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	status := run(env{ctx: ctx, stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr}, os.Args[1:])
+	stop()
+	os.Exit(status)
+}
+
+// run does one command and returns its exit status.
+func run(e env, args []string) int {
+	c := newCLI()
+	status, exited := 0, errors.New("exited")
+	parser, err := kong.New(c, kong.Name("convene"),
+		kong.Description("Convene schedules meetings for people with a calendar program and people with nothing but mail."),
+		kong.Writers(e.stdout, e.stderr),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true, NoExpandSubcommands: true}),
+		kong.Exit(func(code int) { status = code; panic(exited) })) // --help ends here
+	if err != nil {
+		panic(err) // the vocabulary above contradicts itself
+	}
+	kctx, err := func() (k *kong.Context, err error) {
+		defer func() {
+			if r := recover(); r != nil && r != any(exited) {
+				panic(r)
+			} else if r != nil {
+				err = exited
+			}
+		}()
+		return parser.Parse(args)
+	}()
+	if err == exited {
+		return status
+	}
+	if err != nil {
+		fmt.Fprintf(e.stderr, "convene: %v\n", err)
+		fmt.Fprintf(e.stderr, "convene %s--help tells what there is\n", commandOf(err))
+		if len(args) > 0 && args[0] == "mail" {
+			return exitMailLater // a recipe's mistake must not cost a mail
+		}
+		return exitUsage
+	}
+	e.configFile = c.ConfigFile
+	err = kctx.Run(&e)
+	if err == nil {
+		return exitDone
+	}
+	ee, special := errors.AsType[*exitError](err)
+	if !special || ee.err != nil {
+		for line := range strings.Lines(explain(err)) {
+			fmt.Fprintf(e.stderr, "convene: %s\n", strings.TrimRight(line, "\n"))
+		}
+	}
+	if special {
+		return ee.status
+	}
+	return exitFailed
+}
+
+// commandOf returns the words of the command in which the command line went
+// wrong, with a space after them.
+func commandOf(err error) string {
+	pe, ok := errors.AsType[*kong.ParseError](err)
+	if !ok || pe.Context == nil {
+		return ""
+	}
+	words := ""
+	for _, p := range pe.Context.Path {
+		if p.Command != nil {
+			words += p.Command.Name + " "
+		}
+	}
+	return words
+}
+
+// explain puts errors of the rooms below into words for whoever runs the
+// command.
+func explain(err error) string {
+	switch {
+	case errors.Is(err, db.ErrNewer):
+		return "the database was made by a newer release of Convene; run that one, or restore a backup"
+	case errors.Is(err, db.ErrFull):
+		return "no space left for the database; nothing was changed"
+	}
+	return err.Error()
+}
+
+// logger writes what a server tells to standard error, for the journal.
+func logger(w io.Writer, level string) *slog.Logger {
+	var l slog.Level
+	if l.UnmarshalText([]byte(level)) != nil {
+		l = slog.LevelInfo
+	}
+	return slog.New(slog.NewTextHandler(w, &slog.HandlerOptions{Level: l}))
+}
+
+type versionCmd struct{}
+
+// version is set by the build of a release (-ldflags "-X main.version=...").
+var version = ""
+
+func (versionCmd) Run(e *env) error {
+	v, goVersion := version, ""
+	if bi, ok := debug.ReadBuildInfo(); ok {
+		goVersion = bi.GoVersion
+		if v == "" {
+			v = bi.Main.Version
+		}
+	}
+	fmt.Fprintf(e.stdout, "convene %s (%s)\n", v, goVersion)
+	return nil
+}
+
+type migrateCmd struct{}
+
+func (migrateCmd) Run(e *env) error {
+	_, s, err := e.open()
+	if err != nil {
+		return err
+	}
+	fmt.Fprintln(e.stdout, "the schema is up to date")
+	return s.Close()
+}

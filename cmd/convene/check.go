@@ -1,0 +1,81 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"strings"
+	"time"
+
+	"github.com/convene-server/convene/db"
+)
+
+type configCheckCmd struct{}
+
+// Run says what is in force. Mistakes of the configuration and a database that
+// does not answer are failures; a mail server that does not answer just now is
+// a warning, because mail waits for it.
+func (configCheckCmd) Run(e *env) error {
+	c, err := loadConfig(e.configFile)
+	if err != nil {
+		return err
+	}
+	row := func(what, format string, args ...any) {
+		fmt.Fprintf(e.stdout, "%-11s %s\n", what, fmt.Sprintf(format, args...))
+	}
+	row("file", "%s", c.File)
+	row("domains", "%s", strings.Join(c.Domains, ", "))
+	row("http", "%s, from outside %s", c.HTTP.Listen, c.HTTP.PublicURL)
+	switch {
+	case c.LMTP.Listen == "":
+		row("mail in", "no listener: mail comes in by convene mail only")
+	case c.LMTP.DeliverTo == "":
+		row("mail in", "%s, copy mode: the mail server delivers the original itself, and gives Convene a copy", c.LMTP.Listen)
+	default:
+		row("mail in", "%s, in-line mode: Convene hands every mail on to %s", c.LMTP.Listen, c.LMTP.DeliverTo)
+	}
+	if c.LMTP.Observe != "" {
+		row("observe", "%s, copies of what local users send", c.LMTP.Observe)
+	}
+	row("mail out", "through %s, as %s where a user's own address cannot be; edits within %s become one mail", c.SMTP.Relay, c.SMTP.From, c.SMTP.Coalesce)
+	trust := "the From of a mail alone"
+	if len(c.Trust.AuthservIDs) > 0 {
+		trust = "Authentication-Results of " + strings.Join(c.Trust.AuthservIDs, ", ")
+	}
+	row("trust", "by %s; of what is not proved counts: %s", trust, c.Trust.Unverified)
+
+	s, err := db.Open(e.ctx, c.Store.DSN, db.Options{})
+	if err != nil {
+		return fmt.Errorf("[store] dsn: %w", err)
+	}
+	defer s.Close()
+	row("database", "%s answers", strings.SplitN(c.Store.DSN, ":", 2)[0])
+	for _, w := range warnings(e.ctx, c, s) {
+		row("warning", "%s", w)
+	}
+	for _, peer := range []struct{ key, addr string }{{"[smtp] relay", c.SMTP.Relay}, {"[lmtp] deliver_to", c.LMTP.DeliverTo}} {
+		if peer.addr == "" {
+			continue
+		}
+		if err := dials(e.ctx, peer.addr); err != nil {
+			row("warning", "%s does not answer now: %v", peer.key, err)
+		} else {
+			row("answers", "%s %s", peer.key, peer.addr)
+		}
+	}
+	return nil
+}
+
+// dials tries whether anybody answers at "host:port" or "unix:/path".
+func dials(ctx context.Context, addr string) error {
+	network := "tcp"
+	if path, ok := strings.CutPrefix(addr, "unix:"); ok {
+		network, addr = "unix", path
+	}
+	d := net.Dialer{Timeout: 3 * time.Second}
+	conn, err := d.DialContext(ctx, network, addr)
+	if err != nil {
+		return err
+	}
+	return conn.Close()
+}

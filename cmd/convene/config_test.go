@@ -1,0 +1,136 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestConfigDefaults(t *testing.T) {
+	c, err := parseConfig("convene.toml", `domains = ["Example.ORG"]`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := Config{File: "convene.toml", Domains: []string{"example.org"}}
+	want.HTTP.Listen, want.HTTP.PublicURL, want.HTTP.MaxResource = "127.0.0.1:8008", "http://127.0.0.1:8008", 10<<20
+	want.Store.DSN = "sqlite:/var/lib/convene/convene.db"
+	want.LMTP.Listen = "127.0.0.1:2424"
+	want.SMTP.Relay, want.SMTP.From, want.SMTP.Coalesce = "127.0.0.1:25", "calendar@example.org", 10*time.Second
+	want.Trust.Unverified = "all"
+	want.Log.Level = "info"
+	if got, exp := text(c), text(want); got != exp {
+		t.Errorf("defaults are\n%s\nwant\n%s", got, exp)
+	}
+}
+
+// Decision 10: without an authserv-id everything counts, with one only what it
+// proves, unless the configuration says otherwise.
+func TestConfigTrust(t *testing.T) {
+	test := func(text, want string) {
+		t.Helper()
+		c, err := parseConfig("c", "domains = [\"example.org\"]\n[trust]\n"+text)
+		if err != nil {
+			t.Errorf("%s: %v", text, err)
+		} else if c.Trust.Unverified != want {
+			t.Errorf("%s: unverified is %q, want %q", text, c.Trust.Unverified, want)
+		}
+	}
+	test(``, "all")
+	test(`authserv_ids = ["mx.example.org"]`, "none")
+	test("authserv_ids = [\"mx.example.org\"]\nunverified = \"reply\"", "reply")
+	test(`unverified = "none"`, "none")
+}
+
+func TestConfigMistakes(t *testing.T) {
+	test := func(text string, want ...string) {
+		t.Helper()
+		_, err := parseConfig("convene.toml", text)
+		if err == nil {
+			t.Errorf("%q was accepted", text)
+			return
+		}
+		got := strings.Split(err.Error(), "\n")
+		if len(got) != len(want) {
+			t.Errorf("%q: got\n%v\nwant %d mistakes", text, err, len(want))
+			return
+		}
+		for i := range want {
+			if !strings.HasPrefix(got[i], want[i]) {
+				t.Errorf("%q:\n got %s\nwant %s...", text, got[i], want[i])
+			}
+		}
+	}
+	const ok = "domains = [\"example.org\"]\n"
+	test("", "convene.toml: domains: missing: name the mail domains")
+	test(ok+"[http]\nlistne = \"127.0.0.1:8008\"\n", `convene.toml:3: http.listne: unknown key; did you mean http.listen?`)
+	test(ok+"\n\n[htpp]\nlisten = \"127.0.0.1:8008\"\n", `convene.toml:5: htpp.listen: unknown key; did you mean http.listen?`)
+	test(ok+"public_url = \"https://c.example.org\"\n", `convene.toml:2: public_url: unknown key; did you mean http.public_url?`)
+	test(ok+"[colours]\n", `convene.toml:2: colours: unknown key; there are domains, `)
+	test(ok+"http = 1\n", `convene.toml:2: http: unknown key`)
+	test("domains = \"example.org\"\n", `convene.toml:1: domains: "example.org" is no list; write ["one", "two"]`)
+	test("domains = [\n  \"example.org\",\n  \"ann@example.org\",\n]\n", `convene.toml:1: domains: "ann@example.org" is no mail domain`)
+	test(ok+"domains_complete = [\"example.com\"]\n", `convene.toml:2: domains_complete: "example.com" is not in domains`)
+	test(ok+"[http]\nlisten = 8008\n", `convene.toml:3: http.listen: 8008 is no text; put it in quotes`)
+	test(ok+"[http]\nlisten = \"8008\"\n", `convene.toml:3: http.listen: "8008" is no address; write host and port`)
+	test(ok+"[http]\nlisten = \"localhost:http\"\n", `convene.toml:3: http.listen: "localhost:http" is no address: "http" is no port number`)
+	test(ok+"[http]\nlisten = \"unix:/run/c.sock\"\n", `convene.toml: http.public_url: missing`)
+	test(ok+"[http]\npublic_url = \"cal.example.org\"\n", `convene.toml:3: http.public_url: "cal.example.org" is no address of a web server`)
+	test(ok+"[http]\npublic_url = \"https://example.org/cal\"\n", `convene.toml:3: http.public_url: "https://example.org/cal" must not have anything after the host`)
+	test(ok+"[store]\ndsn = \"/var/lib/c.db\"\n", `convene.toml:3: store.dsn: "/var/lib/c.db" names no database; write sqlite:`)
+	test(ok+"[lmtp]\ndeliver_to = \"unix:lmtp\"\n", `convene.toml:3: lmtp.deliver_to: "unix:lmtp" is no socket`)
+	test(ok+"[lmtp]\nlisten = \"127.0.0.1:8008\"\n", `convene.toml:3: lmtp.listen: 127.0.0.1:8008 is the address of http.listen already`)
+	test(ok+"[smtp]\nfrom = \"calendar@example.net\"\n", `convene.toml:3: smtp.from: calendar@example.net is in none of the domains example.org`)
+	test(ok+"[smtp]\ncoalesce = \"10\"\n", `convene.toml:3: smtp.coalesce: "10" is no time`)
+	test(ok+"[smtp]\ncoalesce = 10\n", `convene.toml:3: smtp.coalesce: 10 is no time`)
+	test(ok+"[trust]\nunverified = \"some\"\n", `convene.toml:3: trust.unverified: "some" is none of all, reply, none`)
+	test(ok+"[trust]\nauthserv_ids = [\"mx; spf=pass\"]\n", `convene.toml:3: trust.authserv_ids: "mx; spf=pass" is no authserv-id`)
+	test(ok+"[http]\nlisten = here\n", `convene.toml:3: http.listen: not TOML: `)
+	test(ok+ok, `convene.toml:2: domains: not TOML: `)
+	// All mistakes at once, in the order of the file.
+	test("[smtp]\nrelay = \"\"\n[http]\nx = 1\n", `convene.toml:2: smtp.relay: "" is no address`, `convene.toml:4: http.x: unknown key`)
+}
+
+func TestConfigLookup(t *testing.T) {
+	dir := t.TempDir()
+	t.Chdir(dir)
+	if _, err := loadConfig(filepath.Join(dir, "none.toml")); err == nil || !strings.Contains(err.Error(), "none.toml") {
+		t.Errorf("a file that is not there: %v", err)
+	}
+	if err := os.WriteFile("convene.toml", []byte(`domains = ["example.org"]`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if c, err := loadConfig(""); err != nil || c.File != "convene.toml" {
+		t.Errorf("read %q, %v; want ./convene.toml", c.File, err)
+	}
+}
+
+// The example that the documentation points to is right, names every key, and
+// says nothing but the defaults where a key has one.
+func TestConfigExample(t *testing.T) {
+	data, err := os.ReadFile("../../deploy/convene.toml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := parseConfig("convene.toml", string(data))
+	if err != nil {
+		t.Fatal(err)
+	}
+	def, err := parseConfig("convene.toml", "domains = [\"example.org\"]\n[http]\npublic_url = \"https://cal.example.org\"\n")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if g, w := text(got), text(def); g != w {
+		t.Errorf("the example differs from the defaults:\n%s\n%s", g, w)
+	}
+	for _, k := range configKeys {
+		name := k.name[strings.LastIndexByte(k.name, '.')+1:]
+		if !strings.Contains(string(data), "\n"+name+" = ") && !strings.Contains(string(data), "\n# "+name+" = ") {
+			t.Errorf("the example does not name %s", k.name)
+		}
+	}
+}
+
+func text(c Config) string { return fmt.Sprintf("%+v", c) }

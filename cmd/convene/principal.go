@@ -1,0 +1,469 @@
+package main
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/convene-server/convene/db"
+	"github.com/convene-server/convene/directory"
+	"github.com/convene-server/convene/directory/cuaddr"
+	"golang.org/x/text/language"
+)
+
+// kindWord is what a kind of principal is called on the command line.
+var kindWord = map[db.Kind]string{db.Person: "user", db.Room: "room", db.Resource: "resource", db.Group: "group"}
+
+// mailArg is a mail address of the command line.
+func mailArg(s string) (cuaddr.Address, error) {
+	a, err := cuaddr.Parse(s)
+	if err != nil || a.Mail() == "" {
+		return cuaddr.Address{}, fmt.Errorf("%q is no mail address", s)
+	}
+	return a, nil
+}
+
+// find returns the principal behind an address of the command line; kind ""
+// takes any.
+func find(tx *db.Tx, address string, kind db.Kind) (db.Principal, error) {
+	a, err := mailArg(address)
+	if err != nil {
+		return db.Principal{}, err
+	}
+	p, err := directory.Lookup(tx, a)
+	switch {
+	case errors.Is(err, directory.ErrUnknown):
+		return p, fmt.Errorf("%s is unknown here", a.Mail())
+	case err != nil:
+		return p, err
+	case kind != "" && p.Kind != kind:
+		return p, fmt.Errorf("%s is no %s but a %s", a.Mail(), kindWord[kind], kindWord[p.Kind])
+	}
+	return p, nil
+}
+
+// profile are the options that all kinds of principals share.
+type profile struct {
+	Name     *string  `help:"Name for people."`
+	Alias    []string `sep:"none" placeholder:"ADDRESS" help:"Another address; may be repeated."`
+	Language *string  `placeholder:"TAG" help:"Language of mail and pages, as de or pt-BR."`
+	Timezone *string  `placeholder:"TZ" help:"Time zone of floating times, as Europe/Berlin."`
+}
+
+func (o profile) apply(p *db.Principal) error {
+	if o.Name != nil {
+		p.Name = strings.TrimSpace(*o.Name)
+	}
+	if o.Language != nil {
+		p.Language = ""
+		if *o.Language != "" {
+			tag, err := language.Parse(*o.Language)
+			if err != nil {
+				return fmt.Errorf("--language %q: not a language tag; write it as de or pt-BR", *o.Language)
+			}
+			p.Language = tag.String()
+		}
+	}
+	if o.Timezone != nil {
+		if _, err := time.LoadLocation(*o.Timezone); err != nil || *o.Timezone == "Local" {
+			return fmt.Errorf("--timezone %q: no such time zone; write it as Europe/Berlin", *o.Timezone)
+		}
+		p.TZ = *o.Timezone
+	}
+	return nil
+}
+
+// aliases returns the bare addresses of --alias.
+func (o profile) aliases() ([]string, error) {
+	var all []string
+	for _, s := range o.Alias {
+		a, err := mailArg(s)
+		if err != nil {
+			return nil, fmt.Errorf("--alias %w", err)
+		}
+		all = append(all, a.Mail())
+	}
+	return all, nil
+}
+
+type password struct {
+	PasswordStdin bool `xor:"password" help:"Read the password from standard input, one line."`
+	NoPassword    bool `xor:"password" help:"No log-in: reached by mail only."`
+}
+
+// set reads and hashes the password before any transaction begins.
+func (o password) set(e *env, p *db.Principal) error {
+	switch {
+	case o.NoPassword:
+		p.Password = ""
+	case o.PasswordStdin:
+		line, err := bufio.NewReader(io.LimitReader(e.stdin, 4096)).ReadString('\n')
+		if err != nil && err != io.EOF {
+			return err
+		}
+		line = strings.TrimRight(line, "\r\n")
+		if line == "" {
+			return errors.New("--password-stdin: standard input has no password in its first line")
+		}
+		if p.Password, err = directory.HashPassword(line); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// add stores a new principal and says so.
+func add(e *env, p db.Principal, address string, o profile, members []string) error {
+	a, err := mailArg(address)
+	if err != nil {
+		return err
+	}
+	p.Address = a.Mail()
+	if err := o.apply(&p); err != nil {
+		return err
+	}
+	aliases, err := o.aliases()
+	if err != nil {
+		return err
+	}
+	c, s, err := e.open()
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	err = s.Write(e.ctx, nil, func(tx *db.Tx) error {
+		q := p // the closure may run again
+		if err := directory.Add(tx, &q, aliases); err != nil {
+			return err
+		}
+		if q.Kind != db.Group {
+			return nil
+		}
+		return tx.SetMembers(q.ID, members)
+	})
+	if errors.Is(err, db.ErrExists) {
+		return fmt.Errorf("%s, or an alias given, belongs to somebody here already", p.Address)
+	}
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(e.stdout, "added %s %s\n", kindWord[p.Kind], p.Address)
+	if !contains(c.Domains, a.Domain()) && p.Kind != db.Group {
+		fmt.Fprintf(e.stderr, "note: %s is not in domains; mail for %s goes out as %s\n", a.Domain(), p.Address, c.SMTP.From)
+	}
+	return nil
+}
+
+func contains(list []string, s string) bool {
+	for _, l := range list {
+		if l == s {
+			return true
+		}
+	}
+	return false
+}
+
+type userAddCmd struct {
+	kind       db.Kind
+	Address    string   `arg:"" help:"Mail address."`
+	Profile    profile  `embed:""`
+	MailCopies string   `enum:"auto,always,never" default:"auto" help:"Invitations by mail too: auto (to whoever uses no calendar program), always, never."`
+	Password   password `embed:""`
+}
+
+func (c *userAddCmd) Run(e *env) error {
+	if !c.Password.PasswordStdin && !c.Password.NoPassword {
+		return &exitError{exitUsage, errors.New("say --password-stdin, or --no-password for somebody who is reached by mail only")}
+	}
+	p := db.Principal{Kind: c.kind, MailCopies: c.MailCopies}
+	if err := c.Password.set(e, &p); err != nil {
+		return err
+	}
+	return add(e, p, c.Address, c.Profile, nil)
+}
+
+type placeAddCmd struct {
+	kind     db.Kind
+	Address  string   `arg:"" help:"Mail address."`
+	Profile  profile  `embed:""`
+	Capacity int      `help:"How many people it holds."`
+	Policy   []string `sep:"none" placeholder:"RULE" help:"How it answers; may be repeated, the order counts. Without: accepts when free, declines when not."`
+}
+
+func (c *placeAddCmd) Run(e *env) error {
+	p := db.Principal{Kind: c.kind, MailCopies: "never", Capacity: c.Capacity}
+	if err := setPlace(&p, &c.Capacity, c.Policy); err != nil {
+		return err
+	}
+	return add(e, p, c.Address, c.Profile, nil)
+}
+
+func setPlace(p *db.Principal, capacity *int, rules []string) error {
+	if capacity != nil {
+		if *capacity < 0 {
+			return errors.New("--capacity: a number of people cannot be negative")
+		}
+		p.Capacity = *capacity
+	}
+	if rules == nil {
+		return nil
+	}
+	text, err := policyText(rules)
+	if err != nil {
+		return err
+	}
+	p.Policy = text
+	return nil
+}
+
+type groupAddCmd struct {
+	kind    db.Kind
+	Address string   `arg:"" help:"Mail address."`
+	Profile profile  `embed:""`
+	Member  []string `sep:"none" placeholder:"ADDRESS" help:"A member, from here or outside; may be repeated." required:""`
+}
+
+func (c *groupAddCmd) Run(e *env) error {
+	members, err := memberArgs(c.Member)
+	if err != nil {
+		return err
+	}
+	return add(e, db.Principal{Kind: c.kind, MailCopies: "never"}, c.Address, c.Profile, members)
+}
+
+func memberArgs(list []string) ([]string, error) {
+	var all []string
+	for _, s := range list {
+		a, err := mailArg(s)
+		if err != nil {
+			return nil, fmt.Errorf("--member %w", err)
+		}
+		all = append(all, a.Mail())
+	}
+	return all, nil
+}
+
+// change loads a principal, lets fn edit it, and stores it.
+func change(e *env, kind db.Kind, address string, o profile, without []string, fn func(*db.Tx, *db.Principal) error) error {
+	aliases, err := o.aliases()
+	if err != nil {
+		return err
+	}
+	gone, err := (profile{Alias: without}).aliases()
+	if err != nil {
+		return err
+	}
+	_, s, err := e.open()
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	var p db.Principal
+	err = s.Write(e.ctx, nil, func(tx *db.Tx) error {
+		var err error
+		if p, err = find(tx, address, kind); err != nil {
+			return err
+		}
+		if err := o.apply(&p); err != nil {
+			return err
+		}
+		if err := fn(tx, &p); err != nil {
+			return err
+		}
+		for _, a := range gone {
+			if err := tx.RemoveAlias(p.ID, a); errors.Is(err, db.ErrNotFound) {
+				return fmt.Errorf("%s is no alias of %s", a, p.Address)
+			} else if err != nil {
+				return err
+			}
+		}
+		for _, a := range aliases {
+			if err := tx.AddAlias(p.ID, a); errors.Is(err, db.ErrExists) {
+				return fmt.Errorf("%s belongs to somebody here already", a)
+			} else if err != nil {
+				return err
+			}
+		}
+		return tx.UpdatePrincipal(&p)
+	})
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(e.stdout, "changed %s %s\n", kindWord[p.Kind], p.Address)
+	return nil
+}
+
+type userSetCmd struct {
+	kind        db.Kind
+	Address     string   `arg:"" help:"Mail address."`
+	Profile     profile  `embed:""`
+	RemoveAlias []string `sep:"none" placeholder:"ADDRESS" help:"An alias to take away; may be repeated."`
+	MailCopies  *string  `enum:"auto,always,never" help:"Invitations by mail too: auto, always, never."`
+	Password    password `embed:""`
+}
+
+func (c *userSetCmd) Run(e *env) error {
+	var pw db.Principal
+	if err := c.Password.set(e, &pw); err != nil {
+		return err
+	}
+	return change(e, c.kind, c.Address, c.Profile, c.RemoveAlias, func(_ *db.Tx, p *db.Principal) error {
+		if c.MailCopies != nil {
+			p.MailCopies = *c.MailCopies
+		}
+		if c.Password.NoPassword || c.Password.PasswordStdin {
+			p.Password = pw.Password
+		}
+		return nil
+	})
+}
+
+type placeSetCmd struct {
+	kind        db.Kind
+	Address     string   `arg:"" help:"Mail address."`
+	Profile     profile  `embed:""`
+	RemoveAlias []string `sep:"none" placeholder:"ADDRESS" help:"An alias to take away; may be repeated."`
+	Capacity    *int     `help:"How many people it holds."`
+	Policy      []string `sep:"none" placeholder:"RULE" xor:"policy" help:"How it answers from now on; may be repeated, the order counts."`
+	NoPolicy    bool     `xor:"policy" help:"Back to accepting when free and declining when not."`
+}
+
+func (c *placeSetCmd) Run(e *env) error {
+	return change(e, c.kind, c.Address, c.Profile, c.RemoveAlias, func(_ *db.Tx, p *db.Principal) error {
+		if c.NoPolicy {
+			p.Policy = ""
+		}
+		return setPlace(p, c.Capacity, c.Policy)
+	})
+}
+
+type groupSetCmd struct {
+	kind        db.Kind
+	Address     string   `arg:"" help:"Mail address."`
+	Profile     profile  `embed:""`
+	RemoveAlias []string `sep:"none" placeholder:"ADDRESS" help:"An alias to take away; may be repeated."`
+	Member      []string `sep:"none" placeholder:"ADDRESS" help:"A member; those given replace all; may be repeated."`
+}
+
+func (c *groupSetCmd) Run(e *env) error {
+	members, err := memberArgs(c.Member)
+	if err != nil {
+		return err
+	}
+	return change(e, c.kind, c.Address, c.Profile, c.RemoveAlias, func(tx *db.Tx, p *db.Principal) error {
+		if len(members) == 0 {
+			return nil
+		}
+		return tx.SetMembers(p.ID, members)
+	})
+}
+
+type listCmd struct{ kind db.Kind }
+
+func (c *listCmd) Run(e *env) error {
+	_, s, err := e.open()
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	w := tabwriter.NewWriter(e.stdout, 0, 8, 2, ' ', 0)
+	for after := ""; ; {
+		var page []db.Principal
+		err := s.View(e.ctx, func(tx *db.Tx) (err error) {
+			page, err = tx.Principals(after, 500)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		for _, p := range page {
+			after = p.Address
+			if p.Kind == c.kind {
+				fmt.Fprintf(w, "%s\t%s\n", p.Address, p.Name)
+			}
+		}
+		if len(page) < 500 {
+			return w.Flush()
+		}
+	}
+}
+
+type showCmd struct {
+	kind    db.Kind
+	Address string `arg:"" help:"Mail address or alias."`
+}
+
+func (c *showCmd) Run(e *env) error {
+	_, s, err := e.open()
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	return s.Read(e.ctx, func(tx *db.Tx) error {
+		p, err := find(tx, c.Address, c.kind)
+		if err != nil {
+			return err
+		}
+		addresses, err := tx.Addresses(p.ID)
+		if err != nil {
+			return err
+		}
+		w := tabwriter.NewWriter(e.stdout, 0, 8, 2, ' ', 0)
+		row := func(k, v string) {
+			if v != "" {
+				fmt.Fprintf(w, "%s\t%s\n", k, v)
+			}
+		}
+		row("address", p.Address)
+		row("name", p.Name)
+		for _, a := range addresses {
+			if a != p.Address {
+				row("alias", a)
+			}
+		}
+		row("language", p.Language)
+		row("timezone", p.TZ)
+		switch p.Kind {
+		case db.Person:
+			row("mail-copies", p.MailCopies)
+			row("password", map[bool]string{true: "none: no log-in", false: "set"}[p.Password == ""])
+			if !p.LastDAV.IsZero() {
+				row("last seen", p.LastDAV.UTC().Format("2006-01-02 15:04 MST"))
+			}
+		case db.Room, db.Resource:
+			if p.Capacity > 0 {
+				row("capacity", fmt.Sprint(p.Capacity))
+			}
+			if p.Policy == "" {
+				row("policy", "accepts when free, declines when not")
+			}
+			for rule := range strings.Lines(p.Policy) {
+				row("policy", strings.TrimSpace(rule))
+			}
+		case db.Group:
+			members, err := tx.Members(p.ID)
+			if err != nil {
+				return err
+			}
+			for _, m := range members {
+				row("member", m)
+			}
+		}
+		cols, err := tx.Collections(p.ID, db.Calendar, db.AddressBook)
+		if err != nil {
+			return err
+		}
+		for _, col := range cols {
+			n, err := tx.CountObjects(col.ID)
+			if err != nil {
+				return err
+			}
+			row(string(col.Kind), fmt.Sprintf("%s (%d)", col.Name, n))
+		}
+		return w.Flush()
+	})
+}

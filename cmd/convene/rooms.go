@@ -1,0 +1,62 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"strings"
+	"time"
+
+	"github.com/convene-server/convene/db"
+	"github.com/convene-server/convene/scheduling"
+)
+
+// open reads the configuration and opens the database that it names, its
+// schema brought up to date.
+func (e *env) open() (Config, *db.Store, error) {
+	c, err := loadConfig(e.configFile)
+	if err != nil {
+		return c, nil, err
+	}
+	s, err := openStore(e.ctx, c)
+	return c, s, err
+}
+
+func openStore(ctx context.Context, c Config) (*db.Store, error) {
+	s, err := db.Open(ctx, c.Store.DSN, db.Options{})
+	if err != nil {
+		return nil, fmt.Errorf("[store] dsn: %w", err)
+	}
+	if err := s.Migrate(ctx); err != nil {
+		s.Close()
+		return nil, err
+	}
+	return s, nil
+}
+
+func newDesk(s *db.Store, c Config, log *slog.Logger) *scheduling.Desk {
+	return scheduling.New(s, scheduling.Options{
+		Domains:         c.Domains,
+		DomainsComplete: c.DomainsComplete,
+		Coalesce:        c.SMTP.Coalesce,
+		MaxResource:     c.HTTP.MaxResource,
+		Now:             time.Now,
+		Log:             log,
+	})
+}
+
+// warnings of a configuration, for the start and for config check.
+func warnings(ctx context.Context, c Config, s *db.Store) (list []string) {
+	if len(c.Trust.AuthservIDs) == 0 && c.Trust.Unverified == "all" {
+		list = append(list, `no [trust] authserv_ids: mail is believed by its From alone. Add the name that your mail server writes first into Authentication-Results, as authserv_ids = ["mx.example.org"]`)
+	} else if c.Trust.Unverified == "all" {
+		list = append(list, `[trust] unverified = "all": mail without any proof of its sender may change meetings`)
+	}
+	if strings.HasPrefix(c.Store.DSN, "sqlite:") {
+		list = append(list, "SQLite: one server process only; for several nodes use PostgreSQL ([store] dsn)")
+	}
+	if strings.HasPrefix(c.HTTP.PublicURL, "http://") && !strings.HasPrefix(c.HTTP.PublicURL, "http://127.0.0.1") && !strings.HasPrefix(c.HTTP.PublicURL, "http://localhost") {
+		list = append(list, "[http] public_url is plain http: passwords cross the network in the clear; put a TLS proxy in front and name it https://")
+	}
+	return list
+}
