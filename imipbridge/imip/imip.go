@@ -2,4 +2,104 @@
 // mail as the iTIP messages in it; delivery status notifications (RFC 3464)
 // and Authentication-Results (RFC 8601). It reads what real programs send and
 // writes what all of them accept. It decides nothing.
+//
+// Mails are read from memory by a reader of its own: it keeps the bytes where
+// they are, cannot be made to allocate more than it was given, and takes what
+// general MIME readers refuse (no closing boundary, wrong padding, a wrong
+// charset), because a mail that is not understood is an answer that is lost.
 package imip
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/convene-server/convene/directory/cuaddr"
+	"github.com/convene-server/convene/scheduling/ics"
+)
+
+// Limits bound what Parse accepts. The zero value of a field means the value
+// that Defaults gives it.
+type Limits struct {
+	Bytes     int // of the whole mail
+	Header    int // octets of one header, the mail's or a part's
+	Fields    int // of one header
+	Parts     int // in all
+	Depth     int // of nested multiparts; the mail is 1
+	Calendars int // iCalendar parts that are read
+	ICS       ics.Limits
+}
+
+// Defaults are the limits in force where the caller sets none.
+var Defaults = Limits{
+	Bytes:     64 << 20,
+	Header:    256 << 10,
+	Fields:    1000,
+	Parts:     1000,
+	Depth:     20,
+	Calendars: 50,
+}
+
+func (l Limits) orDefaults() Limits {
+	def := func(v *int, d int) {
+		if *v <= 0 {
+			*v = d
+		}
+	}
+	def(&l.Bytes, Defaults.Bytes)
+	def(&l.Header, Defaults.Header)
+	def(&l.Fields, Defaults.Fields)
+	def(&l.Parts, Defaults.Parts)
+	def(&l.Depth, Defaults.Depth)
+	def(&l.Calendars, Defaults.Calendars)
+	return l
+}
+
+// LimitError says which of the Limits a mail passes.
+type LimitError struct {
+	What  string
+	Limit int
+}
+
+func (e *LimitError) Error() string { return fmt.Sprintf("mail: more than %d %s", e.Limit, e.What) }
+
+// Mailbox is one address of a header field with the name beside it.
+type Mailbox struct {
+	Name    string
+	Address cuaddr.Address
+}
+
+// Mail is what Parse finds in a mail.
+type Mail struct {
+	// From is the first address of header From. Froms counts all addresses of
+	// all From fields: a mail with more than one speaks for nobody, since
+	// programs differ in which one they show and check.
+	From   Mailbox
+	Froms  int
+	Sender Mailbox
+	To     []Mailbox // To and Cc
+
+	Subject    string
+	MessageID  string   // without angle brackets
+	References []string // In-Reply-To and References, without angle brackets
+	Date       time.Time
+	// AutoSubmitted is the keyword of RFC 3834 §5 in lower case: "", "no",
+	// "auto-generated", "auto-replied", "auto-notified".
+	AutoSubmitted string
+
+	// Objects are the iTIP messages, one a UID and method, each with METHOD.
+	Objects []*ics.Object
+	// Problems tells of the calendar parts that could not be read, in words for
+	// the decision record.
+	Problems []string
+	// Report is the delivery status notification that the mail is, or nil.
+	Report *Report
+
+	results []string // Authentication-Results as they came, topmost first; "" where a Received stands
+}
+
+// Automatic reports whether nobody wrote this mail: an automatic answer, a
+// notification, a report (RFC 3834 §2). A mail must not be generated in answer
+// to one (decision 9).
+func (m *Mail) Automatic() bool {
+	return m.Report != nil || m.AutoSubmitted != "" && m.AutoSubmitted != "no"
+}
