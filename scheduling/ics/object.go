@@ -15,6 +15,9 @@ type Object struct {
 	master    *Component
 	overrides []*Component
 	zones     zoneTable
+
+	set seriesCache
+	ids ridCache
 }
 
 func newObject(raw []byte, root *Component) *Object {

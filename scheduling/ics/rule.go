@@ -1,0 +1,191 @@
+package ics
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+type freq uint8
+
+const (
+	secondly freq = iota + 1
+	minutely
+	hourly
+	daily
+	weekly
+	monthly
+	yearly
+)
+
+var freqs = map[string]freq{"SECONDLY": secondly, "MINUTELY": minutely, "HOURLY": hourly, "DAILY": daily,
+	"WEEKLY": weekly, "MONTHLY": monthly, "YEARLY": yearly}
+
+// Weekdays count from Monday, 0.
+var weekdays = map[string]int{"MO": 0, "TU": 1, "WE": 2, "TH": 3, "FR": 4, "SA": 5, "SU": 6}
+
+// dayRule is one BYDAY value: n is 0 for every such weekday.
+type dayRule struct{ n, weekday int }
+
+// rule is a recurrence rule as written (RFC 5545 §3.3.10). Its lists are
+// sorted and hold nothing twice.
+type rule struct {
+	freq                       freq
+	interval                   int64
+	count                      int
+	until                      Time // Form 0: none
+	wkst                       int
+	month, monthDay, yearDay   []int
+	weekNo                     []int
+	day                        []dayRule
+	hour, minute, second, spos []int
+}
+
+// parseRule reads a RECUR value. Parts in lower case, a semicolon too many and
+// X- parts are passed over; what would change the meaning is refused.
+func parseRule(s string) (*rule, error) {
+	r := &rule{interval: 1}
+	seen := map[string]bool{}
+	for part := range strings.SplitSeq(strings.TrimSpace(s), ";") {
+		if strings.TrimSpace(part) == "" {
+			continue
+		}
+		name, v, ok := strings.Cut(part, "=")
+		name, v = strings.ToUpper(strings.TrimSpace(name)), strings.ToUpper(strings.TrimSpace(v))
+		if !ok {
+			return nil, fmt.Errorf("%q is no rule part", clip(part))
+		}
+		if seen[name] {
+			return nil, fmt.Errorf("%s twice", clip(name))
+		}
+		seen[name] = true
+		var err error
+		switch name {
+		case "FREQ":
+			if r.freq = freqs[v]; r.freq == 0 {
+				err = errors.New("no frequency")
+			}
+		case "INTERVAL":
+			var n int
+			n, err = positive(v)
+			r.interval = int64(n)
+		case "COUNT":
+			r.count, err = positive(v)
+		case "UNTIL":
+			r.until, err = parseTime(v)
+		case "WKST":
+			if r.wkst, ok = weekdays[v]; !ok {
+				err = errors.New("no weekday")
+			}
+		case "BYSECOND":
+			r.second, err = numbers(v, 0, 60, false)
+			if i := slices.Index(r.second, 60); i >= 0 { // read as 59, like a time with second 60
+				r.second[i] = 59
+				r.second = slices.Compact(r.second)
+			}
+		case "BYMINUTE":
+			r.minute, err = numbers(v, 0, 59, false)
+		case "BYHOUR":
+			r.hour, err = numbers(v, 0, 23, false)
+		case "BYDAY":
+			r.day, err = byDay(v)
+		case "BYMONTHDAY":
+			r.monthDay, err = numbers(v, 1, 31, true)
+		case "BYYEARDAY":
+			r.yearDay, err = numbers(v, 1, 366, true)
+		case "BYWEEKNO":
+			r.weekNo, err = numbers(v, 1, 53, true)
+		case "BYMONTH":
+			r.month, err = numbers(v, 1, 12, false)
+		case "BYSETPOS":
+			r.spos, err = numbers(v, 1, 366, true)
+		case "RSCALE": // RFC 7529 §4.1
+			if v != "GREGORIAN" {
+				err = errors.New("only the Gregorian calendar is known")
+			}
+		case "SKIP":
+			if v != "OMIT" {
+				err = errors.New("only OMIT is known")
+			}
+		default:
+			if !strings.HasPrefix(name, "X-") {
+				return nil, fmt.Errorf("%s is no rule part", clip(name))
+			}
+		}
+		if err != nil {
+			return nil, fmt.Errorf("%s=%s: %w", name, clip(v), err)
+		}
+	}
+	switch {
+	case r.freq == 0:
+		return nil, errors.New("a rule without FREQ")
+	case r.count > 0 && r.until.Form != 0:
+		return nil, errors.New("COUNT and UNTIL exclude each other")
+	}
+	for _, d := range r.day {
+		if d.n != 0 && (r.freq != monthly && r.freq != yearly || len(r.weekNo) > 0) {
+			return nil, errors.New("BYDAY with a number needs FREQ=MONTHLY or YEARLY, without BYWEEKNO")
+		}
+	}
+	return r, nil
+}
+
+func positive(v string) (int, error) {
+	n, err := strconv.Atoi(v)
+	if err != nil || n < 1 || n > 1e9 {
+		return 0, errors.New("no positive number")
+	}
+	return n, nil
+}
+
+// numbers reads a list of numbers whose absolute value lies in [lo, hi].
+func numbers(v string, lo, hi int, negative bool) ([]int, error) {
+	var out []int
+	for s := range strings.SplitSeq(v, ",") {
+		n, err := strconv.Atoi(strings.TrimSpace(s))
+		abs := n
+		if negative && n < 0 {
+			abs = -n
+		}
+		if err != nil || abs < lo || abs > hi {
+			return nil, fmt.Errorf("%q does not fit", clip(s))
+		}
+		out = append(out, n)
+		if len(out) > 1024 {
+			return nil, errors.New("too many values")
+		}
+	}
+	slices.Sort(out)
+	return slices.Compact(out), nil
+}
+
+func byDay(v string) ([]dayRule, error) {
+	var out []dayRule
+	for s := range strings.SplitSeq(v, ",") {
+		s = strings.TrimSpace(s)
+		if len(s) < 2 {
+			return nil, errors.New("no weekday")
+		}
+		wd, ok := weekdays[s[len(s)-2:]]
+		if !ok {
+			return nil, fmt.Errorf("%q is no weekday", clip(s))
+		}
+		d := dayRule{0, wd}
+		if num := s[:len(s)-2]; num != "" {
+			n, err := strconv.Atoi(num)
+			if err != nil || n == 0 || n < -53 || n > 53 {
+				return nil, fmt.Errorf("%q does not fit", clip(s))
+			}
+			d.n = n
+		}
+		if !slices.Contains(out, d) {
+			out = append(out, d)
+		}
+		if len(out) > 1024 {
+			return nil, errors.New("too many values")
+		}
+	}
+	return out, nil
+}
