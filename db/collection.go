@@ -1,6 +1,11 @@
 package db
 
-import "time"
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+)
 
 // CollectionKind says what a collection holds.
 type CollectionKind string
@@ -29,37 +34,137 @@ type Collection struct {
 	Created      time.Time
 }
 
+const collectionColumns = `c.id, c.owner, c.kind, c.name, c.components, c.display_name, c.tz, c.transparent, c.main, c.incarnation, c.modseq, c.purged_modseq, c.created`
+
+func (c *Collection) fields() []any {
+	return []any{&c.ID, &c.Owner, &c.Kind, &c.Name, &c.Components, &c.DisplayName, &c.TZ, flag{&c.Transparent}, flag{&c.Default},
+		&c.Incarnation, &c.Modseq, &c.PurgedModseq, when{&c.Created}}
+}
+
+// home is the part of the URL tree in which a collection lies.
+func (k CollectionKind) home() string {
+	if k == AddressBook {
+		return string(AddressBook)
+	}
+	return string(Calendar)
+}
+
 // Collection returns one by id.
-func (tx *Tx) Collection(id int64) (Collection, error) { panic("db: not built yet") }
+func (tx *Tx) Collection(id int64) (c Collection, err error) {
+	err = tx.row(`SELECT `+collectionColumns+` FROM collection c WHERE c.id = $1`, []any{id}, c.fields()...)
+	return c, err
+}
 
 // CollectionByName returns one of an owner's collections of the calendar home
 // (calendars, inbox, outbox) or, with home "addressbook", of that home.
-func (tx *Tx) CollectionByName(owner int64, home CollectionKind, name string) (Collection, error) {
-	panic("db: not built yet")
+func (tx *Tx) CollectionByName(owner int64, home CollectionKind, name string) (c Collection, err error) {
+	if !key(name) {
+		return c, ErrNotFound
+	}
+	err = tx.row(`SELECT `+collectionColumns+` FROM collection c WHERE c.owner = $1 AND c.home = $2 AND c.name = $3`,
+		[]any{owner, home.home(), name}, c.fields()...)
+	return c, err
 }
 
-// Collections lists an owner's collections of these kinds, the default first,
-// then by name.
+// Collections lists an owner's collections of these kinds (without any: of all
+// kinds), the default first, then by name.
 func (tx *Tx) Collections(owner int64, kinds ...CollectionKind) ([]Collection, error) {
-	panic("db: not built yet")
+	all, err := collect(tx, `SELECT `+collectionColumns+` FROM collection c WHERE c.owner = $1 ORDER BY c.main DESC, c.name, c.id`,
+		[]any{owner}, (*Collection).fields)
+	if len(kinds) == 0 || err != nil {
+		return all, err
+	}
+	// They are few; the statement is the same for all questions.
+	return slices.DeleteFunc(all, func(c Collection) bool { return !slices.Contains(kinds, c.Kind) }), nil
 }
 
 // DefaultCalendar returns the calendar in which invitations arrive, and the
-// inbox.
+// inbox; ErrNotFound if either is missing.
 func (tx *Tx) DefaultCalendar(owner int64) (calendar, inbox Collection, err error) {
-	panic("db: not built yet")
+	all, err := tx.Collections(owner, Calendar, Inbox)
+	if err != nil {
+		return calendar, inbox, err
+	}
+	for _, c := range all {
+		if c.Kind == Calendar && c.Default && calendar.ID == 0 {
+			calendar = c
+		}
+		if c.Kind == Inbox && inbox.ID == 0 {
+			inbox = c
+		}
+	}
+	if calendar.ID == 0 || inbox.ID == 0 {
+		err = fmt.Errorf("%w: a default calendar or an inbox", ErrNotFound)
+	}
+	return calendar, inbox, err
 }
 
-// InsertCollection stores c and sets ID and Incarnation; ErrExists if the
-// name is taken.
-func (tx *Tx) InsertCollection(c *Collection) error { panic("db: not built yet") }
+// InsertCollection stores c and sets ID, Incarnation, Modseq (1) and, if it is
+// zero, Created; ErrExists if the name is taken.
+func (tx *Tx) InsertCollection(c *Collection) error {
+	if err := needText([]string{c.Name}, c.Components, c.DisplayName, c.TZ); err != nil {
+		return err
+	}
+	c.Incarnation = randomText()
+	c.Modseq, c.PurgedModseq = 1, 0
+	if c.Created.IsZero() {
+		c.Created = tx.stamp()
+	}
+	err := tx.row(`INSERT INTO collection (owner, home, kind, name, components, display_name, tz, transparent, main, incarnation, modseq, purged_modseq, created)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 1, 0, $11) ON CONFLICT (owner, home, name) DO NOTHING RETURNING id`,
+		[]any{c.Owner, c.Kind.home(), string(c.Kind), c.Name, c.Components, c.DisplayName, c.TZ, bit(c.Transparent), bit(c.Default),
+			c.Incarnation, micros(c.Created)}, &c.ID)
+	if errors.Is(err, ErrNotFound) {
+		return fmt.Errorf("%w: the collection %s", ErrExists, c.Name)
+	}
+	if err == nil && c.Default {
+		err = tx.onlyDefault(c)
+	}
+	return err
+}
 
 // UpdateCollection stores Components, DisplayName, TZ, Transparent, Default
 // and raises Modseq.
-func (tx *Tx) UpdateCollection(c *Collection) error { panic("db: not built yet") }
+func (tx *Tx) UpdateCollection(c *Collection) error {
+	if err := needText(nil, c.Components, c.DisplayName, c.TZ); err != nil {
+		return err
+	}
+	err := tx.row(`UPDATE collection SET components = $2, display_name = $3, tz = $4, transparent = $5, main = $6, modseq = modseq + 1
+		WHERE id = $1 RETURNING modseq`,
+		[]any{c.ID, c.Components, c.DisplayName, c.TZ, bit(c.Transparent), bit(c.Default)}, &c.Modseq)
+	if err == nil && c.Default {
+		err = tx.onlyDefault(c)
+	}
+	return err
+}
 
-// DeleteCollection removes it with its objects and properties.
-func (tx *Tx) DeleteCollection(id int64) error { panic("db: not built yet") }
+// onlyDefault takes the mark from the owner's other collections.
+func (tx *Tx) onlyDefault(c *Collection) error {
+	_, err := tx.exec(`UPDATE collection SET main = 0 WHERE owner = $1 AND kind = $2 AND main = 1 AND id <> $3`, c.Owner, string(c.Kind), c.ID)
+	return err
+}
+
+// DeleteCollection removes it with its objects and properties; ErrNotFound
+// without it. Bodies that nobody refers to any longer stay until Sweep, which
+// takes the lock of each one's conversation first.
+func (tx *Tx) DeleteCollection(id int64) error {
+	if _, err := tx.BumpCollections(id); err != nil {
+		return err
+	}
+	for _, q := range []string{
+		`DELETE FROM property WHERE resource = 'object' AND id IN (SELECT id FROM object WHERE collection = $1)`,
+		`DELETE FROM property WHERE resource = 'collection' AND id = $1`,
+		`DELETE FROM slot WHERE collection = $1`,
+		`DELETE FROM series WHERE collection = $1`,
+		`DELETE FROM object WHERE collection = $1`,
+		`DELETE FROM collection WHERE id = $1`,
+	} {
+		if _, err := tx.exec(q, id); err != nil {
+			return err
+		}
+	}
+	return nil
+}
 
 // Property is a dead property (RFC 4918 §4) of a collection, object or
 // principal: stored as sent, meaning nothing to us.
@@ -69,12 +174,54 @@ type Property struct {
 }
 
 // Properties returns the dead properties of a resource ("collection", "object"
-// or "principal" with its id), all or the named ones.
+// or "principal" with its id), all or the named ones, by name.
 func (tx *Tx) Properties(resource string, id int64, names ...string) ([]Property, error) {
-	panic("db: not built yet")
+	all, err := collect(tx, `SELECT name, xml FROM property WHERE resource = $1 AND id = $2 ORDER BY name`, []any{resource, id},
+		func(p *Property) []any { return []any{&p.Name, &p.XML} })
+	if len(names) == 0 || err != nil {
+		return all, err
+	}
+	return slices.DeleteFunc(all, func(p Property) bool { return !slices.Contains(names, p.Name) }), nil
+}
+
+// PropertiesOf returns the dead properties of many resources of one sort, by
+// id; those that have none are left out.
+func (tx *Tx) PropertiesOf(resource string, ids []int64) (map[int64][]Property, error) {
+	all := make(map[int64][]Property)
+	err := chunks(ids, 2, func(in string, args []any) error {
+		return tx.rows(`SELECT id, name, xml FROM property WHERE resource = $1 AND id IN `+in+` ORDER BY id, name`,
+			append([]any{resource}, args...), func(scan func(...any) error) error {
+				var id int64
+				var p Property
+				err := scan(&id, &p.Name, &p.XML)
+				all[id] = append(all[id], p)
+				return err
+			})
+	})
+	return all, err
 }
 
 // SetProperties stores and removes dead properties of a resource.
 func (tx *Tx) SetProperties(resource string, id int64, set []Property, remove []string) error {
-	panic("db: not built yet")
+	for _, p := range set {
+		if err := needText([]string{p.Name}, p.XML); err != nil {
+			return err
+		}
+	}
+	for _, name := range remove {
+		if !key(name) {
+			continue // nobody has it
+		}
+		if _, err := tx.exec(`DELETE FROM property WHERE resource = $1 AND id = $2 AND name = $3`, resource, id, name); err != nil {
+			return err
+		}
+	}
+	for _, p := range set {
+		_, err := tx.exec(`INSERT INTO property (resource, id, name, xml) VALUES ($1, $2, $3, $4)
+			ON CONFLICT (resource, id, name) DO UPDATE SET xml = excluded.xml`, resource, id, p.Name, p.XML)
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }

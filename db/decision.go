@@ -1,6 +1,13 @@
 package db
 
-import "time"
+import (
+	"database/sql"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
 
 // Decision is what was decided about a message or a change, and by which rule.
 type Decision struct {
@@ -23,13 +30,74 @@ type Decision struct {
 	Key string
 }
 
-// InsertDecision stores d and sets d.ID; ErrExists if its Key is there.
-func (tx *Tx) InsertDecision(d *Decision) error { panic("db: not built yet") }
+const decisionColumns = `id, at, direction, door, uid, message_id, method, principal, sender, rcpt, belief, rule, outcome, detail, once`
+
+func (d *Decision) fields() []any {
+	return []any{&d.ID, when{&d.At}, &d.Direction, &d.Door, &d.UID, &d.MessageID, &d.Method, &d.Principal, &d.From, &d.To,
+		&d.Belief, &d.Rule, &d.Outcome, &d.Detail, optional{&d.Key}}
+}
+
+// optional scans null as "".
+type optional struct{ s *string }
+
+func (o optional) Scan(v any) error {
+	var n sql.NullString
+	err := n.Scan(v)
+	*o.s = n.String
+	return err
+}
+
+// InsertDecision stores d and sets d.ID and, if it is zero, d.At; ErrExists if
+// its Key is there. Texts that cannot be stored as they are lose what is in
+// the way: a decision is never refused for what a stranger sent.
+func (tx *Tx) InsertDecision(d *Decision) error {
+	if d.At.IsZero() {
+		d.At = tx.stamp()
+	}
+	if err := needText([]string{d.Key}); err != nil {
+		return err
+	}
+	args := []any{micros(d.At), d.Direction, d.Door, fit(d.UID), fit(d.MessageID), fit(d.Method), d.Principal, fit(d.From), fit(d.To),
+		d.Belief, fit(d.Rule), d.Outcome, fit(d.Detail), sql.NullString{String: d.Key, Valid: d.Key != ""}}
+	err := tx.row(`INSERT INTO decision (at, direction, door, uid, message_id, method, principal, sender, rcpt, belief, rule, outcome, detail, once)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) ON CONFLICT (once) DO NOTHING RETURNING id`, args, &d.ID)
+	if errors.Is(err, ErrNotFound) {
+		return fmt.Errorf("%w: the decision %s", ErrExists, d.Key)
+	}
+	return err
+}
+
+// fit makes a text storable.
+func fit(s string) string {
+	if text(s) && len(s) <= maxKey {
+		return s
+	}
+	s = strings.ToValidUTF8(strings.ReplaceAll(s, "\x00", ""), "\uFFFD")
+	if len(s) > maxKey {
+		s = strings.ToValidUTF8(s[:maxKey-3], "") + "..."
+	}
+	return s
+}
 
 // DecisionByKey returns the earlier decision about the same mail.
-func (tx *Tx) DecisionByKey(key string) (Decision, error) { panic("db: not built yet") }
+func (tx *Tx) DecisionByKey(once string) (d Decision, err error) {
+	if !key(once) || once == "" {
+		return d, ErrNotFound
+	}
+	err = tx.row(`SELECT `+decisionColumns+` FROM decision WHERE once = $1`, []any{once}, d.fields()...)
+	return d, err
+}
 
-// Decisions returns those about a UID or a Message-ID in order.
+// Decisions returns those about a UID or a Message-ID in order, the last ones
+// if there are more than limit.
 func (tx *Tx) Decisions(uidOrMessageID string, limit int) ([]Decision, error) {
-	panic("db: not built yet")
+	about := fit(uidOrMessageID)
+	if about == "" {
+		return nil, nil
+	}
+	ds, err := collect(tx, `SELECT `+decisionColumns+` FROM decision WHERE id IN (
+			SELECT id FROM decision WHERE uid = $1 UNION SELECT id FROM decision WHERE message_id = $1)
+		ORDER BY id DESC LIMIT $2`, []any{about, limit}, (*Decision).fields)
+	slices.Reverse(ds)
+	return ds, err
 }

@@ -1,6 +1,10 @@
 package db
 
-import "time"
+import (
+	"errors"
+	"slices"
+	"time"
+)
 
 // Delivery is one mail on its way to one recipient.
 type Delivery struct {
@@ -17,37 +21,187 @@ type Delivery struct {
 	LocalCopy bool   // to somebody here who has no calendar program (decision 5)
 	Created   time.Time
 	Due       time.Time
-	Attempts  int
+	Attempts  int    // claims, the present one included
 	Answer    string // last answer of the relay
 	Token     string // of the claim
 }
 
-// InsertDelivery queues one; it may replace or drop unattempted ones for the
-// same conversation and recipient (STORAGE 28) and sets d.ID.
-func (tx *Tx) InsertDelivery(d *Delivery) error { panic("db: not built yet") }
+const deliveryColumns = `id, uid, principal, sender, rcpt, method, sequence, body, prior, scope, local_copy, created, due, attempts, answer, token`
+
+func (d *Delivery) fields() []any {
+	return []any{&d.ID, &d.UID, &d.Principal, &d.From, &d.Rcpt, &d.Method, &d.Sequence, &d.Body, &d.Prior, &d.Scope,
+		flag{&d.LocalCopy}, when{&d.Created}, when{&d.Due}, &d.Attempts, &d.Answer, &d.Token}
+}
+
+// InsertDelivery queues one and sets d.ID, d.Created and, if it is zero, d.Due
+// (now). The conversation is locked, so that ids are in its order (STORAGE
+// 28). What is still waiting for its first attempt may be spared:
+//
+//   - A REQUEST or REPLY replaces an unattempted one of equal method and scope
+//     if nothing of another method stands behind that; it then tells against
+//     what the recipient knew before the first of them, and goes out when that
+//     would have gone.
+//   - A CANCEL takes away an unattempted REQUEST of equal scope. Was that the
+//     first that the recipient would have heard, and all that waits for him,
+//     the CANCEL is not queued either: d.ID is 0.
+func (tx *Tx) InsertDelivery(d *Delivery) error {
+	if err := needText([]string{d.UID, d.Rcpt}, d.From, d.Method, d.Scope); err != nil {
+		return err
+	}
+	now, err := tx.Now()
+	if err != nil {
+		return err
+	}
+	d.ID, d.Created = 0, now
+	if d.Due.IsZero() {
+		d.Due = now
+	}
+	waiting, err := collect(tx, `SELECT `+deliveryColumns+` FROM delivery WHERE uid = $1 AND rcpt = $2 ORDER BY id`,
+		[]any{d.UID, d.Rcpt}, (*Delivery).fields)
+	if err != nil {
+		return err
+	}
+	waiting = slices.DeleteFunc(waiting, func(w Delivery) bool {
+		return w.Principal != d.Principal || w.From != d.From || w.LocalCopy != d.LocalCopy
+	})
+	switch d.Method {
+	case "REQUEST", "REPLY":
+		for _, w := range slices.Backward(waiting) {
+			if w.Attempts > 0 || w.Method != d.Method {
+				break
+			}
+			if w.Scope != d.Scope {
+				continue
+			}
+			gone, err := tx.takeBack(w.ID)
+			if err != nil {
+				return err
+			}
+			if gone {
+				d.Prior = w.Prior
+				if w.Due.Before(d.Due) {
+					d.Due = w.Due
+				}
+			}
+			break
+		}
+	case "CANCEL":
+		i := slices.IndexFunc(waiting, func(w Delivery) bool {
+			return w.Method == "REQUEST" && w.Scope == d.Scope && w.Attempts == 0
+		})
+		if i < 0 || i != len(waiting)-1 || len(waiting[i].Prior) == 0 && len(waiting) > 1 {
+			break
+		}
+		gone, err := tx.takeBack(waiting[i].ID)
+		if err != nil {
+			return err
+		}
+		if gone && len(waiting[i].Prior) == 0 {
+			return nil
+		}
+		if gone {
+			d.Prior = waiting[i].Prior
+		}
+	}
+	var prior any
+	if d.Prior != nil {
+		prior = d.Prior
+	}
+	return tx.row(`INSERT INTO delivery (uid, principal, sender, rcpt, method, sequence, body, prior, scope, local_copy, created, due, attempts, answer, token)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, 0, '', '') RETURNING id`,
+		[]any{d.UID, d.Principal, d.From, d.Rcpt, d.Method, d.Sequence, some(d.Body), prior, d.Scope, bit(d.LocalCopy),
+			micros(d.Created), micros(d.Due)}, &d.ID)
+}
+
+// takeBack removes a row that no worker has ever taken; false if one just did.
+func (tx *Tx) takeBack(id int64) (bool, error) {
+	n, err := tx.exec(`DELETE FROM delivery WHERE id = $1 AND attempts = 0`, id)
+	return n == 1, err
+}
 
 // ClaimDeliveries takes up to limit due ones, oldest of each conversation and
-// recipient first, for the time of lease (STORAGE 27).
+// recipient first, for the time of lease (STORAGE 27): a row that has not
+// ended holds back its successors. The claim counts as an attempt, for the
+// worker may die after the mail has gone.
 func (tx *Tx) ClaimDeliveries(limit int, lease time.Duration) ([]Delivery, error) {
-	panic("db: not built yet")
+	now, err := tx.Now()
+	if err != nil {
+		return nil, err
+	}
+	ds, err := collect(tx, `WITH c AS MATERIALIZED (
+			SELECT d.id FROM delivery d WHERE d.due <= $1 AND NOT EXISTS (
+				SELECT 1 FROM delivery e WHERE e.uid = d.uid AND e.rcpt = d.rcpt AND e.id < d.id)
+			ORDER BY d.due, d.id LIMIT $2 {skip})
+		UPDATE delivery SET due = $3, token = $4, attempts = attempts + 1 WHERE id IN (SELECT id FROM c)
+		RETURNING `+deliveryColumns, []any{micros(now), limit, micros(now.Add(lease)), randomText()}, (*Delivery).fields)
+	slices.SortFunc(ds, func(a, b Delivery) int { return int(a.ID - b.ID) })
+	return ds, err
 }
 
 // FinishDelivery removes a claimed row; false if the claim was lost.
-func (tx *Tx) FinishDelivery(id int64, token string) (bool, error) { panic("db: not built yet") }
+func (tx *Tx) FinishDelivery(id int64, token string) (bool, error) {
+	n, err := tx.exec(`DELETE FROM delivery WHERE id = $1 AND token = $2`, id, token)
+	return n == 1, err
+}
 
-// PostponeDelivery gives a claimed row back for later.
+// PostponeDelivery gives a claimed row back for later; false if the claim was
+// lost.
 func (tx *Tx) PostponeDelivery(id int64, token string, due time.Time, answer string) (bool, error) {
-	panic("db: not built yet")
+	n, err := tx.exec(`UPDATE delivery SET due = $3, answer = $4, token = '' WHERE id = $1 AND token = $2`, id, token, micros(due), fit(answer))
+	return n == 1, err
+}
+
+// Delivery returns one by id.
+func (tx *Tx) Delivery(id int64) (d Delivery, err error) {
+	err = tx.row(`SELECT `+deliveryColumns+` FROM delivery WHERE id = $1`, []any{id}, d.fields()...)
+	return d, err
 }
 
 // Deliveries lists the queue by id.
-func (tx *Tx) Deliveries(after int64, limit int) ([]Delivery, error) { panic("db: not built yet") }
+func (tx *Tx) Deliveries(after int64, limit int) ([]Delivery, error) {
+	return collect(tx, `SELECT `+deliveryColumns+` FROM delivery WHERE id > $1 ORDER BY id LIMIT $2`, []any{after, limit}, (*Delivery).fields)
+}
 
-// RetryDelivery makes a row due now; ErrNotFound without it.
-func (tx *Tx) RetryDelivery(id int64) error { panic("db: not built yet") }
+// RetryDelivery makes a row due now; ErrNotFound without it. One that a worker
+// has in hand is left to it.
+func (tx *Tx) RetryDelivery(id int64) error {
+	now, err := tx.Now()
+	if err != nil {
+		return err
+	}
+	n, err := tx.exec(`UPDATE delivery SET due = CASE WHEN token = '' THEN $2 ELSE due END WHERE id = $1`, id, micros(now))
+	if err == nil && n == 0 {
+		err = ErrNotFound
+	}
+	return err
+}
 
-// DropDelivery removes a row that nobody has claimed; ErrNotFound without it.
-func (tx *Tx) DropDelivery(id int64) error { panic("db: not built yet") }
+// DropDelivery removes a row that nobody has claimed, or whose claim has run
+// out; ErrNotFound without one.
+func (tx *Tx) DropDelivery(id int64) error {
+	now, err := tx.Now()
+	if err != nil {
+		return err
+	}
+	n, err := tx.exec(`DELETE FROM delivery WHERE id = $1 AND (token = '' OR due <= $2)`, id, micros(now))
+	if err == nil && n == 0 {
+		err = ErrNotFound
+	}
+	return err
+}
 
-// NextDelivery returns when the next row is due, false for an empty queue.
-func (tx *Tx) NextDelivery() (time.Time, bool, error) { panic("db: not built yet") }
+// NextDelivery returns when the next row that no other holds back is due, false
+// for an empty queue.
+func (tx *Tx) NextDelivery() (time.Time, bool, error) {
+	return tx.next(`SELECT d.due FROM delivery d WHERE NOT EXISTS (
+			SELECT 1 FROM delivery e WHERE e.uid = d.uid AND e.rcpt = d.rcpt AND e.id < d.id)
+		ORDER BY d.due LIMIT 1`)
+}
+
+func (tx *Tx) next(text string) (due time.Time, any bool, err error) {
+	err = tx.row(text, nil, when{&due})
+	if errors.Is(err, ErrNotFound) {
+		return due, false, nil
+	}
+	return due, err == nil, err
+}

@@ -1,6 +1,13 @@
 package db
 
-import "time"
+import (
+	"cmp"
+	"crypto/sha256"
+	"encoding/base64"
+	"fmt"
+	"slices"
+	"time"
+)
 
 // Object is one resource in a collection, or the tombstone that it left.
 type Object struct {
@@ -18,44 +25,74 @@ type Object struct {
 	Modified    time.Time
 
 	Body []byte // only where a method says so
+
+	body   int64 // row of body; 0 in an object that was not loaded
+	record int64 // where its busy time stands
 }
 
 // ETagOf derives the entity tag of a body.
-func ETagOf(body []byte) string { panic("db: not built yet") }
-
-// Slot and Series are the live record of busy time (STORAGE 13 to 15); see
-// ics.Slot and ics.Series for what the fields mean. Times are microseconds.
-type Slot struct {
-	Start, Fin int64
-	Type       uint8
-	Floating   bool
+func ETagOf(body []byte) string {
+	sum := sha256.Sum256(body)
+	return base64.RawURLEncoding.EncodeToString(sum[:15])
 }
 
-type Series struct {
-	First, Last, CoveredUntil int64
-	Runs                      []byte
-	Floating                  bool
+const objectColumns = `o.id, o.collection, o.name, o.uid, o.component, o.etag, o.schedule_tag, o.size, o.modseq, o.deleted, o.created, o.modified, o.record, o.body`
+
+func (o *Object) fields() []any {
+	return []any{&o.ID, &o.Collection, &o.Name, &o.UID, &o.Component, &o.ETag, &o.ScheduleTag, &o.Size, &o.Modseq,
+		flag{&o.Deleted}, when{&o.Created}, when{&o.Modified}, &o.record, &o.body}
 }
 
-// Indexed is an object's record: one of the two or none.
-type Indexed struct {
-	Slot   *Slot
-	Series *Series
-}
+func (o *Object) withBody() []any { return append(o.fields(), &o.Body) }
 
 // Object returns a live object with its body; ErrNotFound for a tombstone.
-func (tx *Tx) Object(collection int64, name string) (Object, error) { panic("db: not built yet") }
-
-// ObjectAt is Object by owner and path in one statement, for GET: the hot path.
-// version is the owner's Principal.Version.
-func (tx *Tx) ObjectAt(owner int64, home CollectionKind, collection, name string) (o Object, kind CollectionKind, version int64, err error) {
-	panic("db: not built yet")
+func (tx *Tx) Object(collection int64, name string) (o Object, err error) {
+	if !key(name) {
+		return o, ErrNotFound
+	}
+	err = tx.row(`SELECT `+objectColumns+`, b.data FROM object o JOIN body b ON b.id = o.body
+		WHERE o.collection = $1 AND o.name = $2 AND o.deleted = 0`, []any{collection, name}, o.withBody()...)
+	return o, err
 }
 
-// ObjectsByUID returns the live objects with this UID in calendars (never
-// inboxes) of any of the owners, with bodies, by id.
-func (tx *Tx) ObjectsByUID(uid string, owners ...int64) ([]OwnedObject, error) {
-	panic("db: not built yet")
+// ObjectAt is Object by owner and path in one statement, for GET: the hot path.
+// version is the owner's Principal.Version, also with ErrNotFound if there is
+// such an owner: then it is not 0.
+func (tx *Tx) ObjectAt(owner int64, home CollectionKind, collection, name string) (o Object, kind CollectionKind, version int64, err error) {
+	if !key(name) || !key(collection) {
+		name, collection = "", ""
+	}
+	var k nullText
+	err = tx.row(`SELECT p.version, c.kind, `+objectAtColumns+` FROM principal p
+		LEFT JOIN collection c ON c.owner = p.id AND c.home = $2 AND c.name = $3
+		LEFT JOIN object o ON o.collection = c.id AND o.name = $4 AND o.deleted = 0
+		LEFT JOIN body b ON b.id = o.body
+		WHERE p.id = $1`, []any{owner, home.home(), collection, name},
+		append([]any{&version, &k}, o.withBody()...)...)
+	if err == nil && o.ID == 0 {
+		err = ErrNotFound
+	}
+	return o, CollectionKind(k), version, err
+}
+
+// objectAtColumns are objectColumns where there may be no object.
+const objectAtColumns = `coalesce(o.id, 0), coalesce(o.collection, 0), coalesce(o.name, ''), coalesce(o.uid, ''), coalesce(o.component, ''), coalesce(o.etag, ''), coalesce(o.schedule_tag, ''), coalesce(o.size, 0), coalesce(o.modseq, 0), coalesce(o.deleted, 0), coalesce(o.created, 0), coalesce(o.modified, 0), coalesce(o.record, 0), coalesce(o.body, 0), b.data`
+
+// nullText scans null as "".
+type nullText string
+
+func (n *nullText) Scan(v any) error {
+	switch v := v.(type) {
+	case string:
+		*n = nullText(v)
+	case []byte:
+		*n = nullText(v)
+	case nil:
+		*n = ""
+	default:
+		return fmt.Errorf("db: %T is no text", v)
+	}
+	return nil
 }
 
 // OwnedObject is an Object with where it lies.
@@ -65,80 +102,96 @@ type OwnedObject struct {
 	CollectionName string
 }
 
-// PutObject creates (o.ID 0) or replaces an object with body and record and
-// sets o.ID, o.ETag, o.Size. o.Modseq is the collection's new modseq; expected
-// is the modseq under which the object was loaded, 0 where none stood there
-// (STORAGE 6): ErrConflict if that is no longer so. A tombstone of the name is
-// taken over. Bodies are shared by content (STORAGE 17).
-func (tx *Tx) PutObject(o *Object, body []byte, rec Indexed, expected int64) error {
-	panic("db: not built yet")
-}
-
-// PutObjects stores many that share one body, such as the copies of fifty
-// attendees, in few statements. expected as in PutObject, one for each.
-func (tx *Tx) PutObjects(os []*Object, body []byte, recs []Indexed, expected []int64) error {
-	panic("db: not built yet")
-}
-
-// DeleteObject leaves a tombstone with the given modseq; ErrConflict if the
-// object is no longer as loaded.
-func (tx *Tx) DeleteObject(id, modseq, expected int64) error { panic("db: not built yet") }
-
-// MoveObject puts an object under another collection and name and leaves a
-// tombstone at the old place. modseqs are those of the bumped collections.
-func (tx *Tx) MoveObject(id, expected int64, from, to int64, name string, fromModseq, toModseq int64) error {
-	panic("db: not built yet")
+// ObjectsByUID returns the live objects with this UID in calendars (never
+// inboxes) of any of the owners, with bodies, by id; without owners: of
+// everybody.
+func (tx *Tx) ObjectsByUID(uid string, owners ...int64) ([]OwnedObject, error) {
+	if !key(uid) {
+		return nil, nil
+	}
+	q := `SELECT ` + objectColumns + `, b.data, c.owner, c.name FROM object o JOIN collection c ON c.id = o.collection JOIN body b ON b.id = o.body
+		WHERE o.uid = $1 AND o.deleted = 0 AND c.kind = 'calendar'`
+	fields := func(o *OwnedObject) []any { return append(o.Object.withBody(), &o.Owner, &o.CollectionName) }
+	if len(owners) == 0 {
+		return collect(tx, q+` ORDER BY o.id`, []any{uid}, fields)
+	}
+	var all []OwnedObject
+	err := chunks(owners, 2, func(in string, args []any) error {
+		part, err := collect(tx, q+` AND c.owner IN `+in+` ORDER BY o.id`, append([]any{uid}, args...), fields)
+		all = append(all, part...)
+		return err
+	})
+	if len(owners) > most {
+		slices.SortFunc(all, func(a, b OwnedObject) int { return cmp.Compare(a.ID, b.ID) })
+	}
+	return all, err
 }
 
 // List returns live objects without bodies, by name, after a name.
 func (tx *Tx) List(collection int64, after string, limit int) ([]Object, error) {
-	panic("db: not built yet")
+	if !key(after) {
+		return nil, nil
+	}
+	return collect(tx, `SELECT `+objectColumns+` FROM object o WHERE o.collection = $1 AND o.deleted = 0 AND o.name > $2 ORDER BY o.name LIMIT $3`,
+		[]any{collection, after, limit}, (*Object).fields)
+}
+
+// Listed is what most listings ask of an object.
+type Listed struct{ Name, ETag string }
+
+// Names is List where name and entity tag are enough: the index alone answers
+// (STORAGE 19).
+func (tx *Tx) Names(collection int64, after string, limit int) ([]Listed, error) {
+	if !key(after) {
+		return nil, nil
+	}
+	return collect(tx, `SELECT o.name, o.etag FROM object o WHERE o.collection = $1 AND o.deleted = 0 AND o.name > $2 ORDER BY o.name LIMIT $3`,
+		[]any{collection, after, limit}, func(l *Listed) []any { return []any{&l.Name, &l.ETag} })
 }
 
 // ByNames returns the live objects of these names with bodies, in any order.
 func (tx *Tx) ByNames(collection int64, names []string) ([]Object, error) {
-	panic("db: not built yet")
+	var sound []string
+	for _, n := range names {
+		if key(n) {
+			sound = append(sound, n)
+		}
+	}
+	slices.Sort(sound)
+	sound = slices.Compact(sound)
+	var all []Object
+	err := chunks(sound, 2, func(in string, args []any) error {
+		part, err := collect(tx, `SELECT `+objectColumns+`, b.data FROM object o JOIN body b ON b.id = o.body
+			WHERE o.collection = $1 AND o.name IN `+in+` AND o.deleted = 0`, append([]any{collection}, args...), (*Object).withBody)
+		all = append(all, part...)
+		return err
+	})
+	return all, err
 }
 
-// ByIDs returns live objects with bodies.
-func (tx *Tx) ByIDs(ids []int64) ([]Object, error) { panic("db: not built yet") }
+// ByIDs returns live objects with bodies, in any order.
+func (tx *Tx) ByIDs(ids []int64) ([]Object, error) {
+	ids = slices.Compact(slices.Sorted(slices.Values(ids)))
+	var all []Object
+	err := chunks(ids, 1, func(in string, args []any) error {
+		part, err := collect(tx, `SELECT `+objectColumns+`, b.data FROM object o JOIN body b ON b.id = o.body
+			WHERE o.id IN `+in+` AND o.deleted = 0`, args, (*Object).withBody)
+		all = append(all, part...)
+		return err
+	})
+	return all, err
+}
 
 // Changes returns objects and tombstones changed after (modseq, id), ordered
-// by (modseq, id), without bodies (STORAGE 10). since 0 leaves tombstones out.
+// by (modseq, id), without bodies (STORAGE 10). since 0 leaves tombstones out:
+// whoever has nothing yet need not hear of what is gone.
 func (tx *Tx) Changes(collection int64, modseq, id int64, limit int) ([]Object, error) {
-	panic("db: not built yet")
-}
-
-// Candidate is an object that may have an instance in a window.
-type Candidate struct {
-	Object         // without body
-	Slot   *Slot   // set: it does
-	Series *Series // set: look at the runs
-}
-
-// InRange returns the objects whose record meets [from, to) in microseconds;
-// floating ones are found 14 hours to either side. component "" means any;
-// objects without a record (no VEVENT) of the component come always.
-func (tx *Tx) InRange(collection int64, component string, from, to int64) ([]Candidate, error) {
-	panic("db: not built yet")
-}
-
-// BusyRow is one row of busy time.
-type BusyRow struct {
-	Owner      int64
-	Collection int64
-	Object     int64
-	UID        string
-	Slot       *Slot
-	Series     *Series
-}
-
-// BusyRows returns what stands in [from, to) in the opaque calendars of many
-// owners at once, free slots left out. Series come if their span meets the
-// window.
-func (tx *Tx) BusyRows(owners []int64, from, to int64) ([]BusyRow, error) {
-	panic("db: not built yet")
+	return collect(tx, `SELECT `+objectColumns+` FROM object o WHERE o.collection = $1 AND (o.modseq, o.id) > ($2, $3) AND ($2 > 0 OR o.deleted = 0)
+		ORDER BY o.modseq, o.id LIMIT $4`, []any{collection, modseq, id, limit}, (*Object).fields)
 }
 
 // CountObjects returns how many live objects a collection has.
-func (tx *Tx) CountObjects(collection int64) (int64, error) { panic("db: not built yet") }
+func (tx *Tx) CountObjects(collection int64) (n int64, err error) {
+	err = tx.row(`SELECT count(*) FROM object WHERE collection = $1 AND deleted = 0`, []any{collection}, &n)
+	return n, err
+}

@@ -1,0 +1,129 @@
+package db
+
+import "slices"
+
+// Slot and Series are the live record of busy time (STORAGE 13 to 15); see
+// ics.Slot and ics.Series for what the fields mean. Times are microseconds.
+type Slot struct {
+	Start, Fin int64
+	Type       uint8
+	Floating   bool
+}
+
+type Series struct {
+	First, Last, CoveredUntil int64
+	Runs                      []byte
+	Floating                  bool
+}
+
+// Indexed is an object's record: one of the two or none.
+type Indexed struct {
+	Slot   *Slot
+	Series *Series
+}
+
+// Candidate is an object that may have an instance in a window.
+type Candidate struct {
+	Object         // without body
+	Slot   *Slot   // set: it does, unless the slot floats
+	Series *Series // set: look at the runs
+}
+
+// BusyRow is one row of busy time.
+type BusyRow struct {
+	Owner      int64
+	Collection int64
+	Object     int64
+	UID        string
+	Slot       *Slot
+	Series     *Series
+}
+
+const (
+	hour    = int64(3600e6)
+	slotMax = 7 * 24 * hour // longest slot; longer ones are series
+	// sway is how far a floating time may be from where it stands in UTC when
+	// it is seen from another zone (STORAGE 15).
+	sway = 14 * hour
+	// endless bounds times: far from overflow.
+	endless = int64(1) << 61
+)
+
+func (s *Slot) fields() []any { return []any{&s.Start, &s.Fin, &s.Type, flag{&s.Floating}} }
+func (s *Series) fields() []any {
+	return []any{&s.First, &s.Last, &s.CoveredUntil, flag{&s.Floating}, &s.Runs}
+}
+
+const (
+	slotColumns   = `s.start, s.fin, s.busy, s.floating`
+	seriesColumns = `s.start, s.fin, s.covered, s.floating, s.runs`
+	// A slot meets [$1, $2) unless it ends where that starts; a point in time
+	// meets it from its start on (RFC 4791 §9.9). The first line are the two
+	// bounds of the index, the third holds for floating ones.
+	slotMeets = `s.start > $1 - 655200000000 AND s.start < $2 + 50400000000
+		AND (s.floating = 0 AND s.start < $2 AND (s.fin > $1 OR s.start >= $1)
+			OR s.floating = 1 AND s.start < $2 + 50400000000 AND s.fin >= $1 - 50400000000)`
+	seriesMeets = `s.fin >= $1 - 50400000000 AND s.start < $2 + 50400000000`
+)
+
+func bounded(us int64) int64 { return min(max(us, -endless), endless) }
+
+// InRange returns the objects whose record meets [from, to) in microseconds;
+// floating ones are found 14 hours to either side. component "" means any;
+// objects without a record (no VEVENT) of the component come always.
+func (tx *Tx) InRange(collection int64, component string, from, to int64) ([]Candidate, error) {
+	args := []any{bounded(from), bounded(to), collection, component}
+	all, err := collect(tx, `SELECT `+objectColumns+`, `+slotColumns+` FROM slot s JOIN object o ON o.id = s.object
+		WHERE s.collection = $3 AND `+slotMeets+` AND ($4 = '' OR o.component = $4)`, args,
+		func(c *Candidate) []any {
+			c.Slot = new(Slot)
+			return append(c.Object.fields(), c.Slot.fields()...)
+		})
+	if err != nil {
+		return nil, err
+	}
+	series, err := collect(tx, `SELECT `+objectColumns+`, `+seriesColumns+` FROM series s JOIN object o ON o.id = s.object
+		WHERE s.collection = $3 AND `+seriesMeets+` AND ($4 = '' OR o.component = $4)`, args,
+		func(c *Candidate) []any {
+			c.Series = new(Series)
+			return append(c.Object.fields(), c.Series.fields()...)
+		})
+	if err != nil {
+		return nil, err
+	}
+	rest, err := collect(tx, `SELECT `+objectColumns+` FROM object o
+		WHERE o.collection = $1 AND o.record = 0 AND o.deleted = 0 AND ($2 = '' OR o.component = $2)`, args[2:],
+		func(c *Candidate) []any { return c.Object.fields() })
+	return append(append(all, series...), rest...), err
+}
+
+// BusyRows returns what stands in [from, to) in the opaque calendars of many
+// owners at once, free slots left out; floating ones as in InRange. Series
+// come if their span meets the window.
+func (tx *Tx) BusyRows(owners []int64, from, to int64) ([]BusyRow, error) {
+	owners = slices.Compact(slices.Sorted(slices.Values(owners)))
+	var all []BusyRow
+	err := chunks(owners, 3, func(in string, args []any) error {
+		args = append([]any{bounded(from), bounded(to)}, args...)
+		const head = `SELECT c.owner, s.collection, s.object, o.uid, `
+		const calendars = ` WHERE c.kind = 'calendar' AND c.transparent = 0 AND c.owner IN `
+		slots, err := collect(tx, head+slotColumns+` FROM collection c JOIN slot s ON s.collection = c.id JOIN object o ON o.id = s.object`+
+			calendars+in+` AND s.busy <> 0 AND `+slotMeets, args,
+			func(r *BusyRow) []any {
+				r.Slot = new(Slot)
+				return append([]any{&r.Owner, &r.Collection, &r.Object, &r.UID}, r.Slot.fields()...)
+			})
+		if err != nil {
+			return err
+		}
+		series, err := collect(tx, head+seriesColumns+` FROM collection c JOIN series s ON s.collection = c.id JOIN object o ON o.id = s.object`+
+			calendars+in+` AND `+seriesMeets, args,
+			func(r *BusyRow) []any {
+				r.Series = new(Series)
+				return append([]any{&r.Owner, &r.Collection, &r.Object, &r.UID}, r.Series.fields()...)
+			})
+		all = append(append(all, slots...), series...)
+		return err
+	})
+	return all, err
+}

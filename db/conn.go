@@ -1,0 +1,154 @@
+package db
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"sync"
+	"time"
+)
+
+// conn is one connection with its prepared statements. It bypasses
+// database/sql's own pool, which prepares a statement of a transaction on
+// another connection first: inside a Write only its connection is used
+// (STORAGE 23).
+type conn struct {
+	c      *sql.Conn
+	d      *dialect
+	stmts  map[string]*sql.Stmt
+	born   time.Time
+	used   bool // has answered before: an error may only mean that it is stale
+	broken bool
+}
+
+// prepared returns the statement, prepared once a connection. The texts come
+// from this package, with lists padded to powers of two, so they are few.
+func (c *conn) prepared(ctx context.Context, text string) (*sql.Stmt, error) {
+	if st, ok := c.stmts[text]; ok {
+		return st, nil
+	}
+	st, err := c.c.PrepareContext(ctx, c.d.words.Replace(text))
+	if err != nil {
+		return nil, err
+	}
+	c.stmts[text] = st
+	return st, nil
+}
+
+// command runs a statement that is not worth preparing (BEGIN, PRAGMA).
+func (c *conn) command(ctx context.Context, text string) error {
+	_, err := c.c.ExecContext(ctx, text)
+	if err != nil && c.d.classify(err) == away {
+		c.broken = true
+	}
+	return err
+}
+
+func (c *conn) close() {
+	for _, st := range c.stmts {
+		st.Close()
+	}
+	c.c.Close()
+}
+
+// pool keeps connections of one role. The most recently used one is taken
+// first, so that its statements and pages are warm.
+type pool struct {
+	open   func(context.Context) (*conn, error)
+	maxAge time.Duration // zero: for ever
+	free   chan struct{} // one token for each connection that may be open
+
+	mu     sync.Mutex
+	idle   []*conn
+	since  time.Time // connections born before are suspect: one of them broke
+	closed bool
+	done   chan struct{}
+}
+
+func newPool(n int, maxAge time.Duration, open func(context.Context) (*conn, error)) *pool {
+	p := &pool{open: open, maxAge: maxAge, free: make(chan struct{}, n), done: make(chan struct{})}
+	for range n {
+		p.free <- struct{}{}
+	}
+	return p
+}
+
+var errClosed = errors.New("db: store is closed")
+
+func (p *pool) get(ctx context.Context) (*conn, error) {
+	select {
+	case <-p.free:
+	default:
+		select {
+		case <-p.free:
+		case <-p.done:
+			return nil, errClosed
+		case <-ctx.Done():
+			return nil, errors.Join(ErrAway, ctx.Err())
+		}
+	}
+	p.mu.Lock()
+	if p.closed {
+		p.mu.Unlock()
+		p.free <- struct{}{}
+		return nil, errClosed
+	}
+	for n := len(p.idle); n > 0; n = len(p.idle) {
+		c := p.idle[n-1]
+		p.idle = p.idle[:n-1]
+		if p.maxAge > 0 && time.Since(c.born) > p.maxAge {
+			c.close()
+			continue
+		}
+		p.mu.Unlock()
+		return c, nil
+	}
+	p.mu.Unlock()
+	c, err := p.open(ctx)
+	if err != nil {
+		p.free <- struct{}{}
+		return nil, err
+	}
+	return c, nil
+}
+
+// put gives a connection back. A broken one takes the idle ones with it: a
+// server that ended one session has usually ended all.
+func (p *pool) put(c *conn) {
+	c.used = true
+	p.mu.Lock()
+	if c.broken || p.closed || c.born.Before(p.since) {
+		if c.broken {
+			p.since = time.Now()
+			for _, i := range p.idle {
+				i.close()
+			}
+			p.idle = p.idle[:0]
+		}
+		p.mu.Unlock()
+		c.close()
+	} else {
+		p.idle = append(p.idle, c)
+		p.mu.Unlock()
+	}
+	p.free <- struct{}{}
+}
+
+// close waits for all connections to come back and closes them.
+func (p *pool) close() {
+	p.mu.Lock()
+	if p.closed {
+		p.mu.Unlock()
+		return
+	}
+	p.closed = true
+	for _, c := range p.idle {
+		c.close()
+	}
+	p.idle = nil
+	close(p.done)
+	p.mu.Unlock()
+	for range cap(p.free) {
+		<-p.free
+	}
+}

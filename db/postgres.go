@@ -1,0 +1,189 @@
+package db
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/url"
+	"os"
+	"time"
+
+	"github.com/lib/pq"
+)
+
+// settings of every session. The deadlock time-out and a lock time-out bound
+// the wait for a row, the third ends transactions of a node that froze.
+var postgresSettings = map[string]string{
+	"application_name":                    "convene",
+	"synchronous_commit":                  "on", // STORAGE 12
+	"lock_timeout":                        "5s",
+	"idle_in_transaction_session_timeout": "30s",
+	"statement_timeout":                   "30s",
+	"default_transaction_isolation":       "read committed",
+	"TimeZone":                            "UTC",
+}
+
+func (s *Store) openPostgres(ctx context.Context, dsn string) error {
+	s.d = postgresDialect
+	u, err := url.Parse(dsn)
+	if err != nil {
+		return errors.New("db: the address of the database is no URL") // err would show a password
+	}
+	q := u.Query()
+	if !q.Has("sslmode") && os.Getenv("PGSSLMODE") == "" {
+		q.Set("sslmode", "prefer")
+	}
+	if !q.Has("connect_timeout") {
+		q.Set("connect_timeout", "5")
+	}
+	for name, value := range postgresSettings {
+		if !q.Has(name) || name == "synchronous_commit" || name == "default_transaction_isolation" {
+			q.Set(name, value)
+		}
+	}
+	u.RawQuery = q.Encode()
+	writing, err := pq.NewConnector(u.String())
+	if err != nil {
+		return fmt.Errorf("db: %w", err)
+	}
+	q.Set("default_transaction_read_only", "on")
+	u.RawQuery = q.Encode()
+	reading, err := pq.NewConnector(u.String())
+	if err != nil {
+		return fmt.Errorf("db: %w", err)
+	}
+	s.readers = newPool(s.opt.MaxOpen, 30*time.Minute, s.opener(reading))
+	s.writers = newPool(s.opt.MaxOpen, 30*time.Minute, s.opener(writing))
+	s.write = s.writePostgres
+	q.Del("default_transaction_read_only")
+	u.RawQuery = q.Encode()
+	s.waker.openPostgres(s, u.String())
+	return s.View(ctx, func(tx *Tx) error {
+		var one int
+		return tx.row(`SELECT 1`, nil, &one)
+	})
+}
+
+// opener makes connections. database/sql only wraps them: it keeps none.
+func (s *Store) opener(by driver.Connector) func(context.Context) (*conn, error) {
+	d := sql.OpenDB(by)
+	d.SetMaxIdleConns(-1)
+	s.sql = append(s.sql, d)
+	return func(ctx context.Context) (*conn, error) {
+		c, err := d.Conn(ctx)
+		if err != nil {
+			return nil, err
+		}
+		return &conn{c: c, d: s.d, stmts: make(map[string]*sql.Stmt), born: time.Now()}, nil
+	}
+}
+
+func (s *Store) writePostgres(ctx context.Context, fn func(*Tx) error, _ bool) error {
+	c, err := s.begin(ctx, s.writers, s.d.beginWrite)
+	if err != nil {
+		return err
+	}
+	tx := &Tx{s: s, ctx: ctx, c: c, write: true}
+	open := true
+	defer func() { // also when fn panics or ends the goroutine
+		if open && !c.broken && c.command(context.Background(), "ROLLBACK") != nil {
+			c.broken = true
+		}
+		tx.fail(errTxDone)
+		s.writers.put(c)
+	}()
+	if err := tx.run(fn); err != nil {
+		return err
+	}
+	if err := tx.knowXID(); err != nil {
+		return err
+	}
+	open = false
+	if err := c.command(ctx, "COMMIT"); err != nil {
+		c.broken = true
+		if kind := s.d.classify(err); kind != away && kind != other {
+			return failed(kind, err, "COMMIT")
+		}
+		if err := s.committed(ctx, tx.xid, err); err != nil {
+			return err
+		}
+	}
+	s.waker.wake(tx.wakes)
+	return nil
+}
+
+// knowXID remembers which transaction this is, for the case that the
+// connection breaks during COMMIT (STORAGE 8). LockThreads learns it on its
+// way.
+func (tx *Tx) knowXID() error {
+	if tx.xid != "" {
+		return nil
+	}
+	var xid sql.NullString
+	err := tx.row(`SELECT pg_current_xact_id_if_assigned()::text`, nil, &xid)
+	tx.xid = xid.String
+	return err
+}
+
+// committed finds out, over a fresh connection, what became of a commit that
+// got no answer: nil if it happened. If it did not, the closure may run again.
+// If nobody can be asked, the outcome is unknown and the caller's client has
+// to ask again.
+func (s *Store) committed(ctx context.Context, xid string, cause error) error {
+	if xid == "" { // it wrote nothing
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	for {
+		var status sql.NullString
+		err := s.View(ctx, func(tx *Tx) error {
+			return tx.row(`SELECT pg_xact_status($1::text::xid8)`, []any{xid}, &status)
+		})
+		switch {
+		case err == nil && status.String == "committed":
+			return nil
+		case err == nil && status.String == "aborted":
+			return failed(retry, cause, "COMMIT")
+		case err == nil && !status.Valid, err != nil && !errors.Is(err, ErrAway):
+			return failed(away, cause, ambiguous) // too old, or of another history
+		}
+		select {
+		case <-time.After(100 * time.Millisecond):
+		case <-ctx.Done():
+			return failed(away, cause, ambiguous)
+		}
+	}
+}
+
+func classifyPostgres(err error) class {
+	var e *pq.Error
+	if errors.As(err, &e) {
+		switch e.Code {
+		case "40001", "40P01", "55P03", "0A000":
+			return retry
+		case "53100":
+			return full
+		case "57P01", "57P02", "57P03", "53300", "25006", "25P03", "57014":
+			return away
+		}
+		switch e.Code.Class() {
+		case "08", "53", "58":
+			return away
+		}
+		return other
+	}
+	var n net.Error
+	var op *net.OpError
+	if errors.Is(err, driver.ErrBadConn) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) ||
+		errors.As(err, &n) || errors.As(err, &op) || errors.Is(err, net.ErrClosed) ||
+		errors.Is(err, sql.ErrConnDone) || errors.Is(err, os.ErrNotExist) ||
+		errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
+		return away
+	}
+	return other
+}
