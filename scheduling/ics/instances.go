@@ -89,8 +89,8 @@ func overlaps(start, end, from, to int64) bool {
 	return start < to && end > from
 }
 
-// each is Instances without its bound. It returns the wall clock that the walk
-// reached before ErrTooMany.
+// each is Instances without its bound. Where it ends with ErrTooMany, it has
+// yielded all that start before the instant that it returns.
 func (o *Object) each(from, to int64, floating *time.Location, b *budget, yield func(occurrence) bool) (reached int64, err error) {
 	loose := zoneOf(floating)
 	s, err := o.series()
@@ -155,7 +155,11 @@ func (o *Object) each(from, to int64, floating *time.Location, b *budget, yield 
 		}
 		return maxTime, nil
 	}
-	return s.keys(from-s.longest-reach, to+reach, b, place)
+	reached, err = s.keys(from-s.longest-reach, to+reach, b, place)
+	if err != nil && s.zone == nil && reached > minTime {
+		reached = loose.instant(reached) - reach/2
+	}
+	return reached, err
 }
 
 // override returns the instance that a component with RECURRENCE-ID describes.

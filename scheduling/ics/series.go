@@ -309,6 +309,12 @@ func (s *series) keys(from, to int64, b *budget, yield func(key int64, r *rdate)
 	for {
 		w, ok := m.next()
 		if !ok {
+			if m.err == nil || m.at == minTime {
+				return m.at, m.err
+			}
+			if s.zone != nil {
+				return s.zone.instant(m.at) - reach/2, m.err // later wall clocks in a gap may be earlier instants
+			}
 			return m.at, m.err
 		}
 		if w >= to+reach {
