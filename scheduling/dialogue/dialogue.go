@@ -1,0 +1,191 @@
+// Package dialogue is the language of the scenario scripts in
+// scheduling/testdata: meetings told as dialogues between named people. A
+// script says what people do and what they see afterwards; who does it is a
+// Driver, so that one script runs against the pure core and against the whole
+// server.
+//
+// A script is lines of words; indented lines below a statement belong to it;
+// "#" begins a comment. First come the people:
+//
+//	ann   person  ann@example.org [alias ...]    has a calendar here
+//	bob   outside bob@example.com                has nothing but mail
+//	blue  room    blue@example.org               answers for itself
+//
+// then what they do:
+//
+//	now 2026-01-10T09:00:00Z
+//	put ann                   writes an object; the lines are its properties
+//	put ann if-tag            the same with If-Schedule-Tag-Match: what she saw last
+//	edit ben                  changes the copy that he has, as his program would:
+//	    old => new            every line of the copy that holds old has new in its place
+//	    - text                lines that hold text are gone
+//	    + line                a line more in the first event
+//	answer ben ACCEPTED       sets his PARTSTAT in his copy; with a RECURRENCE-ID
+//	answer ben DECLINED 20260203T100000Z       behind it, in that instance
+//	delete ann [silent]       removes it; silent is Schedule-Reply: F
+//	mail bob ann REPLY        Bob sends Ann an iTIP mail
+//
+// Object lines are properties of one VEVENT; a line "--" begins the next one
+// and "BEGIN:VALARM" stands for itself. UID:1, DTSTAMP and what encloses them
+// are added where they are missing.
+//
+// Then what follows from it, in any order, before the next act:
+//
+//	refused C:allowed-attendee-scheduling-object-change
+//	ignored                   the mail had no effect
+//	told bob REQUEST          he gets this message: a mail, or an inbox item
+//	object ben                he has a copy
+//	none ben                  he has none
+//	agree                     all copies tell the same time, status and answers
+//	tag ben kept|renewed      his Schedule-Tag, compared with before the act
+//
+// Messages that nobody told of are an error: a script names them all. Under
+// told and object stand lines that the object must have:
+//
+//	ATTENDEE ben PARTSTAT=ACCEPTED !RSVP     an ATTENDEE line with ben's address
+//	                                         and this text, without that
+//	no VALARM                                no such property or component
+//	@20260203T100000Z SUMMARY "Team lunch"   in the override of that instance
+//	@ DTSTART:20260202T100000Z               in the master
+//	components 2                             that many events
+package dialogue
+
+import (
+	"fmt"
+	"os"
+	"strings"
+	"time"
+)
+
+// Person is somebody in a script.
+type Person struct {
+	Name    string
+	Kind    string // person, outside, room
+	Address string
+	Aliases []string
+}
+
+// Script is a parsed dialogue.
+type Script struct {
+	File   string
+	People []Person
+	Steps  []Step
+}
+
+// Step is one statement with the lines below it.
+type Step struct {
+	Line  int
+	Words []string
+	Body  []string
+}
+
+// NeedsServer reports whether the script has a part that the core alone cannot
+// play: a room.
+func (s *Script) NeedsServer() bool {
+	for _, p := range s.People {
+		if p.Kind == "room" {
+			return true
+		}
+	}
+	return false
+}
+
+// Read reads a script from a file.
+func Read(file string) (*Script, error) {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return nil, err
+	}
+	s, err := Parse(string(text))
+	if err != nil {
+		return nil, fmt.Errorf("%s:%w", file, err)
+	}
+	s.File = file
+	return s, nil
+}
+
+var verbs = map[string][2]int{ // least and most words behind it
+	"now": {1, 1}, "put": {1, 2}, "edit": {1, 2}, "answer": {2, 3}, "delete": {1, 2}, "mail": {3, 3},
+	"refused": {1, 1}, "ignored": {0, 0}, "told": {2, 2}, "object": {1, 1}, "none": {1, 1}, "agree": {0, 0}, "tag": {2, 2},
+}
+
+// Parse reads a script.
+func Parse(text string) (*Script, error) {
+	s := &Script{}
+	names := map[string]bool{}
+	for i, line := range strings.Split(text, "\n") {
+		line = strings.TrimRight(line, " \t\r")
+		bare := strings.TrimSpace(line)
+		if bare == "" || strings.HasPrefix(bare, "#") {
+			continue
+		}
+		if line[0] == ' ' || line[0] == '\t' {
+			if len(s.Steps) == 0 {
+				return nil, fmt.Errorf("%d: an indented line belongs to no statement", i+1)
+			}
+			last := &s.Steps[len(s.Steps)-1]
+			last.Body = append(last.Body, bare)
+			continue
+		}
+		words, err := split(bare)
+		if err != nil {
+			return nil, fmt.Errorf("%d: %w", i+1, err)
+		}
+		if len(words) > 2 && (words[1] == "person" || words[1] == "outside" || words[1] == "room") {
+			if len(s.Steps) > 0 || names[words[0]] {
+				return nil, fmt.Errorf("%d: people come first, each once", i+1)
+			}
+			names[words[0]] = true
+			s.People = append(s.People, Person{words[0], words[1], words[2], words[3:]})
+			continue
+		}
+		n, known := verbs[words[0]]
+		if !known || len(words)-1 < n[0] || len(words)-1 > n[1] {
+			return nil, fmt.Errorf("%d: %q is no statement", i+1, bare)
+		}
+		switch words[0] {
+		case "now":
+			if _, err := time.Parse(time.RFC3339, words[1]); err != nil {
+				return nil, fmt.Errorf("%d: %w", i+1, err)
+			}
+		case "refused", "ignored", "agree":
+		default:
+			if !names[words[1]] {
+				return nil, fmt.Errorf("%d: who is %s?", i+1, words[1])
+			}
+		}
+		s.Steps = append(s.Steps, Step{Line: i + 1, Words: words})
+	}
+	if len(s.People) == 0 || len(s.Steps) == 0 {
+		return nil, fmt.Errorf("1: a dialogue needs people who do something")
+	}
+	return s, nil
+}
+
+// split cuts a line into words; "..." keeps blanks together.
+func split(line string) ([]string, error) {
+	var words []string
+	var b strings.Builder
+	in, quoted := false, false
+	for _, r := range line {
+		switch {
+		case r == '"':
+			quoted, in = !quoted, true
+		case (r == ' ' || r == '\t') && !quoted:
+			if in {
+				words, in = append(words, b.String()), false
+				b.Reset()
+			}
+		default:
+			b.WriteRune(r)
+			in = true
+		}
+	}
+	if quoted {
+		return nil, fmt.Errorf("a quote does not end")
+	}
+	if in {
+		words = append(words, b.String())
+	}
+	return words, nil
+}

@@ -1,0 +1,376 @@
+package dialogue
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/convene-server/convene/directory/cuaddr"
+	"github.com/convene-server/convene/scheduling/ics"
+	"github.com/convene-server/convene/scheduling/itip"
+)
+
+// Driver plays a script: the core with a map for a store, or a whole server.
+// People are given by name; a refusal is an error that is an *itip.Refusal.
+type Driver interface {
+	Now(time.Time)
+	// Put writes the object to where the person has it, or anew. tag, if not
+	// nil, is sent as If-Schedule-Tag-Match.
+	Put(who string, object []byte, tag *string) error
+	Delete(who, uid string, silent bool) error
+	// Mail brings an iTIP mail in; ignored tells that it had no effect.
+	Mail(from, to string, method itip.Method, object []byte) (ignored bool, err error)
+	// Object returns a person's copy and its Schedule-Tag; nil without one.
+	Object(who, uid string) (object []byte, tag string)
+	// Settle lets everything happen that is queued.
+	Settle()
+	// Told returns and forgets the messages that reached a person: mails, or
+	// inbox items.
+	Told(who string) [][]byte
+}
+
+// Run plays a script with a driver.
+func Run(t *testing.T, s *Script, d Driver) {
+	t.Helper()
+	r := &run{t: t, s: s, d: d, seen: map[string]string{}, tags: map[string]string{}, now: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC), uid: "1"}
+	d.Now(r.now)
+	for _, step := range s.Steps {
+		r.line = step.Line
+		r.step(step)
+		if t.Failed() {
+			break
+		}
+	}
+	r.closeAct()
+}
+
+type run struct {
+	t    *testing.T
+	s    *Script
+	d    Driver
+	line int
+	now  time.Time
+	uid  string // of the meeting spoken of
+
+	err     error // of the last act, until it is expected
+	ignored bool
+	mailed  bool
+	told    map[string][]*ics.Object
+	seen    map[string]string // tag that a person's program saw last
+	tags    map[string]string // tag before the last act
+}
+
+func (r *run) failf(format string, args ...any) {
+	r.t.Helper()
+	r.t.Errorf("%s:%d: %s", r.s.File, r.line, fmt.Sprintf(format, args...))
+}
+
+func (r *run) person(name string) Person {
+	for _, p := range r.s.People {
+		if p.Name == name {
+			return p
+		}
+	}
+	r.failf("who is %s?", name)
+	return Person{}
+}
+
+func (r *run) step(s Step) {
+	w := s.Words
+	switch w[0] {
+	case "now":
+		r.closeAct()
+		r.now, _ = time.Parse(time.RFC3339, w[1])
+		r.d.Now(r.now)
+	case "put":
+		r.act(func() error {
+			body, err := r.object(s.Body, "")
+			if err != nil {
+				return err
+			}
+			var tag *string
+			if len(w) == 3 {
+				v := r.seen[w[1]]
+				tag = &v
+			}
+			return r.d.Put(w[1], body, tag)
+		})
+	case "edit":
+		r.act(func() error {
+			old, _ := r.d.Object(w[1], r.uid)
+			if old == nil {
+				return fmt.Errorf("%s has no copy", w[1])
+			}
+			body, err := edit(string(old), s.Body)
+			if err != nil {
+				return err
+			}
+			var tag *string
+			if len(w) == 3 {
+				v := r.seen[w[1]]
+				tag = &v
+			}
+			return r.d.Put(w[1], []byte(body), tag)
+		})
+	case "answer":
+		r.act(func() error {
+			old, _ := r.d.Object(w[1], r.uid)
+			if old == nil {
+				return fmt.Errorf("%s has no copy", w[1])
+			}
+			o, err := ics.Parse(old, ics.Limits{})
+			if err != nil {
+				return err
+			}
+			rid := ics.RID("")
+			if len(w) == 4 {
+				rid = ics.RID(w[3])
+			}
+			n := itip.SetPartStat(o, r.self(r.person(w[1])), rid, w[2], "")
+			if n == nil {
+				return fmt.Errorf("%s is not invited to that", w[1])
+			}
+			return r.d.Put(w[1], n.Bytes(), nil)
+		})
+	case "delete":
+		r.act(func() error { return r.d.Delete(w[1], r.uid, len(w) == 3) })
+	case "mail":
+		r.act(func() error {
+			body, err := r.object(s.Body, w[3])
+			if err != nil {
+				return err
+			}
+			r.mailed = true
+			r.ignored, err = r.d.Mail(w[1], w[2], itip.Method(w[3]), body)
+			return err
+		})
+	case "refused":
+		var ref *itip.Refusal
+		if !errors.As(r.err, &ref) || ref.Precondition != w[1] {
+			r.failf("refused %s; want %s", show(r.err), w[1])
+		}
+		r.err = nil
+	case "ignored":
+		if !r.mailed || !r.ignored {
+			r.failf("the mail had an effect")
+		}
+		r.ignored = false
+	case "told":
+		r.expectTold(w[1], w[2], s.Body)
+	case "object":
+		r.expectObject(w[1], s.Body)
+	case "none":
+		if o, _ := r.d.Object(w[1], r.uid); o != nil {
+			r.failf("%s has a copy:\n%s", w[1], o)
+		}
+	case "agree":
+		r.agree()
+	case "tag":
+		_, now := r.d.Object(w[1], r.uid)
+		if kept := now == r.tags[w[1]]; kept != (w[2] == "kept") || now == "" {
+			r.failf("%s's Schedule-Tag was %q and is %q; want it %s", w[1], r.tags[w[1]], now, w[2])
+		}
+	}
+}
+
+// act does one thing and gathers what people hear of it.
+func (r *run) act(f func() error) {
+	r.t.Helper()
+	r.closeAct()
+	for _, p := range r.s.People {
+		if p.Kind != "outside" {
+			_, r.tags[p.Name] = r.d.Object(p.Name, r.uid)
+		}
+	}
+	r.err = f()
+	var ref *itip.Refusal
+	if r.err != nil && !errors.As(r.err, &ref) {
+		r.failf("%v", r.err)
+		r.err = nil
+		return
+	}
+	r.d.Settle()
+	r.told = map[string][]*ics.Object{}
+	for _, p := range r.s.People {
+		if p.Kind != "outside" {
+			_, r.seen[p.Name] = r.d.Object(p.Name, r.uid)
+		}
+		if p.Kind == "room" {
+			continue // a room reads nothing
+		}
+		for _, m := range r.d.Told(p.Name) {
+			o, err := ics.Parse(m, ics.Limits{})
+			if err != nil {
+				r.failf("what %s was told is no iCalendar: %v\n%s", p.Name, err, m)
+				continue
+			}
+			r.told[p.Name] = append(r.told[p.Name], o)
+		}
+	}
+}
+
+// closeAct complains of what the script did not tell.
+func (r *run) closeAct() {
+	r.t.Helper()
+	if r.t.Failed() {
+		return
+	}
+	if r.err != nil {
+		r.failf("before this line: %v", r.err)
+	}
+	if r.ignored {
+		r.failf("before this line: the mail was ignored")
+	}
+	for who, ms := range r.told {
+		for _, m := range ms {
+			r.failf("before this line: %s was told and the script does not say so:\n%s", who, m.Bytes())
+		}
+	}
+	r.err, r.ignored, r.mailed, r.told = nil, false, false, nil
+}
+
+func (r *run) expectTold(who, method string, lines []string) {
+	for i, m := range r.told[who] {
+		if m.Method() != method {
+			continue
+		}
+		if why := r.match(m, lines); why != "" {
+			r.failf("%s was told %s, but %s:\n%s", who, method, why, m.Bytes())
+		}
+		r.told[who] = append(r.told[who][:i:i], r.told[who][i+1:]...)
+		return
+	}
+	r.failf("%s was not told %s", who, method)
+}
+
+func (r *run) expectObject(who string, lines []string) {
+	b, _ := r.d.Object(who, r.uid)
+	if b == nil {
+		r.failf("%s has no copy", who)
+		return
+	}
+	o, err := ics.Parse(b, ics.Limits{})
+	if err != nil {
+		r.failf("%s's copy: %v", who, err)
+		return
+	}
+	if why := r.match(o, lines); why != "" {
+		r.failf("%s's copy: %s:\n%s", who, why, b)
+	}
+}
+
+func (r *run) self(p Person) func(cuaddr.Address) bool {
+	mine := map[cuaddr.Address]bool{cuaddr.Mailto(p.Address): true}
+	for _, a := range p.Aliases {
+		mine[cuaddr.Mailto(a)] = true
+	}
+	return func(a cuaddr.Address) bool { return mine[a] }
+}
+
+// object makes an iCalendar object of the lines of a put or a mail.
+func (r *run) object(lines []string, method string) ([]byte, error) {
+	var b strings.Builder
+	b.WriteString("BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:-//dialogue//EN\r\n")
+	if method != "" {
+		b.WriteString("METHOD:" + method + "\r\n")
+	}
+	var event []string
+	uid := r.uid
+	for _, l := range lines {
+		if v, ok := strings.CutPrefix(l, "UID:"); ok {
+			uid = v
+		}
+	}
+	flush := func() {
+		have := func(name string) bool {
+			for _, l := range event {
+				if strings.HasPrefix(l, name+":") || strings.HasPrefix(l, name+";") {
+					return true
+				}
+			}
+			return false
+		}
+		b.WriteString("BEGIN:VEVENT\r\n")
+		if !have("UID") {
+			b.WriteString("UID:" + uid + "\r\n")
+		}
+		if !have("DTSTAMP") {
+			b.WriteString("DTSTAMP:" + r.now.UTC().Format("20060102T150405Z") + "\r\n")
+		}
+		for _, l := range event {
+			b.WriteString(r.expand(l) + "\r\n")
+		}
+		b.WriteString("END:VEVENT\r\n")
+		event = nil
+	}
+	for _, l := range lines {
+		if l == "--" {
+			flush()
+			continue
+		}
+		event = append(event, l)
+	}
+	flush()
+	b.WriteString("END:VCALENDAR\r\n")
+	r.uid = uid
+	return []byte(b.String()), nil
+}
+
+// expand lets a script write "ORGANIZER:ann" and "ATTENDEE;PARTSTAT=X:bob": a
+// value that is a person's name stands for the address.
+func (r *run) expand(l string) string {
+	if !strings.HasPrefix(l, "ATTENDEE") && !strings.HasPrefix(l, "ORGANIZER") {
+		return l
+	}
+	i := strings.LastIndexByte(l, ':')
+	for _, p := range r.s.People {
+		if i >= 0 && l[i+1:] == p.Name {
+			return l[:i+1] + "mailto:" + p.Address
+		}
+	}
+	return l
+}
+
+// edit changes the unfolded lines of an object.
+func edit(text string, changes []string) (string, error) {
+	lines := strings.Split(strings.TrimRight(strings.NewReplacer("\r\n ", "", "\r\n\t", "", "\r\n", "\n").Replace(text), "\n"), "\n")
+	for _, c := range changes {
+		if add, ok := strings.CutPrefix(c, "+ "); ok {
+			for i, l := range lines {
+				if l == "END:VEVENT" {
+					lines = append(lines[:i:i], append([]string{add}, lines[i:]...)...)
+					break
+				}
+			}
+			continue
+		}
+		old, now, replace := strings.Cut(c, " => ")
+		gone, remove := strings.CutPrefix(c, "- ")
+		hit := false
+		out := lines[:0:0]
+		for _, l := range lines {
+			switch {
+			case replace && strings.Contains(l, old):
+				l, hit = strings.ReplaceAll(l, old, now), true
+			case !replace && remove && strings.Contains(l, gone):
+				hit = true
+				continue
+			}
+			out = append(out, l)
+		}
+		if !hit {
+			return "", fmt.Errorf("no line of the copy holds what %q speaks of:\n%s", c, text)
+		}
+		lines = out
+	}
+	return strings.Join(lines, "\r\n") + "\r\n", nil
+}
+
+func show(err error) string {
+	if err == nil {
+		return "nothing"
+	}
+	return err.Error()
+}
