@@ -1,6 +1,7 @@
 package filter
 
 import (
+	"errors"
 	"slices"
 	"strings"
 	"time"
@@ -23,56 +24,59 @@ func tooMany(detail string) error {
 func (m *matcher) expand(r Range) (root *ics.Component, changed bool, err error) {
 	o := m.o
 	root = &ics.Component{Name: o.Root().Name, Props: o.Root().Props}
-	if o.Kind() == "VTODO" || o.Kind() == "VJOURNAL" {
-		m.expandOther(r, root)
+	if o.Kind() == "VTODO" && !o.Recurs() {
+		// One that does not recur may have no time at all, and is in r by its own table.
+		for _, c := range o.Main() {
+			if m.todo(r, c) {
+				root.Children = append(root.Children, m.unzoned(c))
+			}
+		}
+		return root, true, nil
 	}
-	if o.Kind() == "VEVENT" || len(root.Children) == 0 {
-		var found []ics.Instance
-		size, sizes := 0, map[*ics.Component]int{}
-		failed := o.Instances(r.From, r.To, m.zone, m.bound, func(i ics.Instance) bool {
-			n, ok := sizes[i.Component]
-			if !ok {
-				n = octets(i.Component)
-				sizes[i.Component] = n
-			}
-			size += n
-			found = append(found, i)
-			return size <= maxExpanded
-		})
-		if failed != nil {
-			return nil, false, tooMany("an object has too many instances in the time that is to be expanded")
+	var found []ics.Instance
+	size, sizes := 0, map[*ics.Component]int{}
+	failed := o.Instances(r.From, r.To, m.zone, m.bound, func(i ics.Instance) bool {
+		n, ok := sizes[i.Component]
+		if !ok {
+			n = octets(i.Component)
+			sizes[i.Component] = n
 		}
-		if size > maxExpanded {
-			return nil, false, tooMany("an object is too large when expanded")
+		size += n
+		found = append(found, i)
+		return size <= maxExpanded
+	})
+	switch {
+	case errors.Is(failed, ics.ErrTooMany):
+		return nil, false, tooMany("an object has too many instances in the time that is to be expanded")
+	case failed != nil:
+		return o.Root(), false, nil // its times cannot be read: better as it is than not at all
+	case size > maxExpanded:
+		return nil, false, tooMany("an object is too large when expanded")
+	case len(found) == 1 && len(o.Root().Children) == 1 && plain(found[0].Component):
+		return o.Root(), false, nil
+	}
+	slices.SortStableFunc(found, func(a, b ics.Instance) int {
+		if c := a.Start.Compare(b.Start); c != 0 {
+			return c
 		}
-		if len(found) == 1 && o.Root().Children[0] == found[0].Component && len(o.Root().Children) == 1 && !zoned(found[0].Component) && !recurring(found[0].Component) {
-			return o.Root(), false, nil
-		}
-		slices.SortStableFunc(found, func(a, b ics.Instance) int {
-			if c := a.Start.Compare(b.Start); c != 0 {
-				return c
-			}
-			return strings.Compare(string(a.RID), string(b.RID))
-		})
-		for _, i := range found {
-			root.Children = append(root.Children, m.instance(i))
-		}
+		return strings.Compare(string(a.RID), string(b.RID))
+	})
+	for _, i := range found {
+		root.Children = append(root.Children, m.instance(i))
 	}
 	return root, true, nil
 }
 
-// expandOther adds the components that do not recur and for which ics has no
-// instances: to-dos and journal entries by their own tables.
-func (m *matcher) expandOther(r Range, root *ics.Component) {
-	for _, c := range m.o.Main() {
-		if recurring(c) {
-			root.Children = nil
-			return // Instances knows them
-		}
-		if c.Name == "VTODO" && m.todo(r, c) || c.Name == "VJOURNAL" && m.journal(r, c) {
-			root.Children = append(root.Children, m.unzoned(c))
+// plain reports whether a component is its own only instance, as expand would
+// write it.
+func plain(c *ics.Component) bool {
+	for i := range c.Props {
+		switch c.Props[i].Name {
+		case "RRULE", "RDATE", "EXRULE", "EXDATE":
+			return false
 		}
 	}
+	return !zoned(c)
 }
 
 // zoned reports whether a component refers to a time zone.
@@ -114,6 +118,8 @@ func (m *matcher) instance(i ics.Instance) *ics.Component {
 	c := i.Component
 	out := &ics.Component{Name: c.Name, Children: c.Children, Props: make([]ics.Prop, 0, len(c.Props)+1)}
 	override := c.Prop("RECURRENCE-ID") != nil
+	// An RDATE may give its instance a length of its own (RFC 5545 §3.8.5.2).
+	ownLength := !override && slices.ContainsFunc(c.PropsNamed("RDATE"), func(p *ics.Prop) bool { return strings.Contains(p.Value, "/") })
 	for k := range c.Props {
 		p := &c.Props[k]
 		switch p.Name {
@@ -124,13 +130,21 @@ func (m *matcher) instance(i ics.Instance) *ics.Component {
 				// §9.6.5 asks for it in all but the first; it does no harm there.
 				out.Props = append(out.Props, recurrenceID(i.RID))
 			}
+		case "DURATION":
+			if !ownLength {
+				out.Props = append(out.Props, *p)
+			}
 		case "DTEND", "DUE":
+			ownLength = false // this line tells it
 			out.Props = append(out.Props, m.at(p, i, i.End))
 		case "RECURRENCE-ID":
 			out.Props = append(out.Props, p.WithoutParams("TZID").WithValue(string(i.RID)))
 		default:
 			out.Props = append(out.Props, m.unzonedProp(p))
 		}
+	}
+	if ownLength {
+		out.Props = append(out.Props, m.at(&ics.Prop{Name: "DTEND"}, i, i.End))
 	}
 	if slices.ContainsFunc(c.Children, zoned) {
 		out.Children = nil

@@ -30,17 +30,11 @@ func (r Range) overlaps(start, end time.Time) bool {
 // overlaps r by the table of its kind.
 func (m *matcher) anyInRange(r Range, owner *ics.Component, comps []*ics.Component) bool {
 	switch comps[0].Name {
-	case "VEVENT":
+	case "VEVENT", "VJOURNAL": // whose tables say the same of an instance
 		return m.anyInstance(r, comps, func(i ics.Instance) bool { return r.overlaps(i.Start, i.End) })
 	case "VTODO":
 		for _, c := range comps {
 			if m.todo(r, c) {
-				return true
-			}
-		}
-	case "VJOURNAL":
-		for _, c := range comps {
-			if m.journal(r, c) {
 				return true
 			}
 		}
@@ -94,8 +88,7 @@ func recurring(c *ics.Component) bool {
 	return c.Prop("RRULE") != nil || c.Prop("RDATE") != nil
 }
 
-// todo is the table for VTODO. The instances of one that recurs are found by
-// their starts; a DUE that is not there stays so for each.
+// todo is the table for VTODO.
 func (m *matcher) todo(r Range, c *ics.Component) bool {
 	start, _, hasStart := m.when(c, "DTSTART")
 	due, _, hasDue := m.when(c, "DUE")
@@ -105,18 +98,16 @@ func (m *matcher) todo(r Range, c *ics.Component) bool {
 		length, hasDur = duration(p.Value)
 	}
 	if hasStart && recurring(c) {
-		if hasDue {
-			length = due.Sub(start)
+		// Its ends count as inside here, so that a second more is looked at.
+		wide := Range{r.From, r.To}
+		if !r.From.IsZero() {
+			wide.From = r.From.Add(-time.Second)
 		}
-		wide := r
-		if !wide.From.IsZero() {
-			wide.From = wide.From.Add(-length - time.Second)
-		}
-		if !wide.To.IsZero() {
-			wide.To = wide.To.Add(time.Second)
+		if !r.To.IsZero() {
+			wide.To = r.To.Add(time.Second)
 		}
 		return m.anyInstance(wide, []*ics.Component{c}, func(i ics.Instance) bool {
-			return todoStarts(r, i.Start, i.Start.Add(length), hasDur, hasDue)
+			return todoStarts(r, i.Start, i.End, hasDur, hasDue)
 		})
 	}
 	switch {
@@ -149,33 +140,6 @@ func todoStarts(r Range, start, end time.Time, hasDur, hasDue bool) bool {
 		return (r.startLT(end) || r.startLE(start)) && (r.endGT(start) || r.endGE(end))
 	}
 	return r.holds(start)
-}
-
-// journal is the table for VJOURNAL.
-func (m *matcher) journal(r Range, c *ics.Component) bool {
-	start, date, ok := m.when(c, "DTSTART")
-	switch {
-	case !ok:
-		return false
-	case recurring(c):
-		wide := r
-		if date && !wide.From.IsZero() {
-			wide.From = wide.From.Add(-25 * time.Hour)
-		}
-		return m.anyInstance(wide, []*ics.Component{c}, func(i ics.Instance) bool {
-			return r.overlaps(i.Start, dayAfter(i.Start, date, m.zone))
-		})
-	}
-	return r.overlaps(start, dayAfter(start, date, m.zone))
-}
-
-// dayAfter is the end of something without one: a day after a DATE, the same
-// moment after a DATE-TIME.
-func dayAfter(start time.Time, date bool, zone *time.Location) time.Time {
-	if !date {
-		return start
-	}
-	return start.In(zone).AddDate(0, 0, 1)
 }
 
 // freeBusy is the table for VFREEBUSY; its DTEND counts as inside.
