@@ -3,6 +3,7 @@ package db
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 )
@@ -137,8 +138,8 @@ func (tx *Tx) InsertPrincipal(p *Principal) error {
 		return err
 	}
 	p.Version = 1
-	n, err := tx.exec(`INSERT INTO address (name, principal, address, main) VALUES ($1, $2, $3, 1) ON CONFLICT (name) DO NOTHING`,
-		name, p.ID, p.Address)
+	n, err := tx.exec(`INSERT INTO address (name, principal, address, main, tagged) VALUES ($1, $2, $3, 1, $4) ON CONFLICT (name) DO NOTHING`,
+		name, p.ID, p.Address, bit(tagged(name)))
 	if err == nil && n == 0 { // taken since we looked
 		err = tx.fail(ErrConflict)
 	}
@@ -209,14 +210,47 @@ func (tx *Tx) Addresses(principal int64) ([]string, error) {
 	return texts(tx, `SELECT address FROM address WHERE principal = $1 ORDER BY main DESC, name`, principal)
 }
 
+func tagged(name string) bool { return strings.Contains(name, "+") }
+
+// AddressesOf returns all addresses of many principals, the primary one first.
+func (tx *Tx) AddressesOf(principals []int64) (map[int64][]string, error) {
+	all := make(map[int64][]string, len(principals))
+	principals = slices.Compact(slices.Sorted(slices.Values(principals)))
+	err := chunks(principals, 1, func(in string, args []any) error {
+		return tx.rows(`SELECT principal, address FROM address WHERE principal IN `+in+` ORDER BY principal, main DESC, name`, args,
+			func(scan func(...any) error) error {
+				var id int64
+				var a string
+				err := scan(&id, &a)
+				all[id] = append(all[id], a)
+				return err
+			})
+	})
+	return all, err
+}
+
+// TaggedAddresses returns the addresses with a "+" in them, in lower case, and
+// whose they are: they are no tags of somebody else's address.
+func (tx *Tx) TaggedAddresses() (map[string]int64, error) {
+	all := make(map[string]int64)
+	err := tx.rows(`SELECT name, principal FROM address WHERE tagged = 1`, nil, func(scan func(...any) error) error {
+		var name string
+		var id int64
+		err := scan(&name, &id)
+		all[name] = id
+		return err
+	})
+	return all, err
+}
+
 // AddAlias adds an address and raises Version; ErrExists if it is taken.
 func (tx *Tx) AddAlias(principal int64, address string) error {
 	name := strings.ToLower(address)
 	if err := needText([]string{name}); err != nil {
 		return err
 	}
-	n, err := tx.exec(`INSERT INTO address (name, principal, address, main) VALUES ($1, $2, $3, 0) ON CONFLICT (name) DO NOTHING`,
-		name, principal, address)
+	n, err := tx.exec(`INSERT INTO address (name, principal, address, main, tagged) VALUES ($1, $2, $3, 0, $4) ON CONFLICT (name) DO NOTHING`,
+		name, principal, address, bit(tagged(name)))
 	if err != nil {
 		return err
 	}

@@ -124,7 +124,7 @@ var postgres = sync.OnceValues(func() (*server, error) {
 	address := os.Getenv("CONVENE_TEST_POSTGRES")
 	if address == "" {
 		var err error
-		if address, err = startPrivate(false); err != nil {
+		if address, err = startPrivate(); err != nil {
 			return nil, err
 		}
 	}

@@ -71,16 +71,21 @@ func owner() (*syscall.Credential, error) {
 	return nil, errors.New("there is no user to run PostgreSQL as")
 }
 
+// private is the server of this test binary. It is remembered for ever: were
+// it collected, the pipe that its keeper reads would be closed.
+var private *Server
+
 // startPrivate makes a server on a free port of the loopback and returns its
-// address. Unless durable it may lose what it holds with the machine.
-func startPrivate(durable bool) (string, error) {
-	p, err := newPrivate(durable)
+// address. It may lose what it holds with the machine.
+func startPrivate() (string, error) {
+	p, err := newPrivate(false)
 	if err != nil {
 		return "", err
 	}
 	if err := p.Start(); err != nil {
 		return "", err
 	}
+	private = p
 	return p.Address(), nil
 }
 

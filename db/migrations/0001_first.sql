@@ -32,9 +32,11 @@ CREATE TABLE address (
 	name {key} PRIMARY KEY,       -- in lower case
 	principal BIGINT NOT NULL REFERENCES principal (id) ON DELETE CASCADE,
 	address TEXT NOT NULL,        -- as given
-	main SMALLINT NOT NULL
+	main SMALLINT NOT NULL,
+	tagged SMALLINT NOT NULL      -- has a "+" in it
 );
 CREATE INDEX address_principal ON address (principal);
+CREATE INDEX address_tagged ON address (name) WHERE tagged = 1;
 
 CREATE TABLE member (
 	grp BIGINT NOT NULL REFERENCES principal (id) ON DELETE CASCADE,
