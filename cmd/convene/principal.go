@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -152,19 +153,10 @@ func add(e *env, p db.Principal, address string, o profile, members []string) er
 		return err
 	}
 	fmt.Fprintf(e.stdout, "added %s %s\n", kindWord[p.Kind], p.Address)
-	if !contains(c.Domains, a.Domain()) && p.Kind != db.Group {
+	if !slices.Contains(c.Domains, a.Domain()) && p.Kind != db.Group {
 		fmt.Fprintf(e.stderr, "note: %s is not in domains; mail for %s goes out as %s\n", a.Domain(), p.Address, c.SMTP.From)
 	}
 	return nil
-}
-
-func contains(list []string, s string) bool {
-	for _, l := range list {
-		if l == s {
-			return true
-		}
-	}
-	return false
 }
 
 type userAddCmd struct {
