@@ -69,6 +69,11 @@ type Options struct {
 	NoReply bool
 	// Silent stores without scheduling: import, MOVE between own calendars.
 	Silent bool
+	// Seen: the change was made on what is stored now (an If-Match held). Only
+	// then does an organizer's PARTSTAT=NEEDS-ACTION ask an attendee anew;
+	// otherwise it is taken for what a program knew before the answer came
+	// (decision 22, RFC 6638 §3.2.10.1).
+	Seen bool
 }
 
 // Outcome is what follows from a change or a message.

@@ -1,10 +1,92 @@
 package itip
 
-import "github.com/convene-server/convene/scheduling/ics"
+import (
+	"fmt"
+	"time"
+
+	"github.com/convene-server/convene/directory/cuaddr"
+	"github.com/convene-server/convene/scheduling/ics"
+)
 
 // Receive decides what an iTIP message does to the copy that the recipient
 // has (nil: none). A message that is stale, repeated or not for him is no
 // error: Outcome.Ignored. The error is a *Refusal.
 func Receive(me Actor, have *ics.Object, msg Message) (Outcome, error) {
-	panic("itip: not built yet")
+	switch o := msg.Body; {
+	case o == nil || !schedules(o.Kind()):
+		return ignored("nothing in it that can be scheduled"), nil
+	case !oneUID(o):
+		return ignored("more than one UID in a message"), nil
+	case have != nil && have.UID() != o.UID():
+		return ignored("the message is about another UID"), nil
+	case have != nil && have.Kind() != o.Kind():
+		return ignored("the message is about a %s, the copy is a %s", o.Kind(), have.Kind()), nil
+	case ranged(o):
+		return ignored("RANGE=THISANDFUTURE is not applied"), nil
+	case malformed(o):
+		return ignored("a RECURRENCE-ID or DTSTART that cannot be read"), nil
+	}
+	switch msg.Method {
+	case Request:
+		return me.receiveRequest(have, msg)
+	case Cancel:
+		return me.receiveCancel(have, msg)
+	case Reply:
+		return me.receiveReply(have, msg)
+	}
+	return ignored("%s is not applied", msg.Method), nil
+}
+
+func ignored(format string, args ...any) Outcome {
+	return Outcome{Ignored: true, Rule: fmt.Sprintf(format, args...)}
+}
+
+func oneUID(o *ics.Object) bool {
+	uid := o.UID()
+	for _, c := range o.Main() {
+		if schedules(c.Name) && trim(c.Value("UID")) != uid {
+			return false
+		}
+	}
+	return uid != ""
+}
+
+// malformed reports whether a component's place in the series or in time
+// cannot be read, so that it could be taken for another.
+func malformed(o *ics.Object) bool {
+	seen := map[ics.RID]bool{}
+	for _, c := range o.Main() {
+		if !schedules(c.Name) {
+			continue
+		}
+		if p := c.Prop("DTSTART"); p != nil {
+			if _, err := o.PropTime(p); err != nil {
+				return true
+			}
+		}
+		r := o.RID(c)
+		if r == "" && c.Prop("RECURRENCE-ID") != nil || seen[r] {
+			return true
+		}
+		seen[r] = true
+	}
+	return false
+}
+
+// floating is the zone of floating times; never nil.
+func (me Actor) floating() *time.Location {
+	if me.Floating == nil {
+		return time.UTC
+	}
+	return me.Floating
+}
+
+// sameLine reports whether a line names somebody. Local parts that differ in case
+// name one person to the many programs that write them in lower case.
+func sameLine(p *ics.Prop, who cuaddr.Address) bool {
+	a := ics.CalAddress(p)
+	if a.IsZero() || who.IsZero() {
+		return false
+	}
+	return a == who || a.Fold() == who.Fold()
 }

@@ -22,13 +22,99 @@ const (
 // the given addresses in every component; nothing else changes. It returns o
 // itself where nothing differs.
 func Stamp(o *ics.Object, status map[cuaddr.Address]string) *ics.Object {
-	panic("itip: not built yet")
+	if len(status) == 0 {
+		return o
+	}
+	root := o.Root().Clone()
+	changed := false
+	for _, c := range root.Children {
+		if schedules(c.Name) && stampPart(c, status) {
+			changed = true
+		}
+	}
+	if !changed {
+		return o
+	}
+	return ics.New(root)
+}
+
+// stampPart sets the status in one component, which it edits. Lines that a
+// program schedules by itself are left alone (RFC 6638 §7.3).
+func stampPart(c *ics.Component, status map[cuaddr.Address]string) bool {
+	if len(status) == 0 {
+		return false
+	}
+	changed := false
+	for i := range c.Props {
+		p := &c.Props[i]
+		if p.Name != "ATTENDEE" && p.Name != "ORGANIZER" || agent(p) != byServer {
+			continue
+		}
+		if s, ok := status[ics.CalAddress(p)]; ok && (p.Param("SCHEDULE-STATUS") != s) {
+			*p = p.WithParam("SCHEDULE-STATUS", s)
+			changed = true
+		}
+	}
+	return changed
 }
 
 // SetPartStat returns o with the PARTSTAT of the attendees whom who recognises
-// set in instance r ("" for the whole), an override made where r has none:
-// what an attendee's client would PUT. nil if there is no such attendee or
-// instance.
+// set in instance r ("" for the whole: every component), an override made where
+// r has none: what an attendee's client would PUT. nil if there is no such
+// attendee or instance.
 func SetPartStat(o *ics.Object, who func(cuaddr.Address) bool, r ics.RID, partstat, comment string) *ics.Object {
-	panic("itip: not built yet")
+	s := newSeries(o, o.Root().Clone())
+	found := false
+	set := func(c *ics.Component) {
+		mine := false
+		for i := range c.Props {
+			p := &c.Props[i]
+			if a := ics.CalAddress(p); p.Name == "ATTENDEE" && !a.IsZero() && who(a) {
+				if ics.PartStat(p) != partstat {
+					*p = p.WithParam("PARTSTAT", partstat)
+				}
+				mine = true
+			}
+		}
+		if mine && comment != "" {
+			c.Set(ics.NewProp("COMMENT", ics.Escape(comment)))
+		}
+		found = found || mine
+	}
+	if r == "" {
+		for _, p := range s.parts {
+			set(p.comp)
+		}
+	} else if p := s.byRID[r]; p != nil {
+		set(p.comp)
+	} else if c := o.Occurrence(r); c != nil {
+		set(s.graft(c).comp)
+	}
+	if !found {
+		return nil
+	}
+	return ics.New(s.root)
+}
+
+// Renew makes the messages that tell an organizer's attendees how things
+// stand, so that they see each other's answers (RFC 6638 §4.2). Nobody is asked
+// anew by them. Those for whom skip is true get none.
+func Renew(me Actor, o *ics.Object, skip func(cuaddr.Address) bool) []Message {
+	if me.role(o) != organizer {
+		return nil
+	}
+	s := newSeries(o, o.Root())
+	v := &revision{me: me, is: s, was: &series{byRID: map[ics.RID]*part{}}, deltas: map[*part]delta{}, wasAt: map[ics.RID]*part{}, isAt: map[ics.RID]*part{}}
+	plans := v.plans()
+	for _, g := range plans {
+		g.significant = false
+		whom := g.whom[:0:0]
+		for _, a := range g.whom {
+			if skip == nil || !skip(a) {
+				whom = append(whom, a)
+			}
+		}
+		g.whom = whom
+	}
+	return v.messages(plans)
 }

@@ -1,0 +1,173 @@
+package itip
+
+import (
+	"strings"
+
+	"github.com/convene-server/convene/directory/cuaddr"
+	"github.com/convene-server/convene/scheduling/ics"
+)
+
+// answer is one component of a REPLY.
+type answer struct {
+	comp     *ics.Component // describes the instance
+	mine     ics.Prop       // the attendee's line
+	partstat string
+	extra    []ics.Prop // COMMENT, a delegate
+}
+
+// accept is an attendee's object that was not there before (RFC 6638
+// §3.2.2.2): a program stores an invitation that came to it by mail, perhaps
+// with the answer already in it.
+func (me Actor) accept(s *series, opt Options) (Outcome, error) {
+	out := Outcome{Scheduled: true, Rule: "attendee's copy stored"}
+	force := me.unforce(s)
+	_, org := organizerOf(s.obj)
+	if agent(org) == byServer && !me.past(s.obj) && !muted(s) {
+		var said []answer
+		for _, p := range s.parts {
+			l := p.self(me)
+			if l == nil || cancelled(p.comp) {
+				continue
+			}
+			if ps := ics.PartStat(l); ps != "NEEDS-ACTION" || force == string(Reply) {
+				said = append(said, answer{comp: p.comp, mine: *l, partstat: ps, extra: comments(nil, p.comp)})
+			}
+		}
+		out.Messages = me.reply(s.obj, said)
+	}
+	out.Object, out.Changed = s.object(), s.dirty
+	return out, nil
+}
+
+// attend is an attendee's change of his copy (RFC 6638 §3.2.2.3).
+func (me Actor) attend(before *ics.Object, s *series, opt Options) (Outcome, error) {
+	out := Outcome{Scheduled: true, Rule: "attendee's change stored"}
+	was := newSeries(before, before.Root())
+	org, orgLine := organizerOf(before)
+	handled := agentNow(s, orgLine)
+	if handled != byServer && agent(orgLine) != byServer {
+		// RFC 6638 §3.2.2.3: no special processing of what the client schedules
+		me.unforce(s)
+		out.Object, out.Changed, out.Rule = s.object(), s.dirty, "stored: the program schedules it"
+		return out, nil
+	}
+	force := me.unforce(s)
+	m := &mend{me: me, was: was, is: s, org: org}
+	if err := m.all(); err != nil {
+		return Outcome{}, err
+	}
+	if handled == byServer && !me.past(before, s.obj) && !muted(s) && !m.over() {
+		said := m.answers(force == string(Reply))
+		out.Messages = append(me.reply(before, said), m.delegations()...)
+		if len(said) > 0 {
+			out.Rule = "attendee's answer stored"
+		}
+	}
+	if force != "" && force != string(Reply) && len(out.Messages) == 0 {
+		for _, p := range s.parts { // RFC 6638 §7.2
+			if stampPart(p.comp, map[cuaddr.Address]string{org: "2.3"}) {
+				s.dirty = true
+			}
+		}
+	}
+	out.Object, out.Changed = s.object(), s.dirty
+	return out, nil
+}
+
+// agentNow reads who schedules the organizer: as the program says now, or as
+// stored where it dropped the parameter.
+func agentNow(s *series, stored *ics.Prop) agency {
+	for _, p := range s.parts {
+		if l := p.comp.Prop("ORGANIZER"); l != nil && l.HasParam("SCHEDULE-AGENT") {
+			return agent(l)
+		}
+	}
+	return agent(stored)
+}
+
+// unforce strips SCHEDULE-FORCE-SEND (RFC 6638 §7.2) and returns what the
+// ORGANIZER line had.
+func (me Actor) unforce(s *series) string {
+	force := ""
+	for _, p := range s.parts {
+		for i := range p.comp.Props {
+			l := &p.comp.Props[i]
+			if (l.Name == "ORGANIZER" || l.Name == "ATTENDEE") && l.HasParam("SCHEDULE-FORCE-SEND") {
+				if l.Name == "ORGANIZER" && agent(l) == byServer {
+					force = strings.ToUpper(l.Param("SCHEDULE-FORCE-SEND"))
+				}
+				p.comp.Props[i] = l.WithoutParams("SCHEDULE-FORCE-SEND")
+				s.dirty = true
+			}
+		}
+	}
+	return force
+}
+
+// decline is an attendee's removal of his copy (RFC 6638 §3.2.2.4, §8.1).
+func (me Actor) decline(before *ics.Object, opt Options) Outcome {
+	out := Outcome{Remove: true, Rule: "attendee removed his copy"}
+	s := newSeries(before, before.Root())
+	_, org := organizerOf(before)
+	switch {
+	case opt.NoReply:
+		out.Rule += ", no reply was wanted"
+		return out
+	case agent(org) != byServer || muted(s):
+		out.Rule += ", the program schedules it"
+		return out
+	case me.past(before):
+		out.Rule += ", nothing sent: the meeting is past"
+		return out
+	}
+	var said []answer
+	for _, p := range s.parts {
+		l := p.self(me)
+		if l == nil || cancelled(p.comp) || ics.PartStat(l) == "DECLINED" || ics.PartStat(l) == "DELEGATED" {
+			continue
+		}
+		said = append(said, answer{comp: p.comp, mine: *l, partstat: "DECLINED"})
+	}
+	out.Messages = me.reply(before, said)
+	if len(said) > 0 {
+		out.Rule += ": declined"
+	}
+	return out
+}
+
+// reply makes one REPLY of answers (RFC 5546 §3.2.3).
+func (me Actor) reply(o *ics.Object, said []answer) []Message {
+	if len(said) == 0 {
+		return nil
+	}
+	org, _ := organizerOf(o)
+	if org.IsZero() || me.Self(org) {
+		return nil
+	}
+	var comps []*ics.Component
+	for _, a := range said {
+		comps = append(comps, me.replyComponent(a.comp, a.mine, a.partstat, a.extra...))
+	}
+	return []Message{{
+		Method: Reply, UID: o.UID(), From: invitee(&said[0].mine), To: org,
+		Body: envelope(o, Reply, comps), Significant: true,
+	}}
+}
+
+// comments returns the COMMENTs of c that are not in old: what an attendee
+// wants to say with his answer.
+func comments(old, c *ics.Component) []ics.Prop {
+	var out []ics.Prop
+	for _, p := range c.PropsNamed("COMMENT") {
+		known := strings.TrimSpace(p.Value) == ""
+		if old != nil {
+			for _, q := range old.PropsNamed("COMMENT") {
+				known = known || q.Value == p.Value
+			}
+		}
+		if !known {
+			out = append(out, *p)
+		}
+	}
+	return out
+}

@@ -1,0 +1,109 @@
+package itip
+
+import (
+	"strconv"
+
+	"github.com/convene-server/convene/scheduling/ics"
+)
+
+// receiveCancel takes an event or some of its instances off: they stay in the
+// copy as cancelled, where the user sees them and no time is busy (RFC 5546
+// §3.2.5, RFC 6638 §4.1).
+func (me Actor) receiveCancel(have *ics.Object, msg Message) (Outcome, error) {
+	if have == nil {
+		return ignored("he has no copy of the cancelled meeting"), nil
+	}
+	org, _ := organizerOf(msg.Body)
+	if org.IsZero() {
+		org = msg.From
+	}
+	was, _ := organizerOf(have)
+	switch {
+	case me.Self(org) || me.Self(was):
+		return ignored("it is his own meeting: his copy is the truth"), nil // decision 7
+	case was.IsZero() || was != org && was.Fold() != org.Fold():
+		return Outcome{}, &Refusal{Precondition: AllowedOrganizerReceived, Detail: "a meeting with this UID has another organizer"}
+	}
+	s := newSeries(have, have.Root().Clone())
+	in := newSeries(msg.Body, msg.Body.Root())
+	done, stale := false, "nothing of it is in his copy"
+	for _, c := range in.parts {
+		if len(c.order) > 0 && c.self(me) == nil {
+			// Which attendees are taken off is said in the message; one that names
+			// nobody is for whoever it reaches.
+			stale = "others are taken off the meeting, not he"
+			continue
+		}
+		if c.rid == "" {
+			if me.cancelWhole(s, c, &stale) {
+				done = true
+			}
+			continue
+		}
+		old := s.at(c.rid)
+		if old == nil {
+			continue
+		}
+		if older(c.comp, old.comp) && sequence(c.comp) < sequence(old.comp) {
+			stale = staleRule(c.comp, old.comp)
+			continue
+		}
+		if old.rid == "" { // an instance like all others: an override is made
+			occ := have.Occurrence(c.rid)
+			if occ == nil {
+				continue
+			}
+			old = s.graft(occ)
+		}
+		if me.cancelPart(old, c.comp) {
+			done = true
+		}
+	}
+	if !done {
+		return ignored("%s", stale), nil
+	}
+	s.dirty = true
+	return Outcome{Object: s.object(), Changed: true, Scheduled: true, Inbox: msg.Body, Rule: "cancelled by the organizer"}, nil
+}
+
+func (me Actor) cancelWhole(s *series, c *part, stale *string) bool {
+	if top := s.master; top != nil && sequence(c.comp) < sequence(top.comp) { // RFC 5546 §4.2.9
+		*stale = staleRule(c.comp, top.comp)
+		return false
+	}
+	done := false
+	for _, p := range s.parts {
+		if sequence(c.comp) < sequence(p.comp) && s.master == nil {
+			*stale = staleRule(c.comp, p.comp)
+			continue
+		}
+		if me.cancelPart(p, c.comp) {
+			done = true
+		}
+	}
+	if !done && *stale == "nothing of it is in his copy" {
+		*stale = "a repetition: it was cancelled before"
+	}
+	return done
+}
+
+// cancelPart marks one component; false if it was cancelled before.
+func (me Actor) cancelPart(p *part, by *ics.Component) bool {
+	if cancelled(p.comp) && sequence(by) <= sequence(p.comp) {
+		return false
+	}
+	p.comp.Set(ics.NewProp("STATUS", "CANCELLED"))
+	p.comp.Set(ics.NewProp("SEQUENCE", strconv.Itoa(max(sequence(by), sequence(p.comp)))))
+	if v := by.Value("DTSTAMP"); v != "" {
+		p.comp.Set(ics.NewProp("DTSTAMP", v))
+		p.comp.Remove(propReceived)
+	}
+	kids := p.comp.Children[:0:0]
+	for _, ch := range p.comp.Children {
+		if ch.Name != "VALARM" { // nobody is reminded of what does not happen
+			kids = append(kids, ch)
+		}
+	}
+	p.comp.Children = kids
+	return true
+}

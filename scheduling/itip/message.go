@@ -1,0 +1,181 @@
+package itip
+
+import (
+	"strconv"
+	"strings"
+
+	"github.com/convene-server/convene/directory/cuaddr"
+	"github.com/convene-server/convene/scheduling/ics"
+)
+
+// ProductID is the PRODID of the messages that the server makes.
+const ProductID = "-//Convene//Convene//EN"
+
+const (
+	// paramSince stands on the ATTENDEE lines of an organizer's object: answers
+	// count from this revision on, "SEQUENCE" or "SEQUENCE/DTSTAMP" (RFC 5546
+	// §2.1.5: what the last response said must be remembered). It is never sent.
+	paramSince = "X-CONVENE-SINCE"
+	// propReceived stands in an attendee's copy whose DTSTAMP his program
+	// changed, as it may (RFC 6638 §3.2.2.1): the DTSTAMP that the organizer
+	// sent, by which later messages are ordered. It is never sent.
+	propReceived = "X-CONVENE-RECEIVED"
+)
+
+// ownParams never leave the server (RFC 6638 §7.1 to §7.3).
+var ownParams = []string{"SCHEDULE-AGENT", "SCHEDULE-STATUS", "SCHEDULE-FORCE-SEND", paramSince}
+
+// envelope makes the VCALENDAR of a message with the time zones of o.
+func envelope(o *ics.Object, m Method, comps []*ics.Component) *ics.Object {
+	scale := "GREGORIAN"
+	if v := strings.TrimSpace(o.Root().Value("CALSCALE")); v != "" {
+		scale = v
+	}
+	root := &ics.Component{Name: "VCALENDAR", Props: []ics.Prop{
+		ics.NewProp("VERSION", "2.0"),
+		ics.NewProp("PRODID", ProductID),
+		ics.NewProp("CALSCALE", scale),
+		ics.NewProp("METHOD", string(m)),
+	}}
+	for _, c := range o.Root().Children {
+		if c.Name == "VTIMEZONE" && refers(comps, c.Value("TZID")) {
+			root.Children = append(root.Children, c)
+		}
+	}
+	root.Children = append(root.Children, comps...)
+	return ics.New(root)
+}
+
+func refers(comps []*ics.Component, tzid string) bool {
+	for _, c := range comps {
+		for i := range c.Props {
+			if c.Props[i].Param("TZID") == tzid {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// public returns a component as others may see it: without alarms, private
+// properties and the marks of this server, stamped anew (RFC 6638 §3.2.5).
+func (me Actor) public(c *ics.Component) *ics.Component {
+	out := &ics.Component{Name: c.Name, Props: make([]ics.Prop, 0, len(c.Props))}
+	stamped := false
+	for i := range c.Props {
+		p := c.Props[i]
+		switch {
+		case p.Name == "DTSTAMP":
+			if !stamped {
+				out.Props = append(out.Props, ics.NewProp("DTSTAMP", utc(me.Now)))
+				stamped = true
+			}
+			continue
+		case private(p.Name), p.Name == "REQUEST-STATUS":
+			continue
+		case p.Name == "ATTENDEE" || p.Name == "ORGANIZER":
+			p = p.WithoutParams(ownParams...)
+			if p.Name == "ATTENDEE" && wantsAnswer(&p) {
+				p = p.WithParam("RSVP", "TRUE") // a missing RSVP shows no buttons in some programs
+			}
+		}
+		out.Props = append(out.Props, p)
+	}
+	if !stamped {
+		out.Add(ics.NewProp("DTSTAMP", utc(me.Now)))
+	}
+	for _, ch := range c.Children {
+		if ch.Name != "VALARM" {
+			out.Children = append(out.Children, ch)
+		}
+	}
+	return out
+}
+
+// wantsAnswer reports whether an ATTENDEE line that does not say should ask
+// for an answer.
+func wantsAnswer(p *ics.Prop) bool {
+	return !p.HasParam("RSVP") && ics.PartStat(p) == "NEEDS-ACTION" && !strings.EqualFold(p.Param("ROLE"), "NON-PARTICIPANT")
+}
+
+// requestBody makes a REQUEST of what somebody who takes part in these parts
+// may see (RFC 6638 §3.2.6): with the master, the instances that do not
+// include him are EXDATEs.
+func (me Actor) requestBody(s *series, parts []*part, without []ics.RID) *ics.Object {
+	comps := make([]*ics.Component, 0, len(parts))
+	for _, p := range parts {
+		c := me.public(p.comp)
+		if p == s.master {
+			for _, r := range without {
+				c.Add(s.obj.DateProp("EXDATE", r))
+			}
+		}
+		comps = append(comps, c)
+	}
+	return envelope(s.obj, Request, comps)
+}
+
+// kept in the components of a CANCEL and a REPLY: enough for every mail
+// program to show which event is meant, with its time.
+var kept = map[string]bool{
+	"UID": true, "ORGANIZER": true, "RECURRENCE-ID": true, "DTSTART": true, "DTEND": true, "DURATION": true, "DUE": true,
+	"RRULE": true, "RDATE": true, "EXDATE": true, "SUMMARY": true, "LOCATION": true, "SEQUENCE": true,
+}
+
+// brief returns the part of a component that a CANCEL or REPLY repeats.
+func (me Actor) brief(c *ics.Component) *ics.Component {
+	out := &ics.Component{Name: c.Name}
+	out.Add(ics.NewProp("DTSTAMP", utc(me.Now)))
+	for i := range c.Props {
+		if p := c.Props[i]; kept[p.Name] {
+			if p.Name == "ORGANIZER" {
+				p = p.WithoutParams(ownParams...)
+			}
+			out.Add(p)
+		}
+	}
+	return out
+}
+
+// cancelComponent makes one component of a CANCEL (RFC 5546 §3.2.5). whole says
+// that the event or the instance is cancelled for everybody: only then does it
+// have a STATUS (RFC 5546 §4.2.10).
+func (me Actor) cancelComponent(c *ics.Component, seq int, whom []ics.Prop, whole bool) *ics.Component {
+	out := me.brief(c)
+	out.Set(ics.NewProp("SEQUENCE", strconv.Itoa(seq)))
+	for _, p := range whom {
+		out.Add(p.WithoutParams(ownParams...))
+	}
+	if whole {
+		out.Add(ics.NewProp("STATUS", "CANCELLED"))
+	}
+	return out
+}
+
+// replyComponent makes one component of a REPLY (RFC 5546 §3.2.3): exactly one
+// ATTENDEE, by the address that was invited, and the revision that he answers.
+func (me Actor) replyComponent(c *ics.Component, mine ics.Prop, partstat string, extra ...ics.Prop) *ics.Component {
+	out := me.brief(c)
+	out.Remove("EXDATE", "RDATE")
+	mine = mine.WithoutParams(append([]string{"RSVP"}, ownParams...)...)
+	if ics.PartStat(&mine) != partstat || !mine.HasParam("PARTSTAT") {
+		mine = mine.WithParam("PARTSTAT", partstat)
+	}
+	out.Add(mine)
+	for _, p := range extra {
+		out.Add(p)
+	}
+	out.Add(ics.NewProp("REQUEST-STATUS", "2.0;Success"))
+	return out
+}
+
+// invitee is the recipient that an ATTENDEE or ORGANIZER line names.
+func invitee(p *ics.Prop) cuaddr.Address { return ics.CalAddress(p) }
+
+// setSequence writes a SEQUENCE.
+func setSequence(c *ics.Component, n int) {
+	if c.Prop("SEQUENCE") == nil && n == 0 || c.Prop("SEQUENCE") != nil && sequence(c) == n {
+		return
+	}
+	c.Set(ics.NewProp("SEQUENCE", strconv.Itoa(n)))
+}

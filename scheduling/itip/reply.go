@@ -1,0 +1,273 @@
+package itip
+
+import (
+	"strconv"
+	"strings"
+
+	"github.com/convene-server/convene/directory/cuaddr"
+	"github.com/convene-server/convene/scheduling/ics"
+)
+
+// receiveReply notes an attendee's answer in the organizer's object (RFC 5546
+// §3.2.3, RFC 6638 §4.2).
+func (me Actor) receiveReply(have *ics.Object, msg Message) (Outcome, error) {
+	if have == nil {
+		return ignored("no such meeting"), nil // RFC 6638 §4.2: SHOULD ignore
+	}
+	if me.role(have) != organizer {
+		return ignored("he does not organize this meeting"), nil
+	}
+	s := newSeries(have, have.Root().Clone())
+	in := newSeries(msg.Body, msg.Body.Root())
+	r := &replying{me: me, s: s, why: "nobody answers in it"}
+	for _, c := range in.parts {
+		r.component(c, msg.From)
+	}
+	if !r.noted && !r.news {
+		return ignored("%s", r.why), nil
+	}
+	s.dirty = true
+	out := Outcome{Object: s.object(), Changed: true, Scheduled: true, KeepTag: true, Refresh: r.news, Rule: "answer noted"}
+	if !r.news {
+		out.Rule = "answer noted: nothing new in it"
+	}
+	out.Inbox = msg.Body
+	return out, nil
+}
+
+type replying struct {
+	me    Actor
+	s     *series
+	why   string // nothing came of it
+	noted bool   // the object changed
+	news  bool   // a PARTSTAT changed
+}
+
+func (r *replying) component(c *part, from cuaddr.Address) {
+	l := answering(c, from)
+	if l == nil {
+		return
+	}
+	who := ics.CalAddress(l)
+	if c.rid == "" {
+		if r.s.master == nil {
+			r.every(c, l, who)
+			return
+		}
+		r.whole(c, l, who)
+		return
+	}
+	p := r.s.byRID[c.rid]
+	if p == nil {
+		if r.s.master == nil || !r.s.obj.HasInstance(c.rid) {
+			r.why = "the meeting has no such occurrence"
+			return
+		}
+		m := find(r.s.master, who)
+		if m == nil {
+			r.why = "he is not invited" // a party crasher (RFC 5546 §3.2.2.6)
+			return
+		}
+		if stale, why := r.stale(c, r.s.master, m); stale {
+			r.why = why
+			return
+		}
+		if ics.PartStat(m) == ics.PartStat(l) && !l.HasParam("DELEGATED-TO") {
+			r.why = "a repetition: nothing in it is new"
+			return
+		}
+		occ := r.s.obj.Occurrence(c.rid)
+		if occ == nil {
+			r.why = "the meeting has no such occurrence"
+			return
+		}
+		p = r.s.graft(occ)
+		for i := range p.comp.Props { // answers to the whole do not outdate answers to one
+			q := &p.comp.Props[i]
+			if v := q.Param(paramSince); q.Name == "ATTENDEE" && strings.Contains(v, "/") {
+				seq, _, _ := strings.Cut(v, "/")
+				*q = q.WithParam(paramSince, seq)
+			}
+		}
+	}
+	r.note(c, p, l, who)
+}
+
+// whole answers for the series. Overrides that say otherwise are in the same
+// message (RFC 6638 §3.2.2.3); those that wait for an answer get this one.
+func (r *replying) whole(c *part, l *ics.Prop, who cuaddr.Address) {
+	if !r.note(c, r.s.master, l, who) {
+		return
+	}
+	for _, p := range r.s.parts {
+		if m := find(p, who); p.rid != "" && m != nil && ics.PartStat(m) == "NEEDS-ACTION" && !cancelled(p.comp) {
+			if moved := !r.asMaster(p); !moved {
+				r.note(c, p, l, who)
+			}
+		}
+	}
+}
+
+// asMaster reports whether an override is at the time that the master gives
+// its instance: an answer to the series then covers it.
+func (r *replying) asMaster(p *part) bool {
+	occ := r.s.obj.Occurrence(p.rid)
+	return occ != nil && sameTime(r.s.obj, occ, r.s.obj, p.comp)
+}
+
+// every answers for all instances of an object without a master.
+func (r *replying) every(c *part, l *ics.Prop, who cuaddr.Address) {
+	for _, p := range r.s.parts {
+		if find(p, who) != nil {
+			r.note(c, p, l, who)
+		}
+	}
+}
+
+// note writes an answer down; false if it does not count.
+func (r *replying) note(c, p *part, l *ics.Prop, who cuaddr.Address) bool {
+	m := find(p, who)
+	if m == nil {
+		r.why = "he is not invited"
+		return false
+	}
+	if stale, why := r.stale(c, p, m); stale {
+		r.why = why
+		return false
+	}
+	said := ics.PartStat(l)
+	if !answers[said] {
+		r.why = "no answer that is known: " + said
+		return false
+	}
+	status := statusOf(c.comp)
+	since := strconv.Itoa(sequence(c.comp)) + "/" + trim(c.comp.Value("DTSTAMP"))
+	for i := range p.comp.Props { // two lines of one person get one PARTSTAT (decision 28)
+		q := &p.comp.Props[i]
+		if q.Name != "ATTENDEE" || !sameLine(q, ics.CalAddress(m)) {
+			continue
+		}
+		n := *q
+		if ics.PartStat(&n) != said {
+			n = n.WithParam("PARTSTAT", said)
+			r.news = true
+		}
+		n = n.WithParam("SCHEDULE-STATUS", status)
+		n = n.WithParam(paramSince, since)
+		if said == "DELEGATED" && l.HasParam("DELEGATED-TO") {
+			n = n.WithParam("DELEGATED-TO", l.ParamValues("DELEGATED-TO")...)
+		}
+		if said != "NEEDS-ACTION" && n.HasParam("RSVP") {
+			n = n.WithoutParams("RSVP") // he has answered
+		}
+		if !n.Equal(q) {
+			*q = n
+			r.noted = true
+		}
+	}
+	if said == "DELEGATED" {
+		r.delegate(c, p, l)
+	}
+	if !r.noted {
+		r.why = "a repetition: nothing in it is new"
+	}
+	return true
+}
+
+// delegate adds whom an attendee sends in his place (RFC 5546 §3.2.2.3).
+func (r *replying) delegate(c, p *part, l *ics.Prop) {
+	for _, v := range l.ParamValues("DELEGATED-TO") {
+		a, err := cuaddr.Parse(v)
+		if err != nil || find(p, a) != nil {
+			continue
+		}
+		line := ics.NewProp("ATTENDEE", a.String(),
+			ics.Param{Name: "PARTSTAT", Values: []string{"NEEDS-ACTION"}}, ics.Param{Name: "RSVP", Values: []string{"TRUE"}})
+		if sent := find(c, a); sent != nil {
+			line = sent.WithoutParams(ownParams...).WithParam("PARTSTAT", "NEEDS-ACTION")
+		}
+		line = line.WithParam("DELEGATED-FROM", ics.CalAddress(l).String())
+		p.comp.Add(line)
+		p.meet()
+		r.noted, r.news = true, true
+	}
+}
+
+// answers are the values of PARTSTAT that a REPLY may have for an event or a
+// to-do (RFC 5545 §3.2.12).
+var answers = map[string]bool{"NEEDS-ACTION": true, "ACCEPTED": true, "DECLINED": true, "TENTATIVE": true, "DELEGATED": true, "COMPLETED": true, "IN-PROCESS": true}
+
+// answering returns the ATTENDEE line of whoever replies: his whom the message
+// speaks for, or the only one.
+func answering(c *part, from cuaddr.Address) *ics.Prop {
+	if l := find(c, from); l != nil {
+		return l
+	}
+	if from.IsZero() && len(c.order) == 1 {
+		return c.attendee(c.order[0])
+	}
+	return nil
+}
+
+// find returns somebody's line, whatever the case of his address.
+func find(p *part, who cuaddr.Address) *ics.Prop {
+	if l := p.attendee(who); l != nil {
+		return l
+	}
+	return ics.Attendee(p.comp, func(a cuaddr.Address) bool { return !who.IsZero() && a.Fold() == who.Fold() })
+}
+
+// stale reports whether a newer answer, or a new time, came before this answer
+// (RFC 5546 §2.1.5, decision 21): (SEQUENCE, DTSTAMP) against what the
+// attendee's line remembers. Without a memory a lower SEQUENCE counts only for
+// the time that he answers to.
+func (r *replying) stale(c, p *part, l *ics.Prop) (bool, string) {
+	seq, stamp := sequence(c.comp), trim(c.comp.Value("DTSTAMP"))
+	if since := l.Param(paramSince); since != "" {
+		s, d, _ := strings.Cut(since, "/")
+		n, _ := strconv.Atoi(s)
+		switch {
+		case seq < n:
+			return true, "stale: he answers revision " + strconv.Itoa(seq) + ", answers count from " + s + " on"
+		case seq == n && len(stamp) == len(d) && stamp < d:
+			return true, "stale: he answered at " + d + ", this was written at " + stamp
+		}
+		return false, ""
+	}
+	if seq < sequence(p.comp) && !r.sameStart(c, p) {
+		return true, "stale: he answers revision " + strconv.Itoa(seq) + " of " + strconv.Itoa(sequence(p.comp))
+	}
+	return false, ""
+}
+
+func (r *replying) sameStart(c, p *part) bool {
+	at := c.comp.Prop("DTSTART")
+	if at == nil {
+		return false
+	}
+	comp := p.comp
+	if p.rid != c.rid && c.rid != "" {
+		if comp = r.s.obj.Occurrence(c.rid); comp == nil {
+			return false
+		}
+	}
+	a, _ := span(r.s.obj, c.comp)
+	b, _ := span(r.s.obj, comp)
+	return samePoint(a, b)
+}
+
+// statusOf reads REQUEST-STATUS into a SCHEDULE-STATUS: the codes, or success
+// (RFC 6638 §4.2).
+func statusOf(c *ics.Component) string {
+	var codes []string
+	for _, p := range c.PropsNamed("REQUEST-STATUS") {
+		code, _, _ := strings.Cut(trim(p.Value), ";")
+		if code != "" && strings.Trim(code, "0123456789.") == "" && len(code) < 12 && len(codes) < 8 {
+			codes = append(codes, code)
+		}
+	}
+	if len(codes) == 0 {
+		return StatusSuccess
+	}
+	return strings.Join(codes, ",")
+}

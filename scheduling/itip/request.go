@@ -1,0 +1,380 @@
+package itip
+
+import (
+	"strings"
+
+	"github.com/convene-server/convene/scheduling/ics"
+)
+
+// receiveRequest puts an invitation or its update into an attendee's calendar
+// (RFC 5546 §3.2.2, RFC 6638 §4.1).
+func (me Actor) receiveRequest(have *ics.Object, msg Message) (Outcome, error) {
+	org, _ := organizerOf(msg.Body)
+	in := newSeries(msg.Body, msg.Body.Root())
+	switch {
+	case org.IsZero():
+		return ignored("an invitation without an organizer"), nil
+	case me.Self(org):
+		return ignored("it is his own meeting: his copy is the truth"), nil // decision 7
+	case !me.in(in):
+		return ignored("he is not invited"), nil
+	}
+	if have == nil {
+		return me.firstCopy(in, msg), nil
+	}
+	if was, _ := organizerOf(have); !was.IsZero() && was != org && was.Fold() != org.Fold() { // decision 14
+		return Outcome{}, &Refusal{Precondition: AllowedOrganizerReceived, Detail: "a meeting with this UID has another organizer"}
+	}
+	return me.update(have, in, msg), nil
+}
+
+func (me Actor) in(s *series) bool {
+	for _, p := range s.parts {
+		if p.self(me) != nil {
+			return true
+		}
+	}
+	return false
+}
+
+// firstCopy is a new invitation.
+func (me Actor) firstCopy(in *series, msg Message) Outcome {
+	root := shell(msg.Body)
+	for _, p := range in.parts {
+		if p.self(me) != nil {
+			root.Children = append(root.Children, received(p.comp))
+		}
+	}
+	o := ics.New(root)
+	return Outcome{Object: o, Changed: true, Scheduled: true, Inbox: msg.Body, Rule: "new invitation stored"}
+}
+
+// shell is the VCALENDAR of a copy: that of the message without METHOD, with
+// its time zones.
+func shell(o *ics.Object) *ics.Component {
+	root := &ics.Component{Name: "VCALENDAR"}
+	for _, p := range o.Root().Props {
+		if p.Name != "METHOD" {
+			root.Props = append(root.Props, p)
+		}
+	}
+	for _, c := range o.Root().Children {
+		if c.Name == "VTIMEZONE" {
+			root.Children = append(root.Children, c)
+		}
+	}
+	return root
+}
+
+// received is a component of a message as it is stored: without the sender's
+// alarms, his marks for his own server, and what he says of the request.
+func received(c *ics.Component) *ics.Component {
+	out := c.Clone()
+	out.Remove("REQUEST-STATUS", propReceived)
+	for i := range out.Props {
+		if p := &out.Props[i]; p.Name == "ATTENDEE" || p.Name == "ORGANIZER" {
+			*p = p.WithoutParams(ownParams...)
+		}
+	}
+	kids := out.Children[:0:0]
+	for _, ch := range out.Children {
+		if ch.Name != "VALARM" {
+			kids = append(kids, ch)
+		}
+	}
+	out.Children = kids
+	return out
+}
+
+// update merges a REQUEST into the copy. With a master it is the whole of what
+// he may see; without one, its instances replace those of the copy and the rest
+// stays (RFC 5546 §3.2.2.1, §4.4.2).
+func (me Actor) update(have *ics.Object, in *series, msg Message) Outcome {
+	was := newSeries(have, have.Root())
+	root := &ics.Component{Name: "VCALENDAR", Props: append([]ics.Prop(nil), have.Root().Props...)}
+	for _, c := range have.Root().Children {
+		if !schedules(c.Name) && c.Name != "VTIMEZONE" {
+			root.Children = append(root.Children, c)
+		}
+	}
+	whole := in.master != nil
+	var comps []*ics.Component
+	applied, stale := false, ""
+	placed := map[ics.RID]bool{}
+	merged := map[ics.RID]*ics.Component{}
+	for _, p := range in.parts {
+		old := was.at(p.rid)
+		if old != nil && older(p.comp, old.comp) {
+			stale = staleRule(p.comp, old.comp)
+			if old.rid == p.rid {
+				merged[p.rid] = old.comp
+			}
+			continue
+		}
+		if p.self(me) == nil { // an instance that is not his: his series has no such instance
+			continue
+		}
+		merged[p.rid] = me.merge(was, old, in, p)
+		applied = true
+	}
+	if whole && merged[""] != nil && was.master != nil && merged[""] == was.master.comp {
+		whole = false // a stale series with newer instances
+	}
+	if !applied {
+		return ignored("%s", stale)
+	}
+	// In the order of the copy first, then what is new.
+	for _, p := range was.parts {
+		c := merged[p.rid]
+		switch {
+		case c != nil:
+		case !whole, p.rid == "":
+			c = p.comp
+		default:
+			c = me.keepInstance(was, p, in)
+		}
+		if c != nil && !placed[p.rid] {
+			placed[p.rid] = true
+			comps = append(comps, c)
+		}
+	}
+	for _, p := range in.parts {
+		if c := merged[p.rid]; c != nil && !placed[p.rid] {
+			placed[p.rid] = true
+			comps = append(comps, c)
+		}
+	}
+	zones := map[string]bool{}
+	for _, o := range []*ics.Object{msg.Body, have} { // the organizer's zones win
+		for _, c := range o.Root().Children {
+			if id := c.Value("TZID"); c.Name == "VTIMEZONE" && !zones[id] && (o == msg.Body || refers(comps, id)) {
+				zones[id] = true
+				root.Children = append(root.Children, c)
+			}
+		}
+	}
+	root.Children = append(root.Children, comps...)
+	o := ics.New(root)
+	out := Outcome{Object: o, Changed: true, Scheduled: true, Rule: "update of the organizer merged"}
+	switch difference(have, o, me) {
+	case nothing:
+		return ignored("a repetition: nothing in it is new")
+	case statusOnly: // RFC 6638 §3.2.10: tag and inbox stay
+		out.KeepTag, out.Rule = true, "others' answers noted"
+	default:
+		out.Inbox = msg.Body
+	}
+	return out
+}
+
+// older reports whether a component of a message is an earlier revision than
+// what is stored (RFC 5546 §2.1.5). Of two of one SEQUENCE and one DTSTAMP the
+// one that came later counts.
+func older(msg, have *ics.Component) bool {
+	a, b := sequence(msg), sequence(have)
+	if a != b {
+		return a < b
+	}
+	da, db := dtstamp(msg), dtstamp(have)
+	return len(da) == len(db) && da < db
+}
+
+func staleRule(msg, have *ics.Component) string {
+	if a, b := sequence(msg), sequence(have); a != b {
+		return "stale: SEQUENCE " + value(msg, "SEQUENCE", "0") + " is below " + value(have, "SEQUENCE", "0")
+	}
+	return "stale: DTSTAMP " + dtstamp(msg) + " is before " + dtstamp(have)
+}
+
+func value(c *ics.Component, name, def string) string {
+	if v := trim(c.Value(name)); v != "" {
+		return v
+	}
+	return def
+}
+
+func trim(s string) string { return strings.TrimSpace(s) }
+
+// merge is what the organizer says now with what the attendee added (decision
+// 20; behaviours that users miss first: alarms and colours lost on an update).
+// old describes the instance in his copy: its override, his master, or nil.
+func (me Actor) merge(was *series, old *part, in *series, p *part) *ics.Component {
+	c := received(p.comp)
+	if old == nil {
+		return c
+	}
+	base := old.comp
+	if old.rid != p.rid {
+		if base = was.obj.Occurrence(p.rid); base == nil {
+			base = old.comp
+		}
+	}
+	for _, ch := range base.Children {
+		if ch.Name == "VALARM" && (old.rid == p.rid || relative(ch)) {
+			c.Children = append(c.Children, ch)
+		}
+	}
+	for i := range base.Props {
+		q := base.Props[i]
+		switch {
+		case q.Name == "TRANSP" || q.Name == "COLOR":
+			c.Set(q)
+		case q.Name == "CATEGORIES":
+			if base.Prop("CATEGORIES") == &base.Props[i] { // all of his, in place of all of theirs
+				c.Remove("CATEGORIES")
+			}
+			c.Add(q)
+		case private(q.Name) && q.Name != propReceived:
+			c.RemoveFunc(func(r *ics.Prop) bool { return r.Name == q.Name && base.Prop(q.Name) == &base.Props[i] })
+			c.Add(q)
+		case q.Name == "PERCENT-COMPLETE" || q.Name == "COMPLETED":
+			if sequence(c) == sequence(base) {
+				c.Set(q)
+			}
+		}
+	}
+	me.keepAnswer(was.obj, base, in.obj, c)
+	if o, had := c.Prop("ORGANIZER"), base.Prop("ORGANIZER"); o != nil && had != nil {
+		for _, n := range []string{"SCHEDULE-AGENT", "SCHEDULE-STATUS"} {
+			if had.HasParam(n) {
+				c.Set(o.WithParam(n, had.ParamValues(n)...))
+				o = c.Prop("ORGANIZER")
+			}
+		}
+	}
+	return c
+}
+
+// keepAnswer leaves an attendee his own answer unless he is asked anew: by a
+// new time, or by a higher SEQUENCE that calls for action (RFC 5546 §2.1.4,
+// §3.2.2.1).
+func (me Actor) keepAnswer(oa *ics.Object, old *ics.Component, ob *ics.Object, c *ics.Component) {
+	mine := ics.Attendee(old, me.Self)
+	if mine == nil {
+		return
+	}
+	had := ics.PartStat(mine)
+	if had == "NEEDS-ACTION" || cancelled(old) {
+		return
+	}
+	d := compare(oa, old, ob, c)
+	for i := range c.Props {
+		l := &c.Props[i]
+		if l.Name != "ATTENDEE" || !me.Self(ics.CalAddress(l)) {
+			continue
+		}
+		says := ics.PartStat(l)
+		if says == had {
+			continue
+		}
+		if says == "NEEDS-ACTION" && (d.reschedule() || sequence(c) > sequence(old)) {
+			continue
+		}
+		*l = l.WithParam("PARTSTAT", had)
+		if mine.HasParam("RSVP") {
+			*l = l.WithParam("RSVP", mine.ParamValues("RSVP")...)
+		}
+	}
+}
+
+// keepInstance decides about an override of the copy that a whole update does
+// not have: what the attendee said or set there lives on upon the new master,
+// what the organizer had changed there is gone. nil: the instance is as the
+// master says.
+func (me Actor) keepInstance(was *series, old *part, in *series) *ics.Component {
+	base := in.obj.Occurrence(old.rid)
+	if base == nil || ics.Attendee(base, me.Self) == nil || cancelled(old.comp) {
+		return nil
+	}
+	before := was.obj.Occurrence(old.rid)
+	if before == nil {
+		return nil
+	}
+	was0, mine := ics.Attendee(before, me.Self), old.self(me)
+	ownAnswer := was0 != nil && mine != nil && ics.PartStat(was0) != ics.PartStat(mine)
+	if !ownAnswer && sameOwn(before, old.comp) {
+		return nil
+	}
+	c := me.merge(was, old, in, &part{comp: base, rid: old.rid})
+	if sequence(base) == sequence(old.comp) || sequence(base) < sequence(old.comp) {
+		setSequence(c, max(sequence(base), sequence(old.comp)))
+	}
+	return c
+}
+
+// sameOwn reports whether an override has nothing of the attendee's own
+// beside what the master gives it.
+func sameOwn(a, b *ics.Component) bool {
+	pick := func(c *ics.Component) []string {
+		var out []string
+		for i := range c.Props {
+			p := &c.Props[i]
+			if p.Name == "TRANSP" || p.Name == "COLOR" || p.Name == "CATEGORIES" || private(p.Name) && p.Name != propReceived {
+				out = append(out, p.Name+":"+p.Value)
+			}
+		}
+		for _, ch := range c.Children {
+			if ch.Name == "VALARM" {
+				out = append(out, "VALARM:"+ch.Value("TRIGGER"))
+			}
+		}
+		return out
+	}
+	return equalSets(pick(a), pick(b))
+}
+
+func relative(alarm *ics.Component) bool {
+	t := alarm.Prop("TRIGGER")
+	return t != nil && !strings.EqualFold(t.Param("VALUE"), "DATE-TIME")
+}
+
+// what a merge changed in a copy.
+type change uint8
+
+const (
+	nothing change = iota
+	statusOnly
+	real
+)
+
+// difference says how two states of an attendee's copy differ: in nothing that
+// he sees, only in what others answered, or really (RFC 6638 §3.2.10).
+func difference(a, b *ics.Object, me Actor) change {
+	if equalSets(prints(a, me, false), prints(b, me, false)) {
+		return nothing
+	}
+	if equalSets(prints(a, me, true), prints(b, me, true)) {
+		return statusOnly
+	}
+	return real
+}
+
+// prints is what an object says, one text a component; with bare, without
+// what others answered.
+func prints(o *ics.Object, me Actor, bare bool) []string {
+	var out []string
+	for _, c := range o.Main() {
+		var lines []string
+		for i := range c.Props {
+			p := c.Props[i]
+			switch p.Name {
+			case "DTSTAMP", "LAST-MODIFIED", "CREATED", propReceived:
+				continue
+			case "ATTENDEE":
+				if bare && !me.Self(ics.CalAddress(&p)) {
+					p = p.WithoutParams("PARTSTAT", "RSVP", "SCHEDULE-STATUS", "DELEGATED-TO", "DELEGATED-FROM")
+					if p.HasParam("X-CONVENE-DELEGATE") {
+						continue
+					}
+				}
+			}
+			if v := meaning(&p); v != "" {
+				lines = append(lines, p.Name+v)
+			}
+		}
+		sortStrings(lines)
+		r := string(o.RID(c))
+		out = append(out, r+"\n"+strings.Join(lines, "\n"))
+	}
+	return out
+}

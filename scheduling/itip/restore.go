@@ -1,0 +1,453 @@
+package itip
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/convene-server/convene/directory/cuaddr"
+	"github.com/convene-server/convene/scheduling/ics"
+)
+
+// mend restores in an attendee's write what is not his to change: what his
+// program merely dropped or had not seen yet comes back silently, a real change
+// is refused (decision 19, RFC 6638 §3.2.2.1).
+type mend struct {
+	me       Actor
+	was, is  *series
+	org      cuaddr.Address
+	base     map[*part]*part // what described each instance before
+	dropped  []ics.RID       // instances that he took away by EXDATE
+	delegate []*delegation
+}
+
+// delegation is a new delegate whom the attendee named (decision 25).
+type delegation struct {
+	part *part
+	line ics.Prop
+}
+
+// duty says how a property of an attendee's copy is treated.
+type duty uint8
+
+const (
+	strict duty = iota // the organizer's: dropped comes back, changed is refused
+	mild               // the organizer's: always comes back
+	own                // the attendee's
+)
+
+// duties are RFC 6638 §3.2.2.1 and decision 19. What is not in it is strict,
+// private X- properties are the attendee's, public ones mild.
+var duties = map[string]duty{
+	"TRANSP": own, "PERCENT-COMPLETE": own, "COMPLETED": own, "CREATED": own, "LAST-MODIFIED": own, "DTSTAMP": own,
+	"CATEGORIES": own, "COLOR": own, "COMMENT": own, "CLASS": own, "PRIORITY": own, "REQUEST-STATUS": own,
+	"SEQUENCE": mild, "STATUS": mild, "GEO": mild, "UID": own, "RECURRENCE-ID": own,
+}
+
+func dutyOf(name string) duty {
+	if d, ok := duties[name]; ok {
+		return d
+	}
+	if strings.HasPrefix(name, "X-") {
+		if publicX[name] {
+			return mild
+		}
+		return own
+	}
+	return strict
+}
+
+func refuse(why string) error {
+	return &Refusal{Precondition: AllowedAttendeeChange, Detail: "an attendee cannot change " + why}
+}
+
+func (m *mend) all() error {
+	m.base = map[*part]*part{}
+	if m.is.master == nil && m.was.master != nil {
+		m.is.graft(m.was.master.comp.Clone())
+	}
+	for _, p := range m.is.parts {
+		old := m.was.at(p.rid)
+		if old == nil {
+			if p.rid == "" {
+				return refuse("single occurrences into a series")
+			}
+			return refuse("which occurrences there are")
+		}
+		m.base[p] = old
+		base := old.comp
+		if old.rid != p.rid { // a new override of what the master described
+			if base = m.was.obj.Occurrence(p.rid); base == nil {
+				return refuse("which occurrences there are")
+			}
+		}
+		if err := m.component(p, base); err != nil {
+			return err
+		}
+	}
+	return m.missing()
+}
+
+// missing puts overrides back that are simply not there any more. With an
+// EXDATE in their place they were taken away, which is a refusal to come
+// (RFC 6638 §3.2.2.1 item 8).
+func (m *mend) missing() error {
+	var gone map[ics.RID]bool
+	if m.is.master != nil && m.was.master != nil {
+		before := datesOf(m.was.obj, m.was.master.comp, "EXDATE")
+		gone = map[ics.RID]bool{}
+		for _, r := range more(before, datesOf(m.is.obj, m.is.master.comp, "EXDATE")) {
+			if m.is.byRID[r] == nil {
+				gone[r] = true
+				if m.was.at(r) != nil {
+					m.dropped = append(m.dropped, r)
+				}
+			}
+		}
+	}
+	for _, old := range m.was.parts {
+		if old.rid != "" && m.is.byRID[old.rid] == nil && !gone[old.rid] {
+			p := m.is.graft(old.comp.Clone())
+			m.base[p] = old
+		}
+	}
+	return nil
+}
+
+// component mends one component: base is how it stood before.
+func (m *mend) component(p *part, base *ics.Component) error {
+	given := p.comp
+	restore := map[string]bool{}
+	for _, name := range names(base, given) {
+		switch name {
+		case "ATTENDEE", "ORGANIZER", "DTSTART", "DTEND", "DURATION", "DUE", "EXDATE", "RRULE":
+			continue
+		}
+		d := dutyOf(name)
+		if d == own || slices.Equal(valuesOf(base, name), valuesOf(given, name)) {
+			continue
+		}
+		if d == strict && len(valuesOf(given, name)) > 0 {
+			return refuse(name)
+		}
+		restore[name] = true
+	}
+	if !sameTime(m.was.obj, base, m.is.obj, given) {
+		if given.Prop("DTSTART") != nil && (given.Prop("DTEND") != nil || given.Prop("DURATION") != nil || given.Prop("DUE") != nil || base.Prop("DTEND") == nil && base.Prop("DURATION") == nil && base.Prop("DUE") == nil) {
+			return refuse("the time")
+		}
+		if s, _ := span(m.is.obj, given); given.Prop("DTSTART") != nil {
+			if b, _ := span(m.was.obj, base); !samePoint(s, b) {
+				return refuse("the time")
+			}
+		}
+		for _, n := range []string{"DTSTART", "DTEND", "DURATION", "DUE"} {
+			restore[n] = true
+		}
+	}
+	if a, b := base.Value("RRULE"), given.Value("RRULE"); !sameRule(a, b) {
+		if b != "" && given.Prop("RECURRENCE-ID") == nil {
+			return refuse("the recurrence rule")
+		}
+		restore["RRULE"] = true
+	}
+	m.put(p, base, restore)
+	m.exdates(p, base)
+	if err := m.organizer(p, base); err != nil {
+		return err
+	}
+	if err := m.attendees(p, base); err != nil {
+		return err
+	}
+	m.stamp(p, base)
+	return nil
+}
+
+// names returns the names of the properties of two components, once each.
+func names(a, b *ics.Component) []string {
+	seen := map[string]bool{}
+	var out []string
+	for _, c := range []*ics.Component{a, b} {
+		for i := range c.Props {
+			if n := c.Props[i].Name; !seen[n] {
+				seen[n] = true
+				out = append(out, n)
+			}
+		}
+	}
+	return out
+}
+
+func valuesOf(c *ics.Component, name string) []string {
+	var out []string
+	for i := range c.Props {
+		if p := &c.Props[i]; p.Name == name {
+			if v := strings.Join(strings.Fields(p.Text()), " "); v != "" {
+				out = append(out, v)
+			}
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+func sameRule(a, b string) bool {
+	ra, rb := rule(a), rule(b)
+	if len(ra) != len(rb) {
+		return false
+	}
+	for k, v := range ra {
+		if rb[k] != v {
+			return false
+		}
+	}
+	return true
+}
+
+// put gives the component the base's properties of these names.
+func (m *mend) put(p *part, base *ics.Component, restore map[string]bool) {
+	if len(restore) == 0 {
+		return
+	}
+	p.comp.RemoveFunc(func(q *ics.Prop) bool { return restore[q.Name] })
+	for _, q := range base.Props {
+		if restore[q.Name] {
+			p.comp.Add(q)
+		}
+	}
+	m.is.dirty = true
+}
+
+// exdates brings back the instances' exclusions that were dropped; new ones may
+// stay.
+func (m *mend) exdates(p *part, base *ics.Component) {
+	have := datesOf(m.is.obj, p.comp, "EXDATE")
+	for _, r := range more(have, datesOf(m.was.obj, base, "EXDATE")) {
+		p.comp.Add(m.was.obj.DateProp("EXDATE", r))
+		m.is.dirty = true
+	}
+}
+
+// organizer restores the ORGANIZER line, whose parameters some programs drop.
+func (m *mend) organizer(p *part, base *ics.Component) error {
+	old, l := base.Prop("ORGANIZER"), p.comp.Prop("ORGANIZER")
+	if old == nil {
+		if _, old = organizerOf(m.was.obj); old == nil {
+			return nil
+		}
+	}
+	if l != nil && ics.CalAddress(l) != ics.CalAddress(old) {
+		return refuse("the ORGANIZER")
+	}
+	want := *old
+	if l != nil && l.HasParam("SCHEDULE-AGENT") && l.Param("SCHEDULE-AGENT") != old.Param("SCHEDULE-AGENT") {
+		want = want.WithParam("SCHEDULE-AGENT", l.Param("SCHEDULE-AGENT")) // RFC 6638 §3.2.2.2: his to say
+	}
+	if l != nil && agent(&want) != byServer && l.HasParam("SCHEDULE-STATUS") {
+		want = want.WithParam("SCHEDULE-STATUS", l.ParamValues("SCHEDULE-STATUS")...) // item 10
+	}
+	if l == nil || !l.Equal(&want) {
+		p.comp.Set(want)
+		m.is.dirty = true
+	}
+	return nil
+}
+
+// attendees restores everybody's line but his own, of which PARTSTAT and RSVP
+// are his.
+func (m *mend) attendees(p *part, base *ics.Component) error {
+	given := &part{comp: p.comp}
+	given.meet()
+	stored := &part{comp: base}
+	stored.meet()
+	var mine *ics.Prop
+	if l := given.self(m.me); l != nil {
+		mine = l
+	}
+	var want []ics.Prop
+	for _, old := range ics.Attendees(base) {
+		a := ics.CalAddress(old)
+		l := *old
+		if !a.IsZero() && m.me.Self(a) && mine != nil {
+			l = ownLine(l, *mine)
+		} else if g := given.attendee(a); g != nil {
+			if agent(old) == byClient && g.HasParam("SCHEDULE-STATUS") {
+				l = l.WithParam("SCHEDULE-STATUS", g.ParamValues("SCHEDULE-STATUS")...) // item 10
+			}
+			if g.Equal(&l) {
+				l = *g
+			}
+		}
+		want = append(want, l)
+	}
+	for _, a := range given.order {
+		l := given.attendee(a)
+		if stored.attendee(a) != nil || m.me.Self(a) {
+			continue
+		}
+		if mine == nil || ics.PartStat(mine) != "DELEGATED" || !delegatedFrom(l, m.me) {
+			return refuse("who is invited")
+		}
+		d := l.WithoutParams(ownParams...)
+		if ics.PartStat(&d) != "NEEDS-ACTION" {
+			d = d.WithParam("PARTSTAT", "NEEDS-ACTION")
+		}
+		want = append(want, d)
+		m.delegate = append(m.delegate, &delegation{part: p, line: d})
+	}
+	if have := ics.Attendees(p.comp); !sameLines(have, want) {
+		at := slices.IndexFunc(p.comp.Props, func(q ics.Prop) bool { return q.Name == "ATTENDEE" })
+		p.comp.Remove("ATTENDEE")
+		if at < 0 {
+			at = len(p.comp.Props)
+		}
+		p.comp.Props = slices.Insert(p.comp.Props, at, want...)
+		m.is.dirty = true
+	}
+	p.meet()
+	return nil
+}
+
+// ownLine is the attendee's line: as the organizer wrote it, with the answer
+// that he gives now.
+func ownLine(stored, given ics.Prop) ics.Prop {
+	same := given
+	for _, n := range []string{"PARTSTAT", "RSVP", "DELEGATED-TO"} {
+		if given.HasParam(n) {
+			stored = stored.WithParam(n, given.ParamValues(n)...)
+		} else {
+			stored = stored.WithoutParams(n)
+		}
+	}
+	if same.Equal(&stored) {
+		return same // his program's line, byte for byte
+	}
+	return stored
+}
+
+func delegatedFrom(l *ics.Prop, me Actor) bool {
+	for _, v := range l.ParamValues("DELEGATED-FROM") {
+		if a, err := cuaddr.Parse(v); err == nil && me.Self(a) {
+			return true
+		}
+	}
+	return false
+}
+
+// sameLines reports whether the lines are the same ones in whatever order.
+func sameLines(have []*ics.Prop, want []ics.Prop) bool {
+	if len(have) != len(want) {
+		return false
+	}
+	used := make([]bool, len(want))
+	for i, h := range have {
+		found := false
+		for k := range want {
+			j := (i + k) % len(want) // usually they are in order
+			if !used[j] && h.Equal(&want[j]) {
+				used[j], found = true, true
+				break
+			}
+		}
+		if !found {
+			return false
+		}
+	}
+	return true
+}
+
+// stamp remembers the organizer's DTSTAMP where the program wrote its own.
+func (m *mend) stamp(p *part, base *ics.Component) {
+	received := dtstamp(base)
+	p0 := p.comp.Prop(propReceived)
+	switch {
+	case strings.TrimSpace(p.comp.Value("DTSTAMP")) == received && p0 == nil:
+	case received == "" || p0 != nil && strings.TrimSpace(p0.Value) == received:
+	default:
+		p.comp.Set(ics.NewProp(propReceived, received))
+		m.is.dirty = true
+	}
+}
+
+// over reports whether the meeting was cancelled as a whole: nobody waits for
+// an answer any more.
+func (m *mend) over() bool {
+	for _, p := range m.was.parts {
+		if !cancelled(p.comp) {
+			return false
+		}
+	}
+	return len(m.was.parts) > 0
+}
+
+// answers collects what the attendee says anew, by component: the master with
+// each override whose answer differs from it, single instances, and instances
+// that he took away (RFC 6638 §3.2.2.3).
+func (m *mend) answers(force bool) []answer {
+	var out []answer
+	whole, wholeSaid := "", false
+	for _, p := range m.is.parts {
+		l := p.self(m.me)
+		if l == nil || cancelled(p.comp) {
+			continue
+		}
+		now, before := ics.PartStat(l), "NEEDS-ACTION"
+		var oldComp *ics.Component
+		if b := m.base[p]; b != nil {
+			oldComp = b.comp
+			if o := b.self(m.me); o != nil {
+				before = ics.PartStat(o)
+			}
+		}
+		if p.rid == "" {
+			whole, wholeSaid = now, now != before || force
+		}
+		if now == before && !force && !(p.rid != "" && wholeSaid && now != whole) {
+			continue
+		}
+		a := answer{comp: p.comp, mine: *l, partstat: now, extra: comments(oldComp, p.comp)}
+		for _, d := range m.delegate {
+			if d.part == p {
+				a.extra = append(a.extra, d.line)
+			}
+		}
+		out = append(out, a)
+	}
+	for _, r := range m.dropped {
+		old := m.was.at(r)
+		l := old.self(m.me)
+		if l == nil || ics.PartStat(l) == "DECLINED" || cancelled(old.comp) {
+			continue // he has said so before
+		}
+		comp := old.comp
+		if old.rid == "" {
+			comp = m.was.obj.Occurrence(r)
+		}
+		if comp != nil {
+			out = append(out, answer{comp: comp, mine: *l, partstat: "DECLINED"})
+		}
+	}
+	return out
+}
+
+// delegations invites the delegates (RFC 5546 §3.2.2.3, decision 25).
+func (m *mend) delegations() []Message {
+	var out []Message
+	byWhom := map[cuaddr.Address][]*part{}
+	var order []cuaddr.Address
+	for _, d := range m.delegate {
+		a := ics.CalAddress(&d.line)
+		if byWhom[a] == nil {
+			order = append(order, a)
+		}
+		byWhom[a] = append(byWhom[a], d.part)
+	}
+	for _, a := range order {
+		var from cuaddr.Address
+		if l := byWhom[a][0].self(m.me); l != nil {
+			from = ics.CalAddress(l)
+		}
+		out = append(out, Message{Method: Request, UID: m.was.obj.UID(), From: from, To: a,
+			Body: m.me.requestBody(m.is, byWhom[a], nil), Significant: true})
+	}
+	return out
+}
