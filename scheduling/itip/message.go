@@ -75,6 +75,9 @@ func (me Actor) public(c *ics.Component) *ics.Component {
 			continue
 		case p.Name == "ATTENDEE" || p.Name == "ORGANIZER":
 			p = p.WithoutParams(ownParams...)
+			if p.Name == "ATTENDEE" && !p.HasParam("PARTSTAT") {
+				p = p.WithParam("PARTSTAT", "NEEDS-ACTION") // the default, which not all programs know
+			}
 			if p.Name == "ATTENDEE" && wantsAnswer(&p) {
 				p = p.WithParam("RSVP", "TRUE") // a missing RSVP shows no buttons in some programs
 			}

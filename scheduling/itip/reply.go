@@ -157,9 +157,6 @@ func (r *replying) note(c, p *part, l *ics.Prop, who cuaddr.Address) bool {
 		if said == "DELEGATED" && l.HasParam("DELEGATED-TO") {
 			n = n.WithParam("DELEGATED-TO", l.ParamValues("DELEGATED-TO")...)
 		}
-		if said != "NEEDS-ACTION" && n.HasParam("RSVP") {
-			n = n.WithoutParams("RSVP") // he has answered
-		}
 		if !n.Equal(q) {
 			*q = n
 			r.noted = true

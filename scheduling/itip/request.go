@@ -361,11 +361,12 @@ func prints(o *ics.Object, me Actor, bare bool) []string {
 			case "DTSTAMP", "LAST-MODIFIED", "CREATED", propReceived:
 				continue
 			case "ATTENDEE":
+				p = p.WithoutParams("RSVP")
 				if bare && !me.Self(ics.CalAddress(&p)) {
-					p = p.WithoutParams("PARTSTAT", "RSVP", "SCHEDULE-STATUS", "DELEGATED-TO", "DELEGATED-FROM")
-					if p.HasParam("X-CONVENE-DELEGATE") {
-						continue
+					if p.HasParam("DELEGATED-FROM") {
+						continue // a delegate is an answer too
 					}
+					p = p.WithoutParams("PARTSTAT", "SCHEDULE-STATUS", "DELEGATED-TO")
 				}
 			}
 			if v := meaning(&p); v != "" {

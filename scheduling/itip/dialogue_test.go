@@ -1,0 +1,313 @@
+package itip_test
+
+import (
+	"errors"
+	"fmt"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/convene-server/convene/directory/cuaddr"
+	"github.com/convene-server/convene/scheduling/dialogue"
+	"github.com/convene-server/convene/scheduling/ics"
+	. "github.com/convene-server/convene/scheduling/itip"
+)
+
+// TestScripts plays every scenario script against the core alone.
+func TestScripts(t *testing.T) {
+	files, err := filepath.Glob("../testdata/*.txt")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no scripts: %v", err)
+	}
+	for _, f := range files {
+		t.Run(strings.TrimSuffix(filepath.Base(f), ".txt"), func(t *testing.T) {
+			s, err := dialogue.Read(f)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if s.NeedsServer() {
+				t.Skip("a room answers only at the height of the server")
+			}
+			dialogue.Run(t, s, newCore(s))
+		})
+	}
+}
+
+// core is the lowest height: the pure core, a map as store, and a plain loop
+// that hands messages over.
+type core struct {
+	script *dialogue.Script
+	now    time.Time
+	store  map[string]map[string]*entry // by person and UID
+	told   map[string][][]byte
+}
+
+type entry struct {
+	obj       *ics.Object
+	tag, etag int
+	scheduled bool
+}
+
+func newCore(s *dialogue.Script) *core {
+	c := &core{script: s, store: map[string]map[string]*entry{}, told: map[string][][]byte{}}
+	for _, p := range s.People {
+		c.store[p.Name] = map[string]*entry{}
+	}
+	return c
+}
+
+func (c *core) Now(t time.Time) { c.now = t }
+func (c *core) Settle()         {}
+
+// tick moves the clock, as between any two things that people do.
+func (c *core) tick() { c.now = c.now.Add(time.Second) }
+
+func (c *core) person(name string) dialogue.Person {
+	for _, p := range c.script.People {
+		if p.Name == name {
+			return p
+		}
+	}
+	return dialogue.Person{}
+}
+
+func (c *core) actor(name string) Actor {
+	p := c.person(name)
+	own := map[cuaddr.Address]bool{cuaddr.Mailto(p.Address): true}
+	for _, a := range p.Aliases {
+		own[cuaddr.Mailto(a)] = true
+	}
+	href, _ := cuaddr.Parse("/dav/principals/" + p.Address + "/")
+	own[href] = true
+	return Actor{
+		Self:    func(a cuaddr.Address) bool { return own[a] },
+		Address: cuaddr.Mailto(p.Address), Now: c.now, Floating: time.UTC, MaxAttendees: 50,
+	}
+}
+
+func (c *core) Object(who, uid string) ([]byte, string) {
+	e := c.store[who][uid]
+	if e == nil {
+		return nil, ""
+	}
+	if !e.scheduled {
+		return e.obj.Bytes(), ""
+	}
+	return e.obj.Bytes(), fmt.Sprint(e.tag)
+}
+
+func (c *core) Told(who string) [][]byte {
+	got := c.told[who]
+	delete(c.told, who)
+	return got
+}
+
+func (c *core) Put(who string, object []byte, tag *string) error {
+	c.tick()
+	after, err := ics.Parse(object, ics.Limits{})
+	if err != nil {
+		return err
+	}
+	e := c.store[who][after.UID()]
+	var before *ics.Object
+	if e != nil {
+		before = e.obj
+		if tag != nil && *tag != fmt.Sprint(e.tag) {
+			return &Refusal{Precondition: "412", Detail: "If-Schedule-Tag-Match"}
+		}
+	}
+	out, err := Originate(c.actor(who), before, after, Options{})
+	if err != nil {
+		return err
+	}
+	if err := storable(out.Object); err != nil {
+		return err
+	}
+	c.keep(who, after.UID(), out)
+	return c.settle(who, after.UID(), out)
+}
+
+// storable checks what the core gives to be stored.
+func storable(o *ics.Object) error {
+	again, err := ics.Parse(o.Bytes(), ics.Limits{})
+	if err == nil {
+		err = again.Check()
+	}
+	if err != nil {
+		return fmt.Errorf("the core stores what may not be stored: %w\n%s", err, o.Bytes())
+	}
+	return nil
+}
+
+func (c *core) Delete(who, uid string, silent bool) error {
+	c.tick()
+	e := c.store[who][uid]
+	if e == nil {
+		return errors.New("nothing to delete")
+	}
+	out, err := Originate(c.actor(who), e.obj, nil, Options{NoReply: silent})
+	if err != nil {
+		return err
+	}
+	c.keep(who, uid, out)
+	return c.settle(who, uid, out)
+}
+
+func (c *core) Mail(from, to string, method Method, object []byte) (bool, error) {
+	c.tick()
+	o, err := ics.Parse(object, ics.Limits{})
+	if err != nil {
+		return false, err
+	}
+	f, t := cuaddr.Mailto(c.person(from).Address), cuaddr.Mailto(c.person(to).Address)
+	rule, err := c.deliver(to, Message{Method: method, UID: o.UID(), From: f, To: t, Body: o})
+	return rule != "", err
+}
+
+func (c *core) keep(who, uid string, out Outcome) {
+	if out.Remove {
+		delete(c.store[who], uid)
+	}
+	if out.Object == nil {
+		return
+	}
+	e := c.store[who][uid]
+	if e == nil {
+		e = &entry{}
+		c.store[who][uid] = e
+	}
+	e.obj, e.scheduled = out.Object, out.Scheduled
+	e.etag++
+	if !out.KeepTag {
+		e.tag++
+	}
+}
+
+// settle hands messages to those who are here and logs those that go out, then
+// stamps their delivery status.
+func (c *core) settle(who, uid string, out Outcome) error {
+	status := map[cuaddr.Address]string{}
+	for _, m := range out.Messages {
+		if err := c.sound(m); err != nil {
+			return err
+		}
+		to, local := c.name(m.To)
+		if !local {
+			c.told[to] = append(c.told[to], m.Body.Bytes())
+			status[m.To] = StatusSent
+			continue
+		}
+		status[m.To] = StatusDelivered
+		if _, err := c.deliver(to, m); err != nil {
+			var r *Refusal
+			if !errors.As(err, &r) {
+				return err
+			}
+			status[m.To] = StatusRejected
+		}
+	}
+	if e := c.store[who][uid]; e != nil {
+		if o := Stamp(e.obj, status); o != e.obj {
+			e.obj = o
+			e.etag++
+		}
+	}
+	return nil
+}
+
+// deliver hands one message over, and tells the others what changed. It
+// returns the rule by which the message had no effect.
+func (c *core) deliver(to string, m Message) (string, error) {
+	e := c.store[to][m.UID]
+	var have *ics.Object
+	if e != nil {
+		have = e.obj
+	}
+	out, err := Receive(c.actor(to), have, m)
+	if err != nil {
+		return "", err
+	}
+	if out.Rule == "" {
+		return "", errors.New("no rule")
+	}
+	if out.Ignored {
+		if out.Object != nil || out.Remove || out.Inbox != nil || len(out.Messages) > 0 {
+			return "", fmt.Errorf("ignored, and yet something follows: %+v", out)
+		}
+		return out.Rule, nil
+	}
+	if err := storable(out.Object); err != nil {
+		return "", err
+	}
+	c.keep(to, m.UID, out)
+	if out.Inbox != nil {
+		c.told[to] = append(c.told[to], out.Inbox.Bytes())
+	}
+	if out.Refresh {
+		skip := func(a cuaddr.Address) bool { _, local := c.name(a); return a == m.From || !local }
+		for _, r := range Renew(c.actor(to), c.store[to][m.UID].obj, skip) {
+			if err := c.sound(r); err != nil {
+				return "", err
+			}
+			who, _ := c.name(r.To)
+			if _, err := c.deliver(who, r); err != nil {
+				return "", err
+			}
+		}
+	}
+	return "", nil
+}
+
+// name returns whose address it is, and whether he is here.
+func (c *core) name(a cuaddr.Address) (string, bool) {
+	for _, p := range c.script.People {
+		for _, own := range append([]string{p.Address}, p.Aliases...) {
+			if cuaddr.Mailto(own) == a {
+				return p.Name, p.Kind != "outside"
+			}
+		}
+	}
+	return a.Mail(), false
+}
+
+// sound checks what holds for every message that the core makes (RFC 5546
+// §3.2, clients.md R7, R8, R18).
+func (c *core) sound(m Message) error {
+	text := string(m.Body.Bytes())
+	bad := func(why string) error { return fmt.Errorf("%s in a message:\n%s", why, text) }
+	if m.From.IsZero() || m.To.IsZero() || m.UID == "" || m.Body.Method() != string(m.Method) || m.Body.UID() != m.UID {
+		return bad("no from, to, UID or METHOD")
+	}
+	for _, no := range []string{"SCHEDULE-", "VALARM", "X-CONVENE", "X-MOZ"} {
+		if strings.Contains(strings.ReplaceAll(text, "\r\n ", ""), no) {
+			return bad(no)
+		}
+	}
+	for _, want := range []string{"VERSION:2.0", "PRODID:", "CALSCALE:"} {
+		if !strings.Contains(text, "\r\n"+want) {
+			return bad("no " + want)
+		}
+	}
+	if _, err := ics.Parse(m.Body.Bytes(), ics.Limits{}); err != nil {
+		return bad(err.Error())
+	}
+	if len(m.Body.Main()) == 0 {
+		return bad("no component")
+	}
+	for _, comp := range m.Body.Main() {
+		for _, want := range []string{"UID", "DTSTAMP", "ORGANIZER", "DTSTART"} {
+			if len(comp.PropsNamed(want)) != 1 {
+				return bad("not one " + want)
+			}
+		}
+		if comp.Value("DTSTAMP") != c.now.UTC().Format("20060102T150405Z") {
+			return bad("DTSTAMP is not the present")
+		}
+		n := len(ics.Attendees(comp))
+		if n == 0 || m.Method == Reply && n != 1 && ics.PartStat(ics.Attendees(comp)[0]) != "DELEGATED" {
+			return bad("wrong number of ATTENDEEs")
+		}
+	}
+	return nil
+}
