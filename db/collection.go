@@ -78,6 +78,19 @@ func (tx *Tx) Collections(owner int64, kinds ...CollectionKind) ([]Collection, e
 	return slices.DeleteFunc(all, func(c Collection) bool { return !slices.Contains(kinds, c.Kind) }), nil
 }
 
+// CollectionsOf is Collections of many owners, in any order.
+func (tx *Tx) CollectionsOf(owners []int64, kinds ...CollectionKind) (all []Collection, err error) {
+	err = chunks(owners, 1, func(in string, args []any) error {
+		part, err := collect(tx, `SELECT `+collectionColumns+` FROM collection c WHERE c.owner IN `+in, args, (*Collection).fields)
+		all = append(all, part...)
+		return err
+	})
+	if len(kinds) > 0 {
+		all = slices.DeleteFunc(all, func(c Collection) bool { return !slices.Contains(kinds, c.Kind) })
+	}
+	return all, err
+}
+
 // DefaultCalendar returns the calendar in which invitations arrive, and the
 // inbox; ErrNotFound if either is missing.
 func (tx *Tx) DefaultCalendar(owner int64) (calendar, inbox Collection, err error) {

@@ -6,7 +6,6 @@
 package scheduling
 
 import (
-	"context"
 	"log/slog"
 	"time"
 
@@ -30,10 +29,24 @@ type Options struct {
 }
 
 // Desk is safe for concurrent use, on any number of nodes.
-type Desk struct{}
+type Desk struct {
+	store *db.Store
+	opt   Options
+}
 
 // New makes the desk of a store.
-func New(store *db.Store, opt Options) *Desk { panic("scheduling: not built yet") }
+func New(store *db.Store, opt Options) *Desk {
+	if opt.LocalInline <= 0 {
+		opt.LocalInline = 500
+	}
+	if opt.Now == nil {
+		opt.Now = time.Now
+	}
+	if opt.Log == nil {
+		opt.Log = slog.Default()
+	}
+	return &Desk{store, opt}
+}
 
 // Conditions are what a request demands of the resource as it stands, checked
 // under the lock (RFC 9110 §13, RFC 6638 §8.3). An entity tag is without
@@ -53,6 +66,7 @@ type Put struct {
 	Conditions Conditions
 	Door       string // for the decision record: "dav", "rsvp", "lmtp", "import"
 	Silent     bool   // import: stores, sends nothing
+	Copy       bool   // COPY: the UID must not be in another calendar of the owner (decision 23)
 }
 
 // Written is the answer to a Put or a Move.
@@ -69,11 +83,6 @@ type Written struct {
 	Name       string
 }
 
-// Put stores an object and does what follows from it. Errors: *itip.Refusal
-// (which changed nothing), *ics.SyntaxError and *ics.TooLargeError wrapped in
-// one, db.ErrFull, db.ErrAway.
-func (d *Desk) Put(ctx context.Context, p Put) (Written, error) { panic("scheduling: not built yet") }
-
 // Remove is one DELETE of a calendar object by a user.
 type Remove struct {
 	Actor      db.Principal
@@ -83,11 +92,6 @@ type Remove struct {
 	NoReply    bool // Schedule-Reply: F (RFC 6638 §8.1)
 	Door       string
 }
-
-// Remove deletes an object: an organizer's cancels the meeting, an attendee's
-// declines it. Inbox objects are deleted without any effect. The error is
-// db.ErrNotFound or one of Put's.
-func (d *Desk) Remove(ctx context.Context, r Remove) error { panic("scheduling: not built yet") }
 
 // Move puts an object elsewhere among the actor's own calendars, without
 // messages (RFC 6638 §3.2.4 speaks of resources, decision 23 of homes).
@@ -100,15 +104,6 @@ type Move struct {
 	Overwrite  bool
 	Conditions Conditions
 	Door       string
-}
-
-func (d *Desk) Move(ctx context.Context, m Move) (Written, error) { panic("scheduling: not built yet") }
-
-// RemoveCollection deletes a calendar: gone for its owner at once, the
-// conversations in it end one by one in queued jobs. A default calendar is
-// refused while it is the only one (RFC 6638 §9.2).
-func (d *Desk) RemoveCollection(ctx context.Context, actor db.Principal, collection int64, door string) error {
-	panic("scheduling: not built yet")
 }
 
 // Belief is how sure it is who sent a message (decision 10).
@@ -129,10 +124,14 @@ type Deliver struct {
 	Sender    cuaddr.Address // header Sender, zero if none
 	Believed  Belief
 	Act       bool // what [trust] makes of the belief: false: nothing may change
-	MessageID string
-	Key       string    // of the decision: recipient and hash of the message
-	Date      time.Time // of the mail, to repair a DTSTAMP (decision 21)
-	Door      string
+	// Quarantine: a new REQUEST is stored transparent and not answered, and
+	// that sender may update it; nothing else may change (decisions 10, 11). The
+	// desk does the same by itself where From is not the ORGANIZER.
+	Quarantine bool
+	MessageID  string
+	Key        string    // of the decision: recipient and hash of the message
+	Date       time.Time // of the mail, to repair a DTSTAMP (decision 21)
+	Door       string
 }
 
 // Verdict is what the desk did with a delivered message.
@@ -141,13 +140,6 @@ type Verdict struct {
 	Repeated bool   // the same mail was decided before; nothing was done again
 	Rule     string // why, in words for people
 	Refusal  *itip.Refusal
-}
-
-// Deliver takes a message in: at the desk by the same body as Put, as the act
-// of whoever it speaks for (decision 6). It commits the decision whatever the
-// outcome. The error is only ever ours: db.ErrAway, db.ErrFull, ...: try again.
-func (d *Desk) Deliver(ctx context.Context, m Deliver) (Verdict, error) {
-	panic("scheduling: not built yet")
 }
 
 // Answer is an answer that somebody gives without a calendar program: on the
@@ -165,18 +157,6 @@ type Answer struct {
 // Organizer names whose copy of a conversation is meant.
 type Organizer struct{ Principal int64 }
 
-// Answer applies it to the organizer's copy, and to the attendee's own if he
-// is local.
-func (d *Desk) Answer(ctx context.Context, a Answer) (Verdict, error) {
-	panic("scheduling: not built yet")
-}
-
-// Bounced records on the organizer's object that a mail did not arrive: status
-// is a delivery status (itip.StatusNotDelivered, ...; decision 17).
-func (d *Desk) Bounced(ctx context.Context, principal int64, uid string, rcpt cuaddr.Address, status, detail string) error {
-	panic("scheduling: not built yet")
-}
-
 // FreeBusy is the busy time of one calendar user, or why there is none.
 type FreeBusy struct {
 	Address cuaddr.Address
@@ -184,27 +164,3 @@ type FreeBusy struct {
 	Status  string // "2.0;Success", "3.7;Invalid calendar user", "3.8;No authority"
 	Spans   []ics.Span
 }
-
-// FreeBusy answers for many calendar users from one snapshot (RFC 6638 §5).
-// maskUID leaves one conversation out.
-func (d *Desk) FreeBusy(ctx context.Context, asker db.Principal, whom []string, from, to time.Time, maskUID string) ([]FreeBusy, error) {
-	panic("scheduling: not built yet")
-}
-
-// Busy returns the busy time of one collection (RFC 4791 §7.10).
-func (d *Desk) Busy(ctx context.Context, collection int64, from, to time.Time) ([]ics.Span, error) {
-	panic("scheduling: not built yet")
-}
-
-// Record makes the busy record of an object for its owner, for whoever stores
-// objects (import, a changed time zone).
-func Record(o *ics.Object, self func(cuaddr.Address) bool, floating *time.Location, b ics.Bound) (db.Indexed, error) {
-	panic("scheduling: not built yet")
-}
-
-// Work does queued jobs until ctx ends.
-func (d *Desk) Work(ctx context.Context) { panic("scheduling: not built yet") }
-
-// WorkOnce does the jobs that are due now and returns how many; for tests and
-// commands that must not leave work behind.
-func (d *Desk) WorkOnce(ctx context.Context) (int, error) { panic("scheduling: not built yet") }

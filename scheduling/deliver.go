@@ -1,0 +1,404 @@
+package scheduling
+
+import (
+	"context"
+	"errors"
+	"slices"
+
+	"github.com/convene-server/convene/db"
+	"github.com/convene-server/convene/directory/cuaddr"
+	"github.com/convene-server/convene/scheduling/ics"
+	"github.com/convene-server/convene/scheduling/itip"
+)
+
+// Deliver takes a message in: at the desk by the same body as Put, as the act
+// of whoever it speaks for (decision 6). It commits the decision whatever the
+// outcome. The error is only ever ours: db.ErrAway, db.ErrFull, ...: try again.
+func (d *Desk) Deliver(ctx context.Context, m Deliver) (Verdict, error) {
+	var v Verdict
+	err := d.transact(ctx, locks{uids: []string{m.Body.UID()}, latch: d.latchAgent(m.Recipient)}, func(s *sitting) (err error) {
+		v, err = s.deliver(m)
+		return err
+	})
+	return v, err
+}
+
+func (d *Desk) latchAgent(p db.Principal) []int64 {
+	if agent(p) {
+		return []int64{p.ID}
+	}
+	return nil
+}
+
+// deliver decides and records. What it returns as an error rolls everything
+// back, the decision included.
+func (s *sitting) deliver(m Deliver) (Verdict, error) {
+	if m.Key != "" {
+		earlier, err := s.tx.DecisionByKey(m.Key)
+		if err == nil { // decision 3: a retry only hands on
+			return Verdict{Repeated: true, Applied: earlier.Outcome == "applied", Rule: earlier.Rule}, nil
+		}
+		if !errors.Is(err, db.ErrNotFound) {
+			return Verdict{}, err
+		}
+	}
+	x := db.Decision{
+		Direction: "in", Door: m.Door, UID: m.Body.UID(), MessageID: m.MessageID, Method: m.Body.Method(), Principal: m.Recipient.ID,
+		From: m.From.String(), To: m.Address.String(), Belief: string(m.Believed), Key: m.Key, Outcome: "ignored",
+	}
+	at := len(s.decisions)
+	s.decide(x)
+	r, err := s.take(m)
+	var no *itip.Refusal
+	if errors.As(err, &no) {
+		s.drop()
+		at = 0
+		x.Rule, x.Detail, x.Outcome = no.Precondition, no.Detail, "refused"
+		s.decide(x)
+		return Verdict{Rule: no.Detail, Refusal: no}, nil
+	}
+	if err != nil {
+		return Verdict{}, err
+	}
+	x.Rule = r.rule
+	if r.applied {
+		x.Outcome = "applied"
+	}
+	if r.quarantined {
+		x.Outcome = outcomeQuarantined
+	}
+	s.decisions[at] = x
+	return Verdict{Applied: r.applied, Rule: r.rule}, nil
+}
+
+// outcomeQuarantined marks the decision by which an object came into
+// quarantine: its sender may update it later (decision 11).
+const outcomeQuarantined = "quarantined"
+
+// result is what became of a message.
+type result struct {
+	applied     bool
+	quarantined bool
+	rule        string
+}
+
+func ignored(rule string) (result, error) { return result{rule: rule}, nil }
+
+// take applies a message to the calendars that it concerns.
+func (s *sitting) take(m Deliver) (result, error) {
+	if m.Believed == Contradicted && !m.Quarantine {
+		return ignored("not believed: the sender is somebody else") // decision 10
+	}
+	if !m.Act && !m.Quarantine {
+		return ignored("not believed: " + string(m.Believed) + " senders do not count") // decision 10
+	}
+	if m.Body.Kind() != "VEVENT" {
+		return ignored(m.Body.Kind() + " is not scheduled")
+	}
+	if err := s.meetIn(m.Body); err != nil {
+		return result{}, err
+	}
+	if err := s.meet(m.From, m.Sender); err != nil {
+		return result{}, err
+	}
+	switch method := itip.Method(m.Body.Method()); method {
+	case itip.Request, itip.Add, itip.Cancel, itip.DeclineCounter, itip.Publish:
+		return s.fromOrganizer(m, method)
+	case itip.Reply, itip.Counter, itip.Refresh:
+		if !m.Act {
+			return ignored("not believed: " + string(m.Believed) + " senders do not count")
+		}
+		return s.fromAttendee(m, method)
+	}
+	return ignored("not a method of iTIP: " + m.Body.Method())
+}
+
+// fromOrganizer takes what an organizer sends to an attendee.
+func (s *sitting) fromOrganizer(m Deliver, method itip.Method) (result, error) {
+	uid := m.Body.UID()
+	first := m.Body.First()
+	organizer := ics.Organizer(first)
+	me := s.self(m.Recipient, true)
+	if method != itip.Publish && !s.invites(m.Body, me) {
+		return ignored("the recipient is no attendee") // decision 7
+	}
+	if err := s.load(uid, m.Recipient); err != nil {
+		return result{}, err
+	}
+	h := s.holdings[thread{m.Recipient.ID, uid}]
+	if local := s.find(organizer); local != nil {
+		if local.ID == m.Recipient.ID {
+			return ignored("the recipient is the organizer")
+		}
+		if done, rule, err := s.ownTruth(m, *local); done || err != nil {
+			return result{rule: rule}, err
+		}
+	}
+	quarantine := false
+	if m.Quarantine || !s.speaksFor(m, first, organizer) {
+		// decision 11
+		switch {
+		case h.obj == nil && method == itip.Request:
+			quarantine = true
+		case h.obj != nil:
+			ok, err := s.quarantinedBy(uid, m)
+			if err != nil {
+				return result{}, err
+			}
+			if !ok {
+				return ignored("the sender is not the organizer")
+			}
+			quarantine = method == itip.Request && h.row != nil && !answered(h.obj, me)
+		default:
+			return ignored("the sender is not the organizer")
+		}
+	}
+	if h.row == nil && h.collection == 0 {
+		return ignored("the recipient has no calendar for invitations")
+	}
+	before := h.obj
+	actor, err := s.actor(h, true)
+	if err != nil {
+		return result{}, err
+	}
+	if err := s.meetIn(h.obj); err != nil {
+		return result{}, err
+	}
+	if agent(m.Recipient) && !quarantine {
+		if err := s.lockAgents(m.Recipient.ID); err != nil {
+			return result{}, err
+		}
+	}
+	msg := itip.Message{Method: method, UID: uid, From: organizer, To: m.Address, Body: m.Body, Significant: true}
+	out, err := itip.Receive(actor, h.obj, msg)
+	if err != nil {
+		return result{}, err
+	}
+	if out.Ignored {
+		return ignored(out.Rule)
+	}
+	h.take(out)
+	h.quarantine = quarantine
+	if !h.changed && len(out.Messages) == 0 {
+		return ignored(out.Rule)
+	}
+	next := letters(out.Messages, m.Recipient, before, m.Door, false)
+	if in := s.homes[m.Recipient.ID].inbox; out.Inbox != nil && in != 0 && m.Recipient.Kind == db.Person {
+		s.inbox = append(s.inbox, inboxItem{in, out.Inbox})
+	}
+	if quarantine {
+		return result{applied: true, quarantined: true, rule: "in quarantine: the sender is not the organizer"}, s.circulate(next, map[cuaddr.Address]string{})
+	}
+	if agent(m.Recipient) && (method == itip.Request || method == itip.Add) {
+		answers, err := s.answer(h, before, organizer)
+		if err != nil {
+			return result{}, err
+		}
+		next = append(next, answers...)
+	}
+	status := map[cuaddr.Address]string{}
+	if err := s.circulate(next, status); err != nil {
+		return result{}, err
+	}
+	if method == itip.Request || method == itip.Add {
+		s.stamp(h, status) // what became of an agent's reply (RFC 6638 §3.2.9)
+	}
+	return result{applied: true, rule: out.Rule}, nil
+}
+
+// invites reports whether a message names the recipient, or a group that holds
+// him, as an attendee.
+func (s *sitting) invites(o *ics.Object, me func(cuaddr.Address) bool) bool {
+	return slices.ContainsFunc(o.Main(), func(c *ics.Component) bool { return ics.Attendee(c, me) != nil })
+}
+
+// ownTruth decides on mail for a conversation whose organizer is here: our
+// copy is the truth (decision 7). done: nothing may change.
+func (s *sitting) ownTruth(m Deliver, organizer db.Principal) (done bool, rule string, err error) {
+	own := s.self(organizer, false)
+	if m.Believed != Proved || !own(m.From) && !own(m.Sender) {
+		return true, "the organizer is here: our copy is the truth", nil
+	}
+	if err := s.load(m.Body.UID(), organizer); err != nil {
+		return true, "", err
+	}
+	if s.holdings[thread{organizer.ID, m.Body.UID()}].obj != nil {
+		return true, "the organizer is here: our copy is the truth", nil
+	}
+	return false, "", nil // proved to be his, and his calendar does not hold it
+}
+
+// speaksFor reports whether the mail came from the ORGANIZER or his SENT-BY.
+func (s *sitting) speaksFor(m Deliver, c *ics.Component, organizer cuaddr.Address) bool {
+	if m.From.IsZero() {
+		return true // the door knows why it believes
+	}
+	allowed := []cuaddr.Address{organizer}
+	if p := c.Prop("ORGANIZER"); p != nil {
+		for _, name := range []string{"SENT-BY", "EMAIL"} {
+			if a, err := cuaddr.Parse(p.Param(name)); err == nil {
+				allowed = append(allowed, a)
+			}
+		}
+	}
+	return slices.ContainsFunc(allowed, func(a cuaddr.Address) bool {
+		return s.same(a, m.From) || !m.Sender.IsZero() && s.same(a, m.Sender)
+	})
+}
+
+// same reports whether two addresses name one calendar user. Outside, local
+// parts that differ in case are taken for one person: nobody's mail system
+// tells them apart.
+func (s *sitting) same(a, b cuaddr.Address) bool {
+	if a.Fold() == b.Fold() {
+		return !a.IsZero()
+	}
+	p, q := s.find(a), s.find(b)
+	return p != nil && q != nil && p.ID == q.ID
+}
+
+// quarantinedBy reports whether this sender brought the conversation into the
+// recipient's quarantine.
+func (s *sitting) quarantinedBy(uid string, m Deliver) (bool, error) {
+	rows, err := s.tx.Decisions(uid, 1000)
+	if err != nil {
+		return false, err
+	}
+	return slices.ContainsFunc(rows, func(x db.Decision) bool {
+		return x.Outcome == outcomeQuarantined && x.Principal == m.Recipient.ID && x.From == m.From.String()
+	}), nil
+}
+
+// answered reports whether the recipient has said anything about an
+// invitation: then it is out of quarantine.
+func answered(o *ics.Object, me func(cuaddr.Address) bool) bool {
+	return slices.ContainsFunc(o.Main(), func(c *ics.Component) bool {
+		p := ics.Attendee(c, me)
+		return p != nil && ics.PartStat(p) != "NEEDS-ACTION"
+	})
+}
+
+// fromAttendee takes what an attendee sends to the organizer.
+func (s *sitting) fromAttendee(m Deliver, method itip.Method) (result, error) {
+	uid := m.Body.UID()
+	if err := s.load(uid, m.Recipient); err != nil {
+		return result{}, err
+	}
+	h := s.holdings[thread{m.Recipient.ID, uid}]
+	if h.obj == nil {
+		return ignored("the recipient has no such meeting")
+	}
+	if err := s.meetIn(h.obj); err != nil {
+		return result{}, err
+	}
+	if org := s.find(ics.Organizer(h.obj.First())); org == nil || org.ID != m.Recipient.ID {
+		return ignored("the recipient is not the organizer")
+	}
+	var attendee cuaddr.Address
+	if p := m.Body.First().Prop("ATTENDEE"); p != nil {
+		attendee = ics.CalAddress(p)
+	}
+	msg := itip.Message{Method: method, UID: uid, From: attendee, To: m.Address, Body: m.Body}
+	me, err := s.actor(h, true)
+	if err != nil {
+		return result{}, err
+	}
+	out, err := itip.Receive(me, h.obj, msg)
+	if err != nil {
+		return result{}, err
+	}
+	if out.Ignored {
+		return ignored(out.Rule)
+	}
+	if p := s.find(attendee); p != nil && p.Kind != db.Group && p.ID != m.Recipient.ID && method == itip.Reply {
+		acted, err := s.ownAct(*p, m)
+		if err != nil {
+			return result{}, err
+		}
+		if acted {
+			return result{applied: true, rule: "the attendee is here: his own act"}, nil
+		}
+	}
+	before := h.obj
+	h.take(out)
+	if out.Refresh {
+		s.refresh(m.Recipient.ID, uid)
+	}
+	if in := s.homes[m.Recipient.ID].inbox; out.Inbox != nil && in != 0 && m.Recipient.Kind == db.Person {
+		s.inbox = append(s.inbox, inboxItem{in, out.Inbox})
+	}
+	status := map[cuaddr.Address]string{}
+	if err := s.circulate(letters(out.Messages, m.Recipient, before, m.Door, false), status); err != nil {
+		return result{}, err
+	}
+	if !h.changed && len(out.Messages) == 0 && out.Inbox == nil {
+		return ignored(out.Rule)
+	}
+	return result{applied: true, rule: out.Rule}, nil
+}
+
+// ownAct makes a mailed REPLY of somebody here his own act: his copy first,
+// the organizer's through settle, no second mail (decision 6). false: he has
+// no copy, or it says so already.
+func (s *sitting) ownAct(p db.Principal, m Deliver) (bool, error) {
+	if err := s.load(m.Body.UID(), p); err != nil {
+		return false, err
+	}
+	h := s.holdings[thread{p.ID, m.Body.UID()}]
+	if h.obj == nil {
+		return false, nil
+	}
+	if err := s.meetIn(h.obj); err != nil {
+		return false, err
+	}
+	self := s.self(p, true)
+	after := h.obj
+	for _, c := range m.Body.Main() {
+		him := ics.Attendee(c, self)
+		if him == nil {
+			continue
+		}
+		r := m.Body.RID(c)
+		if o := itip.SetPartStat(after, self, r, ics.PartStat(him), c.Text("COMMENT")); o != nil {
+			after = o
+		}
+	}
+	return s.act(h, after, m.Door)
+}
+
+// act lets a person here answer with what his program would have put. false:
+// nobody is told anything.
+func (s *sitting) act(h *holding, after *ics.Object, door string) (bool, error) {
+	if after == h.obj {
+		return false, nil
+	}
+	if agent(h.owner) {
+		if err := s.lockAgents(h.owner.ID); err != nil {
+			return false, err
+		}
+	}
+	me, err := s.actor(h, true)
+	if err != nil {
+		return false, err
+	}
+	before := h.obj
+	out, err := itip.Originate(me, before, after, itip.Options{})
+	if err != nil {
+		return false, err
+	}
+	if len(out.Messages) == 0 {
+		return false, nil
+	}
+	out.Changed = true
+	h.take(out)
+	s.decide(db.Decision{
+		Direction: "user", Door: door, UID: before.UID(), Principal: h.owner.ID, From: h.owner.Address,
+		Rule: out.Rule, Outcome: "applied", Detail: told(len(out.Messages)),
+	})
+	status := map[cuaddr.Address]string{}
+	if err := s.circulate(letters(out.Messages, h.owner, before, door, true), status); err != nil {
+		return false, err
+	}
+	s.stamp(h, status)
+	return true, nil
+}

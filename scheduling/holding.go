@@ -1,0 +1,272 @@
+package scheduling
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/convene-server/convene/db"
+	"github.com/convene-server/convene/directory/cuaddr"
+	"github.com/convene-server/convene/scheduling/ics"
+	"github.com/convene-server/convene/scheduling/itip"
+)
+
+// holding is one person's copy of a conversation in one transaction.
+type holding struct {
+	owner db.Principal
+	row   *db.Object  // as loaded; nil: none stands there
+	was   *ics.Object // what was loaded
+	obj   *ics.Object // as it stands now; nil: none, or removed
+
+	collection int64 // where it is, or is to be
+	name       string
+
+	changed    bool
+	newTag     bool // RFC 6638 §3.2.10
+	scheduled  bool // it is a scheduling object resource (RFC 6638 §3.1)
+	quarantine bool // makes nothing busy (decision 11)
+
+	stored db.Object // after flush
+}
+
+func (h *holding) dirty() bool { return h.changed }
+
+// take makes the outcome of the core the state of the copy.
+func (h *holding) take(out itip.Outcome) {
+	switch {
+	case out.Remove:
+		h.changed = h.changed || h.obj != nil
+		h.obj = nil
+	case out.Object != nil && (out.Changed || h.obj == nil):
+		h.obj, h.changed, h.scheduled = out.Object, true, out.Scheduled
+		h.newTag = h.newTag || !out.KeepTag
+	}
+}
+
+// home is where the objects of a calendar user lie.
+type home struct {
+	collections map[int64]db.Collection
+	calendar    int64 // where invitations arrive (RFC 6638 §9.2); 0: nowhere
+	inbox       int64
+}
+
+// visit loads the homes of owners that are not known yet.
+func (s *sitting) visit(owners ...int64) error {
+	owners = slices.DeleteFunc(slices.Clone(owners), func(id int64) bool { _, ok := s.homes[id]; return ok })
+	if len(owners) == 0 {
+		return nil
+	}
+	cols, err := s.tx.CollectionsOf(owners, db.Calendar, db.Inbox)
+	if err != nil {
+		return err
+	}
+	for _, id := range owners {
+		s.homes[id] = &home{collections: map[int64]db.Collection{}}
+	}
+	for _, c := range cols {
+		s.homes[c.Owner].add(c)
+	}
+	return nil
+}
+
+func (h *home) add(c db.Collection) {
+	h.collections[c.ID] = c
+	switch {
+	case c.Kind == db.Inbox:
+		h.inbox = c.ID
+	case takes(c, "VEVENT") && (c.Default || h.calendar == 0 || !h.collections[h.calendar].Default && c.ID < h.calendar):
+		h.calendar = c.ID
+	}
+}
+
+// load fetches the copies that owners have of a conversation; those without
+// one get an empty holding in their default calendar.
+func (s *sitting) load(uid string, owners ...db.Principal) error {
+	var ids []int64
+	for _, p := range owners {
+		if _, ok := s.holdings[thread{p.ID, uid}]; !ok {
+			s.hold(uid, &holding{owner: p})
+			ids = append(ids, p.ID)
+		}
+	}
+	if len(ids) == 0 {
+		return nil
+	}
+	rows, err := s.tx.ObjectsByUID(uid, ids...)
+	if err != nil {
+		return err
+	}
+	for i := range rows {
+		h := s.holdings[thread{rows[i].Owner, uid}]
+		if h == nil || h.row != nil {
+			continue // several of one person: the oldest counts
+		}
+		if err := s.fill(h, &rows[i].Object); err != nil {
+			return err
+		}
+	}
+	if err := s.visit(ids...); err != nil {
+		return err
+	}
+	for _, id := range ids {
+		h := s.holdings[thread{id, uid}]
+		if h.row == nil {
+			h.collection, h.name = s.homes[id].calendar, randomName()
+		}
+	}
+	return nil
+}
+
+// hold enters a holding into the sitting.
+func (s *sitting) hold(uid string, h *holding) {
+	s.holdings[thread{h.owner.ID, uid}] = h
+	s.order = append(s.order, h)
+}
+
+// fill sets what was loaded.
+func (s *sitting) fill(h *holding, row *db.Object) error {
+	o, err := s.parse(row)
+	if err != nil {
+		return err
+	}
+	h.row, h.was, h.obj = row, o, o
+	h.collection, h.name = row.Collection, row.Name
+	h.scheduled = row.ScheduleTag != ""
+	return nil
+}
+
+// parse reads a stored body, equal ones once (STORAGE 18).
+func (s *sitting) parse(row *db.Object) (*ics.Object, error) {
+	if o, ok := s.parsed[row.ETag]; ok {
+		return o, nil
+	}
+	o, err := ics.Parse(row.Body, storedLimits)
+	if err != nil {
+		return nil, fmt.Errorf("object %d: %w", row.ID, err)
+	}
+	s.parsed[row.ETag] = o
+	return o, nil
+}
+
+// storedLimits let through whatever was once accepted, should the limits have
+// been lowered since.
+var storedLimits = ics.Limits{Bytes: 1 << 30, Line: 1 << 30, Components: 1 << 24, Properties: 1 << 28}
+
+// zone returns the zone in which floating and all-day times of a collection
+// stand.
+func (s *sitting) zone(owner db.Principal, collection int64) (*time.Location, error) {
+	if err := s.visit(owner.ID); err != nil {
+		return nil, err
+	}
+	return zoneOf(s.homes[owner.ID].collections[collection], owner), nil
+}
+
+func zoneOf(c db.Collection, owner db.Principal) *time.Location {
+	for _, tz := range []string{c.TZ, owner.TZ} {
+		if tz != "" {
+			if loc := ics.Location(tz); loc != nil {
+				return loc
+			}
+		}
+	}
+	return time.UTC
+}
+
+// actor is a calendar user as the core sees him.
+func (s *sitting) actor(h *holding, groups bool) (itip.Actor, error) {
+	loc, err := s.zone(h.owner, h.collection)
+	if err != nil {
+		return itip.Actor{}, err
+	}
+	return itip.Actor{
+		Self:         s.self(h.owner, groups),
+		Address:      cuaddr.Mailto(h.owner.Address),
+		Now:          s.now,
+		Floating:     loc,
+		Bound:        s.d.opt.Bound,
+		MaxAttendees: s.d.opt.MaxAttendees,
+	}, nil
+}
+
+// recordKey names a record that equal copies share: what counts is the object,
+// the zone, and what each component means for its owner.
+type recordKey struct {
+	obj     *ics.Object
+	zone    *time.Location
+	effects string
+}
+
+// record makes the busy record of a holding, for equal copies once.
+func (s *sitting) record(h *holding) (db.Indexed, error) {
+	loc, err := s.zone(h.owner, h.collection)
+	if err != nil {
+		return db.Indexed{}, err
+	}
+	if h.quarantine {
+		return quarantined(h.obj, loc, s.d.opt.Bound)
+	}
+	who := s.self(h.owner, false)
+	if err := s.meetIn(h.obj); err != nil {
+		return db.Indexed{}, err
+	}
+	effects := make([]byte, 0, 16)
+	for _, c := range h.obj.Main() {
+		effects = append(effects, '0'+byte(ics.Effect(c, who)))
+	}
+	key := recordKey{h.obj, loc, string(effects)}
+	if rec, ok := s.records[key]; ok {
+		return rec, nil
+	}
+	rec, err := Record(h.obj, who, loc, s.d.opt.Bound)
+	if err != nil {
+		return db.Indexed{}, refuseIndex(err)
+	}
+	if s.records == nil {
+		s.records = map[recordKey]db.Indexed{}
+	}
+	s.records[key] = rec
+	return rec, nil
+}
+
+// quarantined is the record of an object that must not block time yet
+// (decision 11).
+func quarantined(o *ics.Object, loc *time.Location, b ics.Bound) (db.Indexed, error) {
+	root := o.Root().Clone()
+	for _, c := range root.Children {
+		if c.Name == "VEVENT" {
+			c.Set(ics.NewProp("TRANSP", "TRANSPARENT"))
+		}
+	}
+	return Record(ics.New(root), func(cuaddr.Address) bool { return false }, loc, b)
+}
+
+// Record makes the busy record of an object for its owner, for whoever stores
+// objects (import, a changed time zone). The error is ics.ErrTooMany or a
+// *ics.SyntaxError.
+func Record(o *ics.Object, self func(cuaddr.Address) bool, floating *time.Location, b ics.Bound) (db.Indexed, error) {
+	idx, err := o.Index(self, floating, b)
+	if err != nil {
+		return db.Indexed{}, err
+	}
+	var rec db.Indexed
+	if s := idx.Slot; s != nil {
+		rec.Slot = &db.Slot{Start: s.Start, Fin: s.Fin, Type: uint8(s.Type), Floating: s.Floating}
+	}
+	if s := idx.Series; s != nil {
+		rec.Series = &db.Series{First: s.First, Last: s.Last, CoveredUntil: s.CoveredUntil, Runs: s.Runs, Floating: s.Floating}
+	}
+	return rec, nil
+}
+
+// refuseIndex makes a refusal of what keeps an object from being indexed.
+func refuseIndex(err error) error {
+	if errors.Is(err, ics.ErrTooMany) {
+		return &itip.Refusal{Precondition: itip.MaxInstances, Detail: "the recurrence has too many instances"} // RFC 4791 §5.3.2.1
+	}
+	var syntax *ics.SyntaxError
+	if errors.As(err, &syntax) {
+		return &itip.Refusal{Precondition: itip.ValidData, Detail: err.Error()}
+	}
+	return err
+}

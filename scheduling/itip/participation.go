@@ -1,0 +1,94 @@
+package itip
+
+import (
+	"slices"
+
+	"github.com/convene-server/convene/directory/cuaddr"
+	"github.com/convene-server/convene/scheduling/ics"
+)
+
+// Participation returns an attendee's copy with the participation of the
+// others as the organizer's copy has it (RFC 6638 §3.2.6). Nothing else
+// changes, self's own lines never. It returns copy itself where nothing
+// differs.
+func Participation(copy, organizers *ics.Object, self func(cuaddr.Address) bool) *ics.Object {
+	var root *ics.Component // a clone, made when the first line differs
+	edit := func(i int) *ics.Component {
+		if root == nil {
+			root = copy.Root().Clone()
+		}
+		return root.Children[i]
+	}
+	for _, theirs := range organizers.Main() {
+		r := organizers.RID(theirs)
+		mine := copy.Master()
+		if r != "" {
+			mine = copy.Override(r)
+		}
+		if mine != nil {
+			if props, changed := participants(mine, theirs, self); changed {
+				edit(slices.Index(copy.Root().Children, mine)).Props = props
+			}
+			continue
+		}
+		// Somebody answered for one occurrence: it needs an override here too,
+		// if this attendee is invited to it.
+		if r == "" || copy.Master() == nil || ics.Attendee(theirs, self) == nil {
+			continue
+		}
+		if props, changed := participants(copy.Master(), theirs, self); changed {
+			if one := copy.Occurrence(r); one != nil {
+				attendees := slices.DeleteFunc(props, func(p ics.Prop) bool { return p.Name != "ATTENDEE" })
+				one.Remove("ATTENDEE")
+				for _, p := range attendees {
+					one.Add(p)
+				}
+				edit(0)
+				root.Children = append(root.Children, one)
+			}
+		}
+	}
+	if root == nil {
+		return copy
+	}
+	return ics.New(root)
+}
+
+// participants returns the properties of mine with every other attendee's
+// PARTSTAT as in theirs; those who came by delegation are added.
+func participants(mine, theirs *ics.Component, self func(cuaddr.Address) bool) (props []ics.Prop, changed bool) {
+	want := map[cuaddr.Address]*ics.Prop{}
+	for _, p := range ics.Attendees(theirs) {
+		want[ics.CalAddress(p)] = p
+	}
+	props = slices.Clone(mine.Props)
+	last := len(props) - 1
+	for i := range props {
+		if props[i].Name != "ATTENDEE" {
+			continue
+		}
+		last = i
+		a := ics.CalAddress(&props[i])
+		w := want[a]
+		delete(want, a)
+		if w == nil || self(a) {
+			continue
+		}
+		if ps := ics.PartStat(w); ps != ics.PartStat(&props[i]) {
+			props[i], changed = props[i].WithParam("PARTSTAT", ps), true
+		}
+		if to := w.ParamValues("DELEGATED-TO"); to != nil && !slices.Equal(to, props[i].ParamValues("DELEGATED-TO")) {
+			props[i], changed = props[i].WithParam("DELEGATED-TO", to...), true
+		}
+	}
+	var added []ics.Prop
+	for _, p := range ics.Attendees(theirs) {
+		if a := ics.CalAddress(p); want[a] == p && p.HasParam("DELEGATED-FROM") && !self(a) {
+			added = append(added, p.WithoutParams("SCHEDULE-STATUS", "SCHEDULE-AGENT", "SCHEDULE-FORCE-SEND"))
+		}
+	}
+	if len(added) > 0 {
+		props, changed = slices.Insert(props, last+1, added...), true
+	}
+	return props, changed
+}

@@ -1,0 +1,296 @@
+package scheduling
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"strconv"
+	"time"
+
+	"github.com/convene-server/convene/db"
+	"github.com/convene-server/convene/directory/cuaddr"
+	"github.com/convene-server/convene/scheduling/ics"
+	"github.com/convene-server/convene/scheduling/itip"
+)
+
+// Kinds of jobs.
+const (
+	jobRefresh = "refresh" // tell local attendees what the others answered
+	jobDeliver = "deliver" // a message for local people beyond Options.LocalInline
+	jobRemove  = "remove"  // end a meeting whose calendar was deleted
+)
+
+const (
+	jobLease    = 2 * time.Minute
+	jobBatch    = 16
+	jobAttempts = 12 // over about a day
+)
+
+// errLost says that another node has taken a job over.
+var errLost = errors.New("scheduling: the claim of a job was lost")
+
+// Work does queued jobs until ctx ends.
+func (d *Desk) Work(ctx context.Context) {
+	wake := d.store.Listen(ctx, "job")
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	for {
+		n, err := d.WorkOnce(ctx)
+		if err != nil && ctx.Err() == nil {
+			d.opt.Log.Error("jobs", "err", err)
+		}
+		if n > 0 && err == nil {
+			continue
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-wake:
+		case <-tick.C: // a wake-up is only a hint (STORAGE 26)
+		}
+	}
+}
+
+// WorkOnce does the jobs that are due now and returns how many; for tests and
+// commands that must not leave work behind.
+func (d *Desk) WorkOnce(ctx context.Context) (int, error) {
+	done := 0
+	for ctx.Err() == nil {
+		var jobs []db.Job
+		err := d.store.Write(ctx, nil, func(tx *db.Tx) (err error) {
+			jobs, err = tx.ClaimJobs(jobBatch, jobLease)
+			return err
+		})
+		if err != nil || len(jobs) == 0 {
+			return done, err
+		}
+		for _, j := range jobs {
+			if err := d.do(ctx, j); err != nil {
+				return done, err
+			}
+			done++
+		}
+	}
+	return done, ctx.Err()
+}
+
+// do does one job in the transaction that removes it; what fails is tried
+// again later, and given up with a word in the decision record.
+func (d *Desk) do(ctx context.Context, j db.Job) error {
+	err := d.transact(ctx, locks{uids: []string{j.UID}}, func(s *sitting) error {
+		ok, err := s.tx.FinishJob(j.ID, j.Token)
+		if err != nil {
+			return err
+		}
+		if !ok {
+			return errLost
+		}
+		switch j.Kind {
+		case jobRefresh:
+			return s.tellOthers(j)
+		case jobDeliver:
+			return s.deliverQueued(j)
+		case jobRemove:
+			return s.removed(j)
+		}
+		return errors.New("scheduling: no such job: " + j.Kind)
+	})
+	if err == nil || errors.Is(err, errLost) {
+		return nil
+	}
+	if errors.Is(err, db.ErrAway) || errors.Is(err, db.ErrFull) || ctx.Err() != nil {
+		return err // nobody's fault: the lease ends by itself
+	}
+	d.opt.Log.Error("job", "kind", j.Kind, "uid", j.UID, "attempt", j.Attempts, "err", err)
+	return d.store.Write(ctx, nil, func(tx *db.Tx) error {
+		now, err2 := tx.Now()
+		if err2 != nil {
+			return err2
+		}
+		if j.Attempts < jobAttempts {
+			_, err2 = tx.PostponeJob(j.ID, j.Token, now.Add(time.Second<<min(j.Attempts, 13)))
+			return err2
+		}
+		if _, err2 = tx.FinishJob(j.ID, j.Token); err2 != nil {
+			return err2
+		}
+		return tx.InsertDecision(&db.Decision{
+			At: d.opt.Now(), Direction: "local", Door: "queue", UID: j.UID, Principal: j.Principal,
+			Rule: j.Kind, Outcome: "given up", Detail: err.Error(),
+		})
+	})
+}
+
+// refreshArgs continues a refresh of very many.
+type refreshArgs struct{ After int64 }
+
+// refresh queues that the other attendees learn of a PARTSTAT (RFC 6638
+// §3.2.6). Many replies before it is done make one job.
+func (s *sitting) refresh(organizer int64, uid string) {
+	for _, j := range s.jobs {
+		if j.Kind == jobRefresh && j.Principal == organizer && j.UID == uid {
+			return
+		}
+	}
+	s.jobs = append(s.jobs, db.Job{Kind: jobRefresh, UID: uid, Principal: organizer})
+}
+
+// tellOthers brings the PARTSTATs in the organizer's copy to the local
+// attendees' copies: without mail, inbox item or new Schedule-Tag (RFC 6638
+// §3.2.6, §3.2.10).
+func (s *sitting) tellOthers(j db.Job) error {
+	var args refreshArgs
+	if len(j.Args) > 0 {
+		if err := json.Unmarshal(j.Args, &args); err != nil {
+			return err
+		}
+	}
+	organizer, err := s.tx.Principal(j.Principal)
+	if errors.Is(err, db.ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if err := s.load(j.UID, organizer); err != nil {
+		return err
+	}
+	truth := s.holdings[thread{organizer.ID, j.UID}].obj
+	if truth == nil {
+		return nil
+	}
+	people, err := s.attendees(truth, organizer.ID)
+	if err != nil {
+		return err
+	}
+	var page []db.Principal
+	for _, p := range people {
+		if p.ID <= args.After {
+			continue
+		}
+		if len(page) == s.d.opt.LocalInline {
+			raw, err := json.Marshal(refreshArgs{After: page[len(page)-1].ID})
+			if err != nil {
+				return err
+			}
+			s.jobs = append(s.jobs, db.Job{Kind: jobRefresh, UID: j.UID, Principal: organizer.ID, Args: raw})
+			break
+		}
+		page = append(page, p)
+	}
+	var agents []int64
+	for _, p := range page {
+		if agent(p) {
+			agents = append(agents, p.ID)
+		}
+	}
+	if err := s.lockAgents(agents...); err != nil {
+		return err
+	}
+	if err := s.load(j.UID, page...); err != nil {
+		return err
+	}
+	n := 0
+	for _, p := range page {
+		h := s.holdings[thread{p.ID, j.UID}]
+		if h.obj == nil {
+			continue
+		}
+		if err := s.meetIn(h.obj); err != nil {
+			return err
+		}
+		if o := itip.Participation(h.obj, truth, s.self(p, true)); o != h.obj {
+			h.obj, h.changed = o, true
+			n++
+		}
+	}
+	if n > 0 {
+		s.decide(db.Decision{
+			Direction: "local", Door: "queue", UID: j.UID, Principal: organizer.ID, From: organizer.Address,
+			Rule: "PARTSTAT told to the others", Outcome: "applied", Detail: plural(n, "copy"),
+		})
+	}
+	return nil
+}
+
+// attendees returns the people here whom an object invites, by id.
+func (s *sitting) attendees(o *ics.Object, but int64) ([]db.Principal, error) {
+	if err := s.meetIn(o); err != nil {
+		return nil, err
+	}
+	seen := map[int64]bool{but: true}
+	var out []db.Principal
+	add := func(p db.Principal) {
+		if !seen[p.ID] {
+			seen[p.ID] = true
+			out = append(out, p)
+		}
+	}
+	for _, a := range calendarUsers(o) {
+		p := s.find(a)
+		if p == nil {
+			continue
+		}
+		if p.Kind != db.Group {
+			add(*p)
+			continue
+		}
+		m, err := s.members(*p)
+		if err != nil {
+			return nil, err
+		}
+		for _, q := range m.local {
+			add(q)
+		}
+	}
+	byID(out)
+	return out, nil
+}
+
+// deliverQueued brings a message to local people who were too many for the
+// transaction in which it was made.
+func (s *sitting) deliverQueued(j db.Job) error {
+	var args deliverArgs
+	if err := json.Unmarshal(j.Args, &args); err != nil {
+		return err
+	}
+	body, err := ics.Parse(args.Body, storedLimits)
+	if err != nil {
+		return err
+	}
+	from, err := cuaddr.Parse(args.From)
+	if err != nil {
+		return err
+	}
+	sender, err := s.tx.Principal(args.Sender)
+	if err != nil && !errors.Is(err, db.ErrNotFound) {
+		return err
+	}
+	var turn []*letter
+	for _, id := range args.To {
+		p, err := s.tx.Principal(id)
+		if errors.Is(err, db.ErrNotFound) {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		turn = append(turn, &letter{
+			Message: itip.Message{
+				Method: args.Method, UID: j.UID, From: from, To: cuaddr.Mailto(p.Address), Body: body, Significant: args.Significant,
+			},
+			from: sender, door: "queue",
+		})
+	}
+	return s.circulate(turn, map[cuaddr.Address]string{})
+}
+
+func plural(n int, one string) string {
+	switch {
+	case n == 1:
+		return "1 " + one
+	case one == "copy":
+		return strconv.Itoa(n) + " copies"
+	}
+	return strconv.Itoa(n) + " " + one + "s"
+}

@@ -1,0 +1,166 @@
+package scheduling
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+
+	"github.com/convene-server/convene/db"
+	"github.com/convene-server/convene/directory"
+	"github.com/convene-server/convene/directory/cuaddr"
+	"github.com/convene-server/convene/scheduling/ics"
+	"github.com/convene-server/convene/scheduling/policy"
+)
+
+// people is who the addresses of a conversation are, looked up together and
+// remembered for one transaction. A failed look-up is remembered by the
+// transaction itself, which refuses every later statement.
+type people struct {
+	tx     *db.Tx
+	known  map[cuaddr.Address]*db.Principal // nil: nobody here
+	seen   map[*ics.Object]bool
+	groups map[int64]*membership
+}
+
+// membership is who is behind a group.
+type membership struct {
+	local    []db.Principal
+	external []cuaddr.Address
+	ids      map[int64]bool
+}
+
+// meet looks up addresses that are not known yet, all at once.
+func (p *people) meet(as ...cuaddr.Address) error {
+	var missing []cuaddr.Address
+	for _, a := range as {
+		if _, ok := p.known[a]; ok || a.IsZero() {
+			continue
+		}
+		if p.known == nil {
+			p.known = map[cuaddr.Address]*db.Principal{}
+		}
+		p.known[a] = nil
+		missing = append(missing, a)
+	}
+	if len(missing) == 0 {
+		return nil
+	}
+	found, err := directory.LookupAll(p.tx, missing)
+	if err != nil {
+		for _, a := range missing {
+			delete(p.known, a)
+		}
+		return err
+	}
+	for a, pr := range found {
+		p.known[a] = &pr
+	}
+	return nil
+}
+
+// meetIn looks up everybody whom the objects name.
+func (p *people) meetIn(objs ...*ics.Object) error {
+	var as []cuaddr.Address
+	for _, o := range objs {
+		if o == nil || p.seen[o] {
+			continue
+		}
+		if p.seen == nil {
+			p.seen = map[*ics.Object]bool{}
+		}
+		p.seen[o] = true
+		as = append(as, calendarUsers(o)...)
+	}
+	return p.meet(as...)
+}
+
+// calendarUsers returns the addresses in the ORGANIZER and ATTENDEE properties
+// of an object.
+func calendarUsers(o *ics.Object) []cuaddr.Address {
+	var as []cuaddr.Address
+	for _, c := range o.Main() {
+		for i := range c.Props {
+			if n := c.Props[i].Name; n == "ATTENDEE" || n == "ORGANIZER" {
+				if a := ics.CalAddress(&c.Props[i]); !a.IsZero() {
+					as = append(as, a)
+				}
+			}
+		}
+	}
+	return as
+}
+
+// find returns whom an address names, nil if nobody here.
+func (p *people) find(a cuaddr.Address) *db.Principal {
+	if pr, ok := p.known[a]; ok || a.IsZero() {
+		return pr
+	}
+	if err := p.meet(a); err != nil {
+		return nil
+	}
+	return p.known[a]
+}
+
+// self recognises the addresses of a principal; with groups also those of the
+// groups that hold him (decision 29).
+func (p *people) self(me db.Principal, groups bool) func(cuaddr.Address) bool {
+	return func(a cuaddr.Address) bool {
+		pr := p.find(a)
+		switch {
+		case pr == nil:
+			return false
+		case pr.ID == me.ID:
+			return true
+		case groups && pr.Kind == db.Group:
+			m, err := p.members(*pr)
+			return err == nil && m.ids[me.ID]
+		}
+		return false
+	}
+}
+
+// members expands a group once.
+func (p *people) members(g db.Principal) (*membership, error) {
+	if m, ok := p.groups[g.ID]; ok {
+		return m, nil
+	}
+	local, external, err := directory.Expand(p.tx, g)
+	if err != nil {
+		return nil, err
+	}
+	m := &membership{local: local, external: external, ids: map[int64]bool{}}
+	for _, pr := range local {
+		m.ids[pr.ID] = true
+	}
+	if p.groups == nil {
+		p.groups = map[int64]*membership{}
+	}
+	p.groups[g.ID] = m
+	return m, nil
+}
+
+// agent reports whether a principal answers by itself, so that its busy time
+// is read under its lock (STORAGE 1).
+func agent(p db.Principal) bool {
+	return p.Kind == db.Room || p.Kind == db.Resource || p.Kind == db.Person && strings.TrimSpace(p.Policy) != ""
+}
+
+// policyOf returns by which rules a principal answers. Rules that a newer
+// release wrote and this one cannot read answer nothing for a person, and
+// decline for a room.
+func policyOf(p db.Principal) policy.Policy {
+	pol, err := policy.Parse(strings.Split(p.Policy, "\n"))
+	unattended := p.Kind != db.Person
+	switch {
+	case err != nil && unattended:
+		pol, _ = policy.Parse([]string{"ACT_REJECT"})
+	case err == nil && !pol.Automatic() && unattended:
+		pol = policy.Default()
+	}
+	return pol
+}
+
+// byID puts people into the order in which their rows are locked and paged.
+func byID(ps []db.Principal) {
+	slices.SortFunc(ps, func(a, b db.Principal) int { return cmp.Compare(a.ID, b.ID) })
+}

@@ -1,0 +1,234 @@
+package scheduling_test
+
+import (
+	"errors"
+	"testing"
+
+	"github.com/convene-server/convene/db"
+	"github.com/convene-server/convene/scheduling"
+	"github.com/convene-server/convene/scheduling/itip"
+)
+
+func TestPlainPut(t *testing.T) {
+	each(t, func(h *house) {
+		h.persons("ann")
+		body := event("u1", "20260303T1000", "20260303T1100")
+		w := h.put("ann", body)
+		row := h.has("ann", "u1")
+		if !w.Created || w.Rewritten || w.ScheduleTag != "" || w.ETag != row.ETag || string(row.Body) != body || row.Name != "u1.ics" {
+			t.Errorf("created: %+v, row %+v", w, row)
+		}
+		if got := h.busy("ann", 7); got != "03T1000-1100" {
+			t.Errorf("busy %q", got)
+		}
+		changed := event("u1", "20260304T1000", "20260304T1100")
+		w2 := h.put("ann", changed)
+		if w2.Created || w2.ETag == w.ETag || string(h.has("ann", "u1").Body) != changed {
+			t.Errorf("changed: %+v", w2)
+		}
+		if got := h.busy("ann", 7); got != "04T1000-1100" {
+			t.Errorf("busy %q", got)
+		}
+		if n := len(h.decisions("u1")); n != 0 {
+			t.Errorf("%d decisions about a private event", n)
+		}
+		h.queue()
+		if err := h.desk.Remove(h.ctx, scheduling.Remove{Actor: h.people["ann"], Collection: row.Collection, Name: row.Name}); err != nil {
+			t.Fatal(err)
+		}
+		h.hasNot("ann", "u1")
+		if got := h.busy("ann", 7); got != "" {
+			t.Errorf("busy %q", got)
+		}
+		err := h.desk.Remove(h.ctx, scheduling.Remove{Actor: h.people["ann"], Collection: row.Collection, Name: row.Name})
+		if !errors.Is(err, db.ErrNotFound) {
+			t.Errorf("removed twice: %v", err)
+		}
+		if w := h.put("ann", body); !w.Created {
+			t.Error("put after removal is no creation")
+		}
+	})
+}
+
+func TestPutRefusals(t *testing.T) {
+	each(t, func(h *house) {
+		h.persons("ann")
+		test := func(body, precondition string, set ...func(*scheduling.Put)) {
+			t.Helper()
+			_, err := h.tryPut("ann", body, set...)
+			refused(t, err, precondition)
+		}
+		plain := event("u1", "20260303T1000", "20260303T1100")
+		test("BEGIN:VCALENDAR\r\nEND:VEVENT\r\n", itip.ValidData)
+		test("", itip.ValidData)
+		test(plain[:len(plain)-30], itip.ValidData)
+		test(calendar(component("u1", "DTSTART:20260303T100000Z"), component("u2", "DTSTART:20260303T100000Z")), itip.ValidResource)
+		test(string(method(plain, "REQUEST").Bytes()), itip.ValidResource)
+		test(calendar("BEGIN:VTODO\r\nUID:t\r\nDTSTAMP:20260301T120000Z\r\nEND:VTODO\r\n"), itip.SupportedComponent)
+		test(plain+string(make([]byte, 1<<20)), itip.MaxResourceSize)
+		test(event(string(make([]byte, 1001, 1001)), "20260303T1000", "20260303T1100"), itip.ValidData) // control characters
+		test(plain, "C:calendar-collection-location-ok", func(p *scheduling.Put) { p.Collection = h.calendar("ann", "inbox") })
+		if _, err := h.tryPut("ann", plain, func(p *scheduling.Put) { p.Collection = 1 << 40 }); !errors.Is(err, db.ErrNotFound) {
+			t.Errorf("no such collection: %v", err)
+		}
+		h.hasNot("ann", "u1")
+
+		h.put("ann", plain)
+		second := func(p *scheduling.Put) { p.Name = "other.ics" }
+		_, err := h.tryPut("ann", plain, second)
+		if r := refused(t, err, itip.NoUIDConflict); r.Href != "calendar/u1.ics" {
+			t.Errorf("href %q", r.Href)
+		}
+		h.put("ann", event("u2", "20260303T1000", "20260303T1100"))
+		test(event("u3", "20260303T1000", "20260303T1100"), itip.NoUIDConflict, func(p *scheduling.Put) { p.Name = "u2.ics" })
+	})
+}
+
+func TestConditions(t *testing.T) {
+	each(t, func(h *house) {
+		h.persons("ann")
+		body := event("u1", "20260303T1000", "20260303T1100")
+		test := func(ok bool, c scheduling.Conditions) {
+			t.Helper()
+			_, err := h.tryPut("ann", body, func(p *scheduling.Put) { p.Conditions = c })
+			var r *itip.Refusal
+			if ok && err != nil || !ok && (!errors.As(err, &r) || r.Status != 412) {
+				t.Errorf("%+v: %v", c, err)
+			}
+		}
+		none, some := "", "tag"
+		test(false, scheduling.Conditions{IfMatch: []string{"*"}})
+		test(false, scheduling.Conditions{IfMatch: []string{}})
+		test(false, scheduling.Conditions{IfScheduleTagMatch: &some})
+		test(true, scheduling.Conditions{IfNoneMatch: []string{"*"}})
+		test(false, scheduling.Conditions{IfNoneMatch: []string{"*"}})
+		etag := h.has("ann", "u1").ETag
+		test(true, scheduling.Conditions{IfMatch: []string{"stale", etag}})
+		test(true, scheduling.Conditions{IfMatch: []string{"*"}})
+		test(false, scheduling.Conditions{IfMatch: []string{"stale"}})
+		test(false, scheduling.Conditions{IfNoneMatch: []string{etag}})
+		test(true, scheduling.Conditions{IfNoneMatch: []string{"stale"}})
+		test(true, scheduling.Conditions{IfScheduleTagMatch: &none})
+		test(false, scheduling.Conditions{IfScheduleTagMatch: &some})
+	})
+}
+
+func TestTasksAreStoredOnly(t *testing.T) {
+	each(t, func(h *house) {
+		h.persons("ann", "ben")
+		todo := calendar("BEGIN:VTODO\r\nUID:t\r\nDTSTAMP:20260301T120000Z\r\n" + organizer("ann") + "\r\n" + attendee("ben") + "\r\nEND:VTODO\r\n")
+		w := h.put("ann", todo, func(p *scheduling.Put) { p.Collection = h.calendar("ann", "tasks") })
+		if w.ScheduleTag != "" || w.Rewritten {
+			t.Errorf("%+v", w)
+		}
+		h.hasNot("ben", "t")
+	})
+}
+
+func TestMove(t *testing.T) {
+	each(t, func(h *house) {
+		h.persons("ann", "ben")
+		work := h.newCalendar("ann", "work")
+		body := event("u1", "20260303T1000", "20260303T1100")
+		h.put("ann", body)
+		from := h.has("ann", "u1")
+		move := scheduling.Move{Actor: h.people["ann"], Collection: from.Collection, Name: from.Name, To: work, ToName: "new.ics"}
+		w, err := h.desk.Move(h.ctx, move)
+		if err != nil {
+			t.Fatal(err)
+		}
+		row := h.has("ann", "u1")
+		if !w.Created || w.ETag != row.ETag || row.Collection != work || row.Name != "new.ics" || string(row.Body) != body {
+			t.Errorf("%+v: %+v", w, row)
+		}
+		if got := h.busy("ann", 7); got != "03T1000-1100" {
+			t.Errorf("busy %q", got)
+		}
+		if _, err := h.desk.Move(h.ctx, move); !errors.Is(err, db.ErrNotFound) {
+			t.Errorf("moved twice: %v", err)
+		}
+		// Over another object: only if asked to.
+		h.put("ann", event("u2", "20260304T1000", "20260304T1100"))
+		over := scheduling.Move{Actor: h.people["ann"], Collection: work, Name: "new.ics", To: from.Collection, ToName: "u2.ics"}
+		_, err = h.desk.Move(h.ctx, over)
+		if r := refused(t, err, ""); r.Status != 412 {
+			t.Errorf("%+v", r)
+		}
+		over.Overwrite = true
+		if w, err := h.desk.Move(h.ctx, over); err != nil || w.Created {
+			t.Fatalf("%+v, %v", w, err)
+		}
+		h.hasNot("ann", "u2")
+		if got := h.busy("ann", 7); got != "03T1000-1100" {
+			t.Errorf("busy %q", got)
+		}
+		// Not to somebody else, nor where events are not taken.
+		away := scheduling.Move{Actor: h.people["ann"], Collection: from.Collection, Name: "u2.ics", To: h.calendar("ben", ""), ToName: "x.ics"}
+		_, err = h.desk.Move(h.ctx, away)
+		refused(t, err, itip.UniqueSchedulingObject)
+		away.To = h.calendar("ann", "tasks")
+		_, err = h.desk.Move(h.ctx, away)
+		refused(t, err, itip.SupportedComponent)
+	})
+}
+
+// The same event put into another own calendar is moved there: programs move
+// by PUT and then DELETE (decision 23).
+func TestPutMoves(t *testing.T) {
+	each(t, func(h *house) {
+		h.persons("ann")
+		work := h.newCalendar("ann", "work")
+		body := event("u1", "20260303T1000", "20260303T1100")
+		h.put("ann", body)
+		old := h.has("ann", "u1")
+		into := func(p *scheduling.Put) {
+			p.Collection, p.Name, p.Conditions.IfNoneMatch = work, "u1.ics", []string{"*"}
+		}
+		_, err := h.tryPut("ann", body, into, func(p *scheduling.Put) { p.Copy = true })
+		if r := refused(t, err, itip.NoUIDConflict); r.Href != "calendar/u1.ics" {
+			t.Errorf("href %q", r.Href)
+		}
+		if w := h.put("ann", body, into); !w.Created {
+			t.Errorf("%+v", w)
+		}
+		if row := h.has("ann", "u1"); row.Collection != work {
+			t.Errorf("it lies in %d", row.Collection)
+		}
+		err = h.desk.Remove(h.ctx, scheduling.Remove{Actor: h.people["ann"], Collection: old.Collection, Name: old.Name})
+		if !errors.Is(err, db.ErrNotFound) {
+			t.Errorf("the program's DELETE: %v", err)
+		}
+		h.has("ann", "u1")
+		// With another organizer it is another conversation.
+		_, err = h.tryPut("ann", invitation("u1", "20260303T1000", "20260303T1100", "zoe"), func(p *scheduling.Put) {
+			p.Collection, p.Name = old.Collection, "u1.ics"
+		})
+		if r := refused(t, err, itip.UniqueSchedulingObject); r.Href != "work/u1.ics" {
+			t.Errorf("href %q", r.Href)
+		}
+	})
+}
+
+func TestRemoveCollection(t *testing.T) {
+	each(t, func(h *house) {
+		h.persons("ann")
+		ann, def := h.people["ann"], h.calendar("ann", "")
+		h.put("ann", event("u1", "20260303T1000", "20260303T1100"))
+		refused(t, h.desk.RemoveCollection(h.ctx, ann, def, "dav"), "C:default-calendar-needed")
+		h.has("ann", "u1")
+		work := h.newCalendar("ann", "work")
+		if err := h.desk.RemoveCollection(h.ctx, ann, def, "dav"); err != nil {
+			t.Fatal(err)
+		}
+		h.hasNot("ann", "u1")
+		if got := h.calendar("ann", ""); got != work {
+			t.Errorf("the default calendar is %d, want %d", got, work)
+		}
+		if got := h.busy("ann", 7); got != "" {
+			t.Errorf("busy %q", got)
+		}
+		if _, err := h.tryPut("ann", event("u1", "20260303T1000", "20260303T1100"), func(p *scheduling.Put) { p.Collection = def }); !errors.Is(err, db.ErrNotFound) {
+			t.Errorf("put into what is gone: %v", err)
+		}
+	})
+}

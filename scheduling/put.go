@@ -1,0 +1,319 @@
+package scheduling
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/convene-server/convene/db"
+	"github.com/convene-server/convene/directory"
+	"github.com/convene-server/convene/scheduling/ics"
+	"github.com/convene-server/convene/scheduling/itip"
+)
+
+// Put stores an object and does what follows from it. Errors: *itip.Refusal
+// (which changed nothing), db.ErrNotFound if the collection is gone,
+// db.ErrFull, db.ErrAway.
+func (d *Desk) Put(ctx context.Context, p Put) (Written, error) {
+	obj, err := d.read(p.Body)
+	if err != nil {
+		return Written{}, err
+	}
+	l, err := d.foresee(ctx, p.Actor, obj)
+	if err != nil {
+		return Written{}, err
+	}
+	var h *holding
+	var created bool
+	err = d.transact(ctx, l, func(s *sitting) (err error) {
+		h, created, err = s.put(p, obj)
+		return err
+	})
+	if err != nil {
+		d.refused(ctx, err, db.Decision{Door: p.Door, UID: obj.UID(), Principal: p.Actor.ID, From: p.Actor.Address})
+		return Written{}, err
+	}
+	return Written{
+		Created: created, ETag: h.stored.ETag, ScheduleTag: h.stored.ScheduleTag,
+		Rewritten:  !bytes.Equal(h.obj.Bytes(), p.Body),
+		Collection: h.collection, Name: h.name,
+	}, nil
+}
+
+// read parses and checks what a client sent, outside of any transaction.
+func (d *Desk) read(body []byte) (*ics.Object, error) {
+	if d.opt.MaxResource > 0 && int64(len(body)) > d.opt.MaxResource {
+		return nil, &itip.Refusal{Precondition: itip.MaxResourceSize, Detail: "the object is larger than this server takes"}
+	}
+	obj, err := ics.Parse(body, ics.Limits{Bytes: int(d.opt.MaxResource)})
+	if err != nil {
+		r := &itip.Refusal{Precondition: itip.ValidData, Detail: err.Error()} // RFC 4791 §5.3.2.1
+		var large *ics.TooLargeError
+		if errors.As(err, &large) && large.What == "octets" {
+			r.Precondition = itip.MaxResourceSize
+		}
+		return nil, r
+	}
+	if err := obj.Check(); err != nil {
+		return nil, &itip.Refusal{Precondition: itip.ValidResource, Detail: err.Error()}
+	}
+	if len(obj.UID()) > maxUID {
+		return nil, &itip.Refusal{Precondition: itip.ValidResource, Detail: "the UID is too long"}
+	}
+	return obj, nil
+}
+
+// maxUID bounds a UID in octets; RFC 7986 §5.3 asks for at most 255.
+const maxUID = 1000
+
+// foresee tells which locks a write will probably need, so that its waiters
+// hold no connection (STORAGE 23): the conversation, and the rooms and
+// resources that an organizer invites.
+func (d *Desk) foresee(ctx context.Context, actor db.Principal, obj *ics.Object) (locks, error) {
+	l := locks{uids: []string{obj.UID()}}
+	if !organized(obj) {
+		return l, nil
+	}
+	err := d.store.View(ctx, func(tx *db.Tx) error {
+		found, err := directory.LookupAll(tx, calendarUsers(obj))
+		if err != nil {
+			return err
+		}
+		if o, ok := found[ics.Organizer(obj.First())]; ok && o.ID != actor.ID {
+			return nil // an attendee writes: only the organizer's copy follows
+		}
+		for _, p := range found {
+			if agent(p) {
+				l.latch = union(l.latch, []int64{p.ID})
+			}
+		}
+		return nil
+	})
+	return l, err
+}
+
+// organized reports whether any component has an organizer: without one an
+// object is nobody's business but its owner's (RFC 6638 §3.1).
+func organized(objs ...*ics.Object) bool {
+	for _, o := range objs {
+		if o == nil {
+			continue
+		}
+		for _, c := range o.Main() {
+			if c.Prop("ORGANIZER") != nil {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// put is Put inside the transaction.
+func (s *sitting) put(p Put, obj *ics.Object) (h *holding, created bool, err error) {
+	col, owner, err := s.open(p.Actor, p.Collection)
+	if err != nil {
+		return nil, false, err
+	}
+	if col.Kind != db.Calendar {
+		return nil, false, &itip.Refusal{Precondition: "C:calendar-collection-location-ok", Detail: "objects are stored in calendars only"}
+	}
+	if !takes(col, obj.Kind()) {
+		return nil, false, &itip.Refusal{Precondition: itip.SupportedComponent, Detail: "this calendar takes no " + obj.Kind()} // RFC 4791 §5.2.3
+	}
+	rows, err := s.tx.ObjectsByUID(obj.UID(), owner.ID)
+	if err != nil {
+		return nil, false, err
+	}
+	h = &holding{owner: owner, collection: col.ID, name: p.Name}
+	there, err := s.target(h, rows, obj, p)
+	if err != nil {
+		return nil, false, err
+	}
+	s.hold(obj.UID(), h)
+	h.collection, h.name = col.ID, p.Name
+	h.changed = true
+	if agent(owner) { // through whichever door its busy rows are written (STORAGE 1)
+		if err := s.lockAgents(owner.ID); err != nil {
+			return nil, false, err
+		}
+	}
+	if obj.Kind() != "VEVENT" || !organized(h.was, obj) {
+		h.obj, h.scheduled = obj, false
+		return h, !there, nil
+	}
+	return h, !there, s.originate(h, obj, itip.Options{Silent: p.Silent}, p.Door)
+}
+
+// open returns a collection and its owner, with one statement where it is the
+// actor's own.
+func (s *sitting) open(actor db.Principal, collection int64) (db.Collection, db.Principal, error) {
+	if err := s.visit(actor.ID); err != nil {
+		return db.Collection{}, actor, err
+	}
+	if col, ok := s.homes[actor.ID].collections[collection]; ok {
+		return col, actor, nil
+	}
+	col, err := s.tx.Collection(collection)
+	if err != nil {
+		return col, db.Principal{}, err
+	}
+	owner, err := s.tx.Principal(col.Owner)
+	return col, owner, err
+}
+
+// target finds what a write replaces: what stands under its name, or the same
+// conversation elsewhere among the owner's calendars (decision 23). It checks
+// the conditions under the lock. there tells whether the name is taken.
+func (s *sitting) target(h *holding, rows []db.OwnedObject, obj *ics.Object, p Put) (there bool, err error) {
+	at := slices.IndexFunc(rows, func(r db.OwnedObject) bool { return r.Collection == p.Collection && r.Name == p.Name })
+	if at >= 0 {
+		if err := p.Conditions.check(&rows[at].Object); err != nil {
+			return false, err
+		}
+		return true, s.fill(h, &rows[at].Object)
+	}
+	other, err := s.tx.Object(p.Collection, p.Name)
+	switch {
+	case err == nil:
+		if err := p.Conditions.check(&other); err != nil {
+			return false, err
+		}
+		// RFC 4791 §5.3.2.1: nor overwrite a resource with another UID.
+		return false, &itip.Refusal{Precondition: itip.NoUIDConflict, Detail: "the resource holds another UID"}
+	case !errors.Is(err, db.ErrNotFound):
+		return false, err
+	}
+	if err := p.Conditions.check(nil); err != nil {
+		return false, err
+	}
+	if len(rows) == 0 {
+		return false, nil
+	}
+	row := &rows[0]
+	if row.Collection == p.Collection {
+		return false, &itip.Refusal{Precondition: itip.NoUIDConflict, Detail: "the UID is in this calendar already", Href: row.CollectionName + "/" + row.Name}
+	}
+	have, err := s.parse(&row.Object)
+	if err != nil {
+		return false, err
+	}
+	if err := s.meetIn(have, obj); err != nil {
+		return false, err
+	}
+	if p.Copy || !s.sameOrganizer(have, obj) {
+		r := &itip.Refusal{Precondition: itip.NoUIDConflict, Detail: "the UID is in another calendar already", Href: row.CollectionName + "/" + row.Name}
+		if organized(have, obj) {
+			r.Precondition = itip.UniqueSchedulingObject // RFC 6638 §3.2.4.1
+		}
+		return false, r
+	}
+	return false, s.fill(h, &row.Object)
+}
+
+// sameOrganizer reports whether two objects of one UID are copies of one
+// conversation: both without an organizer, or with the same one.
+func (s *sitting) sameOrganizer(a, b *ics.Object) bool {
+	x, y := ics.Organizer(a.First()), ics.Organizer(b.First())
+	if x == y {
+		return true
+	}
+	p, q := s.find(x), s.find(y)
+	return p != nil && q != nil && p.ID == q.ID
+}
+
+// originate asks the core what follows from the owner's change of h to after
+// (nil: he removes it), settles that, and stamps what became of the messages
+// on what is stored (RFC 6638 §3.2.9).
+func (s *sitting) originate(h *holding, after *ics.Object, opt itip.Options, door string) error {
+	before := h.obj
+	if err := s.meetIn(before, after); err != nil {
+		return err
+	}
+	me, err := s.actor(h, false)
+	if err != nil {
+		return err
+	}
+	out, err := itip.Originate(me, before, after, opt)
+	if err != nil {
+		return err
+	}
+	h.changed, h.scheduled = true, out.Scheduled
+	h.newTag = true // a direct PUT always gives a new Schedule-Tag (decision 16)
+	h.obj = out.Object
+	if after == nil || out.Remove {
+		h.obj = nil
+	}
+	s.decide(db.Decision{
+		Direction: "user", Door: door, UID: uidOf(before, after), Principal: h.owner.ID, From: h.owner.Address,
+		Rule: out.Rule, Outcome: "applied", Detail: told(len(out.Messages)),
+	})
+	return s.settle(h, before, out.Messages, door)
+}
+
+func uidOf(objs ...*ics.Object) string {
+	for _, o := range objs {
+		if o != nil {
+			return o.UID()
+		}
+	}
+	return ""
+}
+
+func told(n int) string {
+	switch n {
+	case 0:
+		return "nobody to tell"
+	case 1:
+		return "1 message"
+	}
+	return strconv.Itoa(n) + " messages"
+}
+
+// takes reports whether a calendar takes a kind of component.
+func takes(c db.Collection, kind string) bool {
+	return slices.Contains(strings.Split(c.Components, ","), kind)
+}
+
+// check compares a resource (nil: none) with what a request demands (RFC 9110
+// §13.1, RFC 6638 §8.3).
+func (c Conditions) check(o *db.Object) error {
+	failed := func(why string) error { return &itip.Refusal{Status: 412, Detail: why} }
+	matches := func(tags []string) bool {
+		return o != nil && (slices.Contains(tags, "*") || slices.Contains(tags, o.ETag))
+	}
+	if c.IfMatch != nil && !matches(c.IfMatch) {
+		return failed("the resource is not as it was when it was read")
+	}
+	if c.IfNoneMatch != nil && matches(c.IfNoneMatch) {
+		return failed("the resource is there already")
+	}
+	if tag := c.IfScheduleTagMatch; tag != nil {
+		have := ""
+		if o != nil {
+			have = o.ScheduleTag
+		}
+		if have != *tag {
+			return failed("the Schedule-Tag is another now")
+		}
+	}
+	return nil
+}
+
+// refused adds a refusal of the core to the decision record: the change itself
+// left no trace. Failed preconditions of HTTP are no decisions.
+func (d *Desk) refused(ctx context.Context, err error, x db.Decision) {
+	var r *itip.Refusal
+	if !errors.As(err, &r) || r.Status == 412 || r.Status == 404 || x.UID == "" {
+		return
+	}
+	x.At, x.Direction, x.Outcome, x.Rule, x.Detail = d.opt.Now(), "user", "refused", r.Precondition, r.Detail
+	if werr := d.store.Write(ctx, nil, func(tx *db.Tx) error {
+		row := x
+		return tx.InsertDecision(&row)
+	}); werr != nil {
+		d.opt.Log.Error("a refusal is not in the decision record", "uid", x.UID, "err", werr)
+	}
+}

@@ -1,0 +1,221 @@
+package scheduling
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"slices"
+
+	"github.com/convene-server/convene/db"
+	"github.com/convene-server/convene/scheduling/ics"
+	"github.com/convene-server/convene/scheduling/itip"
+)
+
+// Remove deletes an object: an organizer's cancels the meeting, an attendee's
+// declines it (RFC 6638 §3.2.1.3, §3.2.2.4). Inbox objects are deleted without
+// any effect (RFC 6638 §4.2). The error is db.ErrNotFound or one of Put's.
+func (d *Desk) Remove(ctx context.Context, r Remove) error {
+	l, err := d.lockObject(ctx, r.Collection, r.Name)
+	if err != nil {
+		return err
+	}
+	return d.transact(ctx, l, func(s *sitting) error { return s.remove(r) })
+}
+
+// lockObject tells which conversation an object belongs to, by an unlocked
+// read: the transaction looks again.
+func (d *Desk) lockObject(ctx context.Context, collection int64, name string) (locks, error) {
+	var l locks
+	err := d.store.View(ctx, func(tx *db.Tx) error {
+		o, err := tx.Object(collection, name)
+		l.uids = []string{o.UID}
+		return err
+	})
+	return l, err
+}
+
+// loadObject loads what stands under a name; it starts the transaction anew if
+// it is of a conversation that is not locked.
+func (s *sitting) loadObject(collection int64, name string) (db.Object, error) {
+	o, err := s.tx.Object(collection, name)
+	if err == nil && !slices.Contains(s.want.uids, o.UID) {
+		return o, &wider{locks{uids: []string{o.UID}}}
+	}
+	return o, err
+}
+
+func (s *sitting) remove(r Remove) error {
+	row, err := s.loadObject(r.Collection, r.Name)
+	if err != nil {
+		return err
+	}
+	if err := r.Conditions.check(&row); err != nil {
+		return err
+	}
+	col, owner, err := s.open(r.Actor, r.Collection)
+	if err != nil {
+		return err
+	}
+	return s.end(col, owner, &row, itip.Options{NoReply: r.NoReply}, r.Door)
+}
+
+// end removes an object and does what follows from it.
+func (s *sitting) end(col db.Collection, owner db.Principal, row *db.Object, opt itip.Options, door string) error {
+	h := &holding{owner: owner, row: row, collection: row.Collection, name: row.Name, changed: true}
+	if col.Kind != db.Calendar || row.Component != "VEVENT" {
+		s.hold(row.UID, h)
+		return nil
+	}
+	if agent(owner) { // its busy time changes (STORAGE 1)
+		if err := s.lockAgents(owner.ID); err != nil {
+			return err
+		}
+	}
+	s.hold(row.UID, h)
+	if err := s.fill(h, row); err != nil {
+		return err
+	}
+	if !organized(h.obj) {
+		h.obj = nil
+		return nil
+	}
+	return s.originate(h, nil, opt, door)
+}
+
+// errDefaultNeeded refuses to delete the last calendar that takes invitations
+// (RFC 6638 §9.2).
+var errDefaultNeeded = &itip.Refusal{Precondition: "C:default-calendar-needed", Detail: "invitations arrive in this calendar, and there is no other one for them"}
+
+// removeArgs is the work of a "remove" job: the meeting that a deleted
+// calendar held.
+type removeArgs struct {
+	Body []byte
+	Door string
+}
+
+// RemoveCollection deletes a calendar: gone for its owner at once, the
+// conversations in it end one by one in queued jobs (STORAGE 3). A default
+// calendar is refused while it is the only one that takes events.
+func (d *Desk) RemoveCollection(ctx context.Context, actor db.Principal, collection int64, door string) error {
+	return d.transact(ctx, locks{}, func(s *sitting) error {
+		col, owner, err := s.open(actor, collection)
+		if err != nil {
+			return err
+		}
+		if col.Kind != db.Calendar {
+			return &itip.Refusal{Precondition: "D:cannot-modify-protected-property", Detail: "only calendars can be deleted"}
+		}
+		if agent(owner) {
+			if err := s.lockAgents(owner.ID); err != nil {
+				return err
+			}
+		}
+		// The bump locks the collection: what is written to it afterwards fails.
+		bump := []int64{col.ID}
+		var heir *db.Collection
+		if col.Default {
+			if heir, err = s.heir(col, owner); err != nil {
+				return err
+			}
+			bump = append(bump, heir.ID)
+		}
+		if _, err := s.tx.BumpCollections(bump...); err != nil {
+			return err
+		}
+		if heir != nil {
+			heir.Default = true
+			if err := s.tx.UpdateCollection(heir); err != nil {
+				return err
+			}
+		}
+		for after := ""; ; {
+			page, err := s.tx.List(col.ID, after, 500)
+			if err != nil {
+				return err
+			}
+			if err := s.farewell(owner, page, door); err != nil {
+				return err
+			}
+			if len(page) < 500 {
+				break
+			}
+			after = page[len(page)-1].Name
+		}
+		return s.tx.DeleteCollection(col.ID)
+	})
+}
+
+// heir finds the calendar in which invitations arrive after col.
+func (s *sitting) heir(col db.Collection, owner db.Principal) (*db.Collection, error) {
+	if err := s.visit(owner.ID); err != nil {
+		return nil, err
+	}
+	var heir *db.Collection
+	for _, c := range s.homes[owner.ID].collections {
+		if c.ID != col.ID && c.Kind == db.Calendar && takes(c, "VEVENT") && (heir == nil || c.ID < heir.ID) {
+			heir = &c
+		}
+	}
+	if heir == nil {
+		return nil, errDefaultNeeded
+	}
+	return heir, nil
+}
+
+// farewell queues a job for every meeting on a page of a calendar.
+func (s *sitting) farewell(owner db.Principal, page []db.Object, door string) error {
+	var ids []int64
+	for _, o := range page {
+		if o.ScheduleTag != "" {
+			ids = append(ids, o.ID)
+		}
+	}
+	if len(ids) == 0 {
+		return nil
+	}
+	objs, err := s.tx.ByIDs(ids)
+	if err != nil {
+		return err
+	}
+	for _, o := range objs {
+		raw, err := json.Marshal(removeArgs{Body: o.Body, Door: door})
+		if err != nil {
+			return err
+		}
+		s.jobs = append(s.jobs, db.Job{Kind: jobRemove, UID: o.UID, Principal: owner.ID, Args: raw})
+	}
+	return nil
+}
+
+// removed ends a meeting whose calendar was deleted: unless its owner has it
+// again meanwhile.
+func (s *sitting) removed(j db.Job) error {
+	var args removeArgs
+	if err := json.Unmarshal(j.Args, &args); err != nil {
+		return err
+	}
+	owner, err := s.tx.Principal(j.Principal)
+	if errors.Is(err, db.ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	o, err := ics.Parse(args.Body, storedLimits)
+	if err != nil {
+		return err
+	}
+	if err := s.load(j.UID, owner); err != nil {
+		return err
+	}
+	h := s.holdings[thread{owner.ID, j.UID}]
+	if h.row != nil {
+		return nil
+	}
+	h.obj = o
+	if err := s.originate(h, nil, itip.Options{}, args.Door); err != nil {
+		return err
+	}
+	h.changed = false // there is no row any more
+	return nil
+}

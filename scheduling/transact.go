@@ -1,0 +1,348 @@
+package scheduling
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/convene-server/convene/db"
+	"github.com/convene-server/convene/scheduling/ics"
+	"github.com/convene-server/convene/scheduling/itip"
+)
+
+// maxRounds bounds how often a transaction starts again because it turned out
+// to need more locks; the set only grows (STORAGE 2).
+const maxRounds = 5
+
+// locks is what a transaction holds before it looks at anything.
+type locks struct {
+	uids   []string
+	agents []int64 // whose busy time decides; those found out in an earlier round
+	latch  []int64 // agents that will probably be needed: waited for without a connection
+}
+
+func (l *locks) add(more locks) {
+	l.uids = union(l.uids, more.uids)
+	l.agents = union(l.agents, more.agents)
+	l.latch = union(l.latch, more.agents)
+}
+
+func (l *locks) latches() []string {
+	var keys []string
+	for _, u := range l.uids {
+		keys = append(keys, "thread:"+u)
+	}
+	for _, a := range l.latch {
+		keys = append(keys, "agent:"+strconv.FormatInt(a, 10))
+	}
+	return keys
+}
+
+func union[T int64 | string](a, b []T) []T {
+	out := append(slices.Clone(a), b...)
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
+// wider is returned by a round that needs more locks than it has: it is rolled
+// back and begun anew with them.
+type wider struct{ locks }
+
+func (*wider) Error() string { return "scheduling: more locks are needed" }
+
+// sitting is one transaction at the desk: what it has loaded and what it will
+// write. Nothing is written before flush, so that a refusal leaves no trace.
+type sitting struct {
+	d    *Desk
+	tx   *db.Tx
+	now  time.Time
+	want locks
+
+	people
+	locked   []int64 // agents
+	holdings map[thread]*holding
+	order    []*holding // in which they were loaded
+	homes    map[int64]*home
+	parsed   map[string]*ics.Object // by ETag
+
+	inbox      []inboxItem
+	deliveries []db.Delivery
+	jobs       []db.Job
+	decisions  []db.Decision
+	heard      map[int64]string // agents and others that answered the originator in this sitting
+
+	received map[receipt]itip.Outcome
+	records  map[recordKey]db.Indexed
+}
+
+// thread is one person's part in a conversation.
+type thread struct {
+	owner int64
+	uid   string
+}
+
+// transact runs fn under the locks that it turns out to need, and writes what
+// it decided. fn may run several times.
+func (d *Desk) transact(ctx context.Context, l locks, fn func(*sitting) error) error {
+	for range maxRounds {
+		err := d.store.Write(ctx, l.latches(), func(tx *db.Tx) error {
+			s := d.sit(tx, l)
+			if err := tx.LockThreads(l.uids...); err != nil {
+				return err
+			}
+			if err := fn(s); err != nil {
+				return err
+			}
+			return s.flush()
+		})
+		var more *wider
+		if !errors.As(err, &more) {
+			return err
+		}
+		l.add(more.locks)
+	}
+	return db.ErrConflict
+}
+
+func (d *Desk) sit(tx *db.Tx, l locks) *sitting {
+	return &sitting{
+		d: d, tx: tx, now: d.opt.Now(), want: l,
+		people:   people{tx: tx},
+		holdings: map[thread]*holding{},
+		parsed:   map[string]*ics.Object{},
+		heard:    map[int64]string{},
+		homes:    map[int64]*home{},
+	}
+}
+
+// lockAgents locks those whose busy time decides an answer, before any of it
+// is read (STORAGE 1, 2). One that is found later than the first starts the
+// transaction anew, because locks are taken in ascending order only.
+func (s *sitting) lockAgents(ids ...int64) error {
+	var missing []int64
+	for _, id := range ids {
+		if !slices.Contains(s.locked, id) {
+			missing = append(missing, id)
+		}
+	}
+	if len(missing) == 0 {
+		return nil
+	}
+	all := union(union(s.locked, missing), s.want.agents)
+	if len(s.locked) > 0 {
+		return &wider{locks{agents: all}}
+	}
+	s.locked = all
+	return s.tx.LockAgents(all...)
+}
+
+// inboxItem is an iTIP object for somebody's scheduling inbox (RFC 6638 §4).
+type inboxItem struct {
+	inbox int64
+	body  *ics.Object
+}
+
+// flush writes everything: collections are bumped once, ascending (STORAGE 1,
+// 5), then objects, inbox, queue and decisions.
+func (s *sitting) flush() error {
+	if err := s.flushObjects(); err != nil {
+		return err
+	}
+	if err := s.flushQueue(); err != nil {
+		return err
+	}
+	for i := range s.decisions {
+		x := &s.decisions[i]
+		x.At = s.now
+		if err := s.tx.InsertDecision(x); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *sitting) flushObjects() error {
+	var cols []int64
+	for _, h := range s.order {
+		if h.dirty() {
+			cols = append(cols, h.collection)
+			if h.row != nil {
+				cols = append(cols, h.row.Collection)
+			}
+		}
+	}
+	for _, it := range s.inbox {
+		cols = append(cols, it.inbox)
+	}
+	if len(cols) == 0 {
+		return nil
+	}
+	modseq, err := s.tx.BumpCollections(union(cols, nil)...)
+	if errors.Is(err, db.ErrNotFound) {
+		return fmt.Errorf("%w: a calendar was deleted", db.ErrConflict) // look again: an invitation then finds another one
+	}
+	if err != nil {
+		return err
+	}
+	var b batch
+	for _, h := range s.order {
+		switch {
+		case !h.dirty():
+		case h.obj == nil:
+			if h.row != nil {
+				if err := s.tx.DeleteObject(h.row.ID, modseq[h.row.Collection], h.row.Modseq); err != nil {
+					return err
+				}
+			}
+		default:
+			if err := s.stage(h, modseq, &b); err != nil {
+				return err
+			}
+		}
+	}
+	for _, it := range s.inbox {
+		b.add(&db.Object{
+			Collection: it.inbox, Name: randomName(), UID: it.body.UID(), Component: it.body.Kind(),
+			Modseq: modseq[it.inbox], Created: s.now, Modified: s.now,
+		}, it.body.Bytes(), db.Indexed{}, 0)
+	}
+	return b.write(s.tx)
+}
+
+// stage moves an object if it lies elsewhere and adds it to those to be
+// written.
+func (s *sitting) stage(h *holding, modseq map[int64]int64, b *batch) error {
+	o := &h.stored
+	expected := int64(0)
+	if h.row != nil {
+		*o = *h.row
+		expected = o.Modseq
+		if o.Collection != h.collection || o.Name != h.name {
+			err := s.tx.MoveObject(o.ID, expected, o.Collection, h.collection, h.name, modseq[o.Collection], modseq[h.collection])
+			if err != nil {
+				return err
+			}
+			expected = modseq[h.collection]
+		}
+	} else {
+		o.Created = s.now
+	}
+	o.Collection, o.Name, o.UID, o.Component = h.collection, h.name, h.obj.UID(), h.obj.Kind()
+	o.Modified, o.Modseq, o.Body = s.now, modseq[h.collection], nil
+	switch {
+	case !h.scheduled:
+		o.ScheduleTag = ""
+	case h.newTag || o.ScheduleTag == "":
+		o.ScheduleTag = randomHex(12)
+	}
+	rec, err := s.record(h)
+	if err != nil {
+		return err
+	}
+	b.add(o, h.obj.Bytes(), rec, expected)
+	return nil
+}
+
+// batch groups objects by body, so that equal copies are stored as one
+// (STORAGE 17).
+type batch struct {
+	bodies []string
+	byBody map[string]*stack
+}
+
+type stack struct {
+	os       []*db.Object
+	recs     []db.Indexed
+	expected []int64
+}
+
+func (b *batch) add(o *db.Object, body []byte, rec db.Indexed, expected int64) {
+	if b.byBody == nil {
+		b.byBody = map[string]*stack{}
+	}
+	st := b.byBody[string(body)]
+	if st == nil {
+		st = &stack{}
+		key := string(body)
+		b.byBody[key] = st
+		b.bodies = append(b.bodies, key)
+	}
+	st.os = append(st.os, o)
+	st.recs = append(st.recs, rec)
+	st.expected = append(st.expected, expected)
+}
+
+func (b *batch) write(tx *db.Tx) error {
+	for _, body := range b.bodies {
+		st := b.byBody[body]
+		var err error
+		if len(st.os) == 1 {
+			err = tx.PutObject(st.os[0], []byte(body), st.recs[0], st.expected[0])
+		} else {
+			err = tx.PutObjects(st.os, []byte(body), st.recs, st.expected)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// flushQueue inserts mail and jobs. Due times stand on the database's clock.
+func (s *sitting) flushQueue() error {
+	if len(s.deliveries) == 0 && len(s.jobs) == 0 {
+		return nil
+	}
+	now, err := s.tx.Now()
+	if err != nil {
+		return err
+	}
+	for i := range s.deliveries {
+		q := &s.deliveries[i]
+		q.Created, q.Due = now, now.Add(s.d.opt.Coalesce) // decision 33
+		if err := s.tx.InsertDelivery(q); err != nil {
+			return err
+		}
+	}
+	for i := range s.jobs {
+		j := &s.jobs[i]
+		j.Due = now
+		if j.Kind == jobRefresh {
+			j.Due = now.Add(s.d.opt.Coalesce)
+		}
+		if err := s.tx.InsertJob(j); err != nil {
+			return err
+		}
+	}
+	if len(s.deliveries) > 0 {
+		s.tx.Wake("delivery")
+	}
+	if len(s.jobs) > 0 {
+		s.tx.Wake("job")
+	}
+	return nil
+}
+
+// drop forgets everything that would be written: the change is refused, only
+// the decision about it remains.
+func (s *sitting) drop() {
+	s.order, s.inbox, s.deliveries, s.jobs, s.decisions = nil, nil, nil, nil, nil
+	clear(s.holdings)
+}
+
+// decide adds a row to the decision record.
+func (s *sitting) decide(x db.Decision) { s.decisions = append(s.decisions, x) }
+
+func randomHex(n int) string {
+	b := make([]byte, n)
+	rand.Read(b)
+	return hex.EncodeToString(b)
+}
+
+// randomName names an object that no client named; nobody can have taken it.
+func randomName() string { return randomHex(16) + ".ics" }
