@@ -51,6 +51,7 @@ type Config struct {
 	Trust struct {
 		AuthservIDs []string
 		Unverified  string // all, reply, none
+		VerifyDKIM  bool
 	}
 	Log struct {
 		Level string
@@ -99,6 +100,14 @@ var configKeys = []configKey{
 		return s, nil
 	})},
 	{"trust.unverified", stringInto(func(c *Config) *string { return &c.Trust.Unverified }, oneOf("all", "reply", "none"))},
+	{"trust.verify_dkim", func(c *Config, v any) error {
+		b, ok := v.(bool)
+		if !ok {
+			return fmt.Errorf("%s is neither true nor false", show(v))
+		}
+		c.Trust.VerifyDKIM = b
+		return nil
+	}},
 	{"log.level", stringInto(func(c *Config) *string { return &c.Log.Level }, oneOf("debug", "info", "warn", "error"))},
 }
 
@@ -230,6 +239,9 @@ func (c *Config) complete(given map[string]bool, line func(string) int) (mistake
 		if len(c.Trust.AuthservIDs) == 0 {
 			c.Trust.Unverified = "all"
 		}
+	}
+	if !given["trust.verify_dkim"] {
+		c.Trust.VerifyDKIM = true
 	}
 	def("log.level", &c.Log.Level, "info")
 	listens := map[string]string{}

@@ -19,7 +19,7 @@ func TestConfigDefaults(t *testing.T) {
 	want.Store.DSN = "sqlite:/var/lib/convene/convene.db"
 	want.LMTP.Listen = "127.0.0.1:2424"
 	want.SMTP.Relay, want.SMTP.From, want.SMTP.Coalesce = "127.0.0.1:25", "calendar@example.org", 10*time.Second
-	want.Trust.Unverified = "all"
+	want.Trust.Unverified, want.Trust.VerifyDKIM = "all", true
 	want.Log.Level = "info"
 	if got, exp := text(c), text(want); got != exp {
 		t.Errorf("defaults are\n%s\nwant\n%s", got, exp)
@@ -86,6 +86,7 @@ func TestConfigMistakes(t *testing.T) {
 	test(ok+"[smtp]\ncoalesce = \"10\"\n", `convene.toml:3: smtp.coalesce: "10" is no time`)
 	test(ok+"[smtp]\ncoalesce = 10\n", `convene.toml:3: smtp.coalesce: 10 is no time`)
 	test(ok+"[trust]\nunverified = \"some\"\n", `convene.toml:3: trust.unverified: "some" is none of all, reply, none`)
+	test(ok+"[trust]\nverify_dkim = \"yes\"\n", `convene.toml:3: trust.verify_dkim: "yes" is neither true nor false`)
 	test(ok+"[trust]\nauthserv_ids = [\"mx; spf=pass\"]\n", `convene.toml:3: trust.authserv_ids: "mx; spf=pass" is no authserv-id`)
 	test(ok+"[http]\nlisten = here\n", `convene.toml:3: http.listen: not TOML: `)
 	test(ok+ok, `convene.toml:2: domains: not TOML: `)

@@ -1,8 +1,19 @@
 package main
 
-import "fmt"
+import (
+	"fmt"
+	"strings"
 
-// policyText takes the rules of --policy.
+	"github.com/convene-server/convene/scheduling/policy"
+)
+
+// policyText takes the rules of --policy: each must be of the vocabulary, so
+// that no misspelt one is silently without effect.
 func policyText(rules []string) (string, error) {
-	return "", fmt.Errorf("--policy %q: no rule of this name is known; without --policy it accepts when free and declines when not", rules[0])
+	for _, r := range rules {
+		if _, err := policy.Parse([]string{r}); err != nil {
+			return "", fmt.Errorf("--policy %q: %w", r, err)
+		}
+	}
+	return strings.Join(rules, "\n"), nil
 }

@@ -25,7 +25,6 @@ func (c *removeCmd) Run(e *env) error {
 		return err
 	}
 	defer s.Close()
-	desk := newDesk(s, cfg, logger(e.stderr, "warn"))
 	var p db.Principal
 	err = s.Write(e.ctx, nil, func(tx *db.Tx) error {
 		var err error
@@ -38,6 +37,7 @@ func (c *removeCmd) Run(e *env) error {
 	if err != nil {
 		return err
 	}
+	desk := newDesk(s, cfg, logger(e.stderr, "warn"))
 	ended := 0
 	for {
 		n, err := endMeetings(e.ctx, s, desk, p)
