@@ -144,7 +144,8 @@ func (s *sitting) put(p Put, obj *ics.Object) (h *holding, created bool, err err
 		h.obj, h.scheduled = obj, false
 		return h, !there, nil
 	}
-	return h, !there, s.originate(h, obj, itip.Options{Silent: p.Silent}, p.Door)
+	seen := len(p.Conditions.IfMatch) > 0 && p.Conditions.IfMatch[0] != "*" // it held
+	return h, !there, s.originate(h, obj, itip.Options{Silent: p.Silent, Seen: seen}, p.Door)
 }
 
 // open returns a collection and its owner, with one statement where it is the

@@ -20,6 +20,9 @@
 //	    old => new            every line of the copy that holds old has new in its place
 //	    - text                lines that hold text are gone
 //	    + line                a line more in the first event
+//	    + @20260203T100000Z line   in the override with that RECURRENCE-ID as written
+//	    + --                  a new event, to which the + lines after it belong
+//	    - @20260203T100000Z   the override is gone
 //	answer ben ACCEPTED       sets his PARTSTAT in his copy; with a RECURRENCE-ID
 //	answer ben DECLINED 20260203T100000Z       behind it, in that instance
 //	delete ann [silent]       removes it; silent is Schedule-Reply: F

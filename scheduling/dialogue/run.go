@@ -336,14 +336,37 @@ func (r *run) expand(l string) string {
 // edit changes the unfolded lines of an object.
 func edit(text string, changes []string) (string, error) {
 	lines := strings.Split(strings.TrimRight(strings.NewReplacer("\r\n ", "", "\r\n\t", "", "\r\n", "\n").Replace(text), "\n"), "\n")
+	fresh := false // lines that are added belong to a new component
 	for _, c := range changes {
+		if c == "+ --" {
+			n := len(lines) - 1
+			lines = append(lines[:n:n], "BEGIN:VEVENT", "END:VEVENT", lines[n])
+			fresh = true
+			continue
+		}
 		if add, ok := strings.CutPrefix(c, "+ "); ok {
-			for i, l := range lines {
-				if l == "END:VEVENT" {
-					lines = append(lines[:i:i], append([]string{add}, lines[i:]...)...)
-					break
-				}
+			rid := ""
+			if strings.HasPrefix(add, "@") {
+				rid, add, _ = strings.Cut(add, " ")
 			}
+			i := endOf(lines, rid, fresh)
+			if i < 0 {
+				return "", fmt.Errorf("the copy has no component for %q:\n%s", c, text)
+			}
+			lines = append(lines[:i:i], append([]string{add}, lines[i:]...)...)
+			continue
+		}
+		fresh = false
+		if rid, ok := strings.CutPrefix(c, "- @"); ok {
+			end := endOf(lines, "@"+rid, false)
+			if end < 0 {
+				return "", fmt.Errorf("the copy has no component for %q:\n%s", c, text)
+			}
+			begin := end
+			for lines[begin] != "BEGIN:VEVENT" {
+				begin--
+			}
+			lines = append(lines[:begin:begin], lines[end+1:]...)
 			continue
 		}
 		old, now, replace := strings.Cut(c, " => ")
@@ -366,6 +389,25 @@ func edit(text string, changes []string) (string, error) {
 		lines = out
 	}
 	return strings.Join(lines, "\r\n") + "\r\n", nil
+}
+
+// endOf returns the line that ends the first event, the last one, or the
+// override that "@" and a RECURRENCE-ID as written name; -1 if there is none.
+func endOf(lines []string, rid string, last bool) int {
+	found, in := -1, ""
+	for i, l := range lines {
+		switch {
+		case l == "BEGIN:VEVENT":
+			in = ""
+		case strings.HasPrefix(l, "RECURRENCE-ID"):
+			in = "@" + l[strings.LastIndexByte(l, ':')+1:]
+		case l == "END:VEVENT" && last:
+			found = i
+		case l == "END:VEVENT" && (rid == "" || rid == in):
+			return i
+		}
+	}
+	return found
 }
 
 func show(err error) string {

@@ -245,14 +245,15 @@ func (c *core) deliver(to string, m Message) (string, error) {
 		c.told[to] = append(c.told[to], out.Inbox.Bytes())
 	}
 	if out.Refresh {
-		skip := func(a cuaddr.Address) bool { _, local := c.name(a); return a == m.From || !local }
-		for _, r := range Renew(c.actor(to), c.store[to][m.UID].obj, skip) {
-			if err := c.sound(r); err != nil {
-				return "", err
+		truth := c.store[to][m.UID].obj
+		for who, copies := range c.store {
+			e := copies[m.UID]
+			if e == nil || who == to {
+				continue
 			}
-			who, _ := c.name(r.To)
-			if _, err := c.deliver(who, r); err != nil {
-				return "", err
+			if o := Participation(e.obj, truth, c.actor(who).Self); o != e.obj { // the tag stays
+				e.obj = o
+				e.etag++
 			}
 		}
 	}

@@ -95,26 +95,3 @@ func SetPartStat(o *ics.Object, who func(cuaddr.Address) bool, r ics.RID, partst
 	}
 	return ics.New(s.root)
 }
-
-// Renew makes the messages that tell an organizer's attendees how things
-// stand, so that they see each other's answers (RFC 6638 §4.2). Nobody is asked
-// anew by them. Those for whom skip is true get none.
-func Renew(me Actor, o *ics.Object, skip func(cuaddr.Address) bool) []Message {
-	if me.role(o) != organizer {
-		return nil
-	}
-	s := newSeries(o, o.Root())
-	v := &revision{me: me, is: s, was: &series{byRID: map[ics.RID]*part{}}, deltas: map[*part]delta{}, wasAt: map[ics.RID]*part{}, isAt: map[ics.RID]*part{}}
-	plans := v.plans()
-	for _, g := range plans {
-		g.significant = false
-		whom := g.whom[:0:0]
-		for _, a := range g.whom {
-			if skip == nil || !skip(a) {
-				whom = append(whom, a)
-			}
-		}
-		g.whom = whom
-	}
-	return v.messages(plans)
-}
