@@ -127,6 +127,16 @@ func (tx *Tx) ObjectsByUID(uid string, owners ...int64) ([]OwnedObject, error) {
 	return all, err
 }
 
+// NamesByUID returns the names of the live objects of a collection that have
+// this UID; at most one does, unless it is an inbox.
+func (tx *Tx) NamesByUID(collection int64, uid string) ([]string, error) {
+	if !key(uid) {
+		return nil, nil
+	}
+	return collect(tx, `SELECT o.name FROM object o WHERE o.uid = $1 AND o.collection = $2 AND o.deleted = 0 ORDER BY o.name`,
+		[]any{uid, collection}, func(s *string) []any { return []any{s} })
+}
+
 // List returns live objects without bodies, by name, after a name.
 func (tx *Tx) List(collection int64, after string, limit int) ([]Object, error) {
 	if !key(after) {

@@ -171,7 +171,7 @@ func (s *sitting) open(actor db.Principal, collection int64) (db.Collection, db.
 func (s *sitting) target(h *holding, rows []db.OwnedObject, obj *ics.Object, p Put) (there bool, err error) {
 	at := slices.IndexFunc(rows, func(r db.OwnedObject) bool { return r.Collection == p.Collection && r.Name == p.Name })
 	if at >= 0 {
-		if err := p.Conditions.check(&rows[at].Object); err != nil {
+		if err := p.Conditions.Check(&rows[at].Object); err != nil {
 			return false, err
 		}
 		return true, s.fill(h, &rows[at].Object)
@@ -179,7 +179,7 @@ func (s *sitting) target(h *holding, rows []db.OwnedObject, obj *ics.Object, p P
 	other, err := s.tx.Object(p.Collection, p.Name)
 	switch {
 	case err == nil:
-		if err := p.Conditions.check(&other); err != nil {
+		if err := p.Conditions.Check(&other); err != nil {
 			return false, err
 		}
 		// RFC 4791 §5.3.2.1: nor overwrite a resource with another UID.
@@ -187,7 +187,7 @@ func (s *sitting) target(h *holding, rows []db.OwnedObject, obj *ics.Object, p P
 	case !errors.Is(err, db.ErrNotFound):
 		return false, err
 	}
-	if err := p.Conditions.check(nil); err != nil {
+	if err := p.Conditions.Check(nil); err != nil {
 		return false, err
 	}
 	if len(rows) == 0 {
@@ -278,9 +278,9 @@ func takes(c db.Collection, kind string) bool {
 	return slices.Contains(strings.Split(c.Components, ","), kind)
 }
 
-// check compares a resource (nil: none) with what a request demands (RFC 9110
+// Check compares a resource (nil: none) with what a request demands (RFC 9110
 // §13.1, RFC 6638 §8.3).
-func (c Conditions) check(o *db.Object) error {
+func (c Conditions) Check(o *db.Object) error {
 	failed := func(why string) error { return &itip.Refusal{Status: 412, Detail: why} }
 	matches := func(tags []string) bool {
 		return o != nil && (slices.Contains(tags, "*") || slices.Contains(tags, o.ETag))
