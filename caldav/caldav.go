@@ -2,4 +2,88 @@
 // tree, methods, privileges, live properties and reports of RFC 4918, 3744,
 // 4791, 6352, 6578 and 6638. Reading goes straight to the database; writing a
 // calendar object goes through the desk and nowhere else.
+//
+// Calendars and address books are twins: one resource tree, one table of live
+// properties, one table of reports. What differs between them is a row in a
+// table and a branch on the kind of the collection.
 package caldav
+
+import (
+	"log/slog"
+	"net/http"
+	"net/url"
+	"sync"
+	"time"
+
+	"github.com/convene-server/convene/caldav/dav"
+	"github.com/convene-server/convene/db"
+	"github.com/convene-server/convene/directory"
+	"github.com/convene-server/convene/scheduling"
+	"github.com/convene-server/convene/scheduling/ics"
+)
+
+// Options of the door.
+type Options struct {
+	Store     *db.Store
+	Directory *directory.Directory
+	Desk      *scheduling.Desk
+	// PublicURL is how people reach the server from outside, behind whatever
+	// proxy; "" is the host of each request.
+	PublicURL string
+	// MaxResource is the most octets that an object may have; zero: 10 MB.
+	MaxResource int64
+	// Bound limits the work of expanding one series; zero: ics.DefaultBound.
+	Bound ics.Bound
+	Log   *slog.Logger     // nil: slog.Default
+	Now   func() time.Time // nil: time.Now
+}
+
+// door is the handler. It keeps no truth in memory.
+type door struct {
+	store       *db.Store
+	directory   *directory.Directory
+	desk        *scheduling.Desk
+	publicHost  string
+	maxResource int64
+	bound       ics.Bound
+	log         *slog.Logger
+	now         func() time.Time
+
+	epochMu sync.Mutex
+	epoch   string    // of the store (STORAGE 10)
+	epochAt time.Time // when it was read
+}
+
+// New makes the door. It serves "/", "/.well-known/caldav",
+// "/.well-known/carddav", everything below "/dav/" and "/freebusy/".
+func New(opt Options) http.Handler {
+	d := &door{store: opt.Store, directory: opt.Directory, desk: opt.Desk,
+		maxResource: opt.MaxResource, bound: opt.Bound, log: opt.Log, now: opt.Now}
+	if u, err := url.Parse(opt.PublicURL); err == nil {
+		d.publicHost = u.Host
+	}
+	if d.maxResource <= 0 {
+		d.maxResource = 10 << 20
+	}
+	if d.log == nil {
+		d.log = slog.Default()
+	}
+	if d.now == nil {
+		d.now = time.Now
+	}
+	return d
+}
+
+// Bounds of what one person may keep and one request may ask.
+const (
+	maxCollections  = 1_000    // calendars, or address books, of one person
+	maxDeadProperty = 64 << 10 // octets of one dead property
+	maxDead         = 200      // dead properties of one resource
+	maxSegment      = 255      // octets of the name of a resource
+	pageRows        = 1_000    // rows loaded at once (STORAGE 11)
+	pageBytes       = 1 << 20  // octets of bodies loaded at once
+	pageBodies      = 128      // bodies loaded at once
+)
+
+// xmlLimits bound the body of every request but PUT.
+var xmlLimits = dav.DefaultLimits

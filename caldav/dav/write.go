@@ -229,6 +229,18 @@ func NewMultiStatus(out io.Writer, minimal bool) *MultiStatus {
 	return m
 }
 
+// Responses is a MultiStatus without the multistatus element: for responses
+// inside a property (RFC 3253 §3.8). Flush ends it.
+func Responses(out io.Writer, minimal bool) *MultiStatus {
+	return &MultiStatus{out: out, minimal: minimal, begun: true}
+}
+
+// Flush writes what was gathered.
+func (m *MultiStatus) Flush() error {
+	m.write()
+	return m.err
+}
+
 func (m *MultiStatus) begin() {
 	if !m.begun {
 		m.begun = true

@@ -1,0 +1,302 @@
+package caldav
+
+import (
+	"bytes"
+	"crypto/rand"
+	"errors"
+	"io"
+	"mime"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/convene-server/convene/caldav/dav"
+	"github.com/convene-server/convene/db"
+	"github.com/convene-server/convene/directory/cuaddr"
+	"github.com/convene-server/convene/scheduling"
+	"github.com/convene-server/convene/scheduling/ics"
+)
+
+// Bounds of a question about busy time.
+const (
+	maxFreeBusySpan = 5 * 366 * 24 * time.Hour
+	maxFreeBusyBody = 1 << 20
+	maxFreeBusyWhom = 500
+)
+
+const stamp = "20060102T150405Z"
+
+// freeBusyQuery answers a free-busy-query (RFC 4791 §7.10).
+func (x *exchange) freeBusyQuery(r *resource, root *dav.Element) error {
+	tr := root.Child(dav.C("time-range"))
+	if tr == nil {
+		return &dav.Error{Status: http.StatusBadRequest, Detail: "a free-busy-query without a time-range"}
+	}
+	from, to, err := period(tr.Attr("start"), tr.Attr("end"))
+	if err != nil {
+		return err
+	}
+	spans, err := x.desk.Busy(x.ctx, r.coll.ID, from, to)
+	if err != nil {
+		return err
+	}
+	x.sendCalendar(x.vfreebusy("", nil, "", from, to, spans))
+	return nil
+}
+
+// period reads start and end of a question about busy time: both are needed,
+// in UTC.
+func period(start, end string) (from, to time.Time, err error) {
+	from, err1 := time.Parse(stamp, strings.TrimSpace(start))
+	to, err2 := time.Parse(stamp, strings.TrimSpace(end))
+	switch {
+	case err1 != nil || err2 != nil:
+		return from, to, &dav.Error{Status: http.StatusBadRequest, Detail: "start and end have to be times in UTC, such as 20260131T090000Z"}
+	case !from.Before(to):
+		return from, to, &dav.Error{Status: http.StatusBadRequest, Detail: "the end is not after the start"}
+	case to.Sub(from) > maxFreeBusySpan:
+		return from, to, &dav.Error{Status: http.StatusForbidden, Cond: dav.D("number-of-matches-within-limits"), Detail: "five years of busy time at most"}
+	}
+	return from, to, nil
+}
+
+// freeBusyURL answers GET /freebusy/ADDRESS?start=&end=: whoever has logged in
+// may ask about everybody here (decision 27). Whoever is not here, and whoever
+// must not be asked about, is not found.
+func (x *exchange) freeBusyURL(segments []string) error {
+	if len(segments) != 1 {
+		return notFound
+	}
+	switch x.r.Method {
+	case "GET", "HEAD":
+	case "OPTIONS":
+		x.w.Header().Set("Allow", "OPTIONS, GET, HEAD")
+		x.w.Header().Set("Content-Length", "0")
+		x.w.WriteHeader(http.StatusOK)
+		return nil
+	default:
+		x.w.Header().Set("Allow", "OPTIONS, GET, HEAD")
+		return &dav.Error{Status: http.StatusMethodNotAllowed}
+	}
+	q := x.r.URL.Query()
+	now := x.now().UTC().Truncate(24 * time.Hour)
+	from, to := now, now.AddDate(0, 0, 60)
+	var err error
+	if q.Get("start") != "" || q.Get("end") != "" {
+		start, end := q.Get("start"), q.Get("end")
+		if start == "" {
+			start = from.Format(stamp)
+		}
+		if end == "" {
+			if t, err := time.Parse(stamp, start); err == nil {
+				end = t.AddDate(0, 0, 60).Format(stamp)
+			}
+		}
+		if from, to, err = period(start, end); err != nil {
+			return err
+		}
+	}
+	a := cuaddr.Mailto(segments[0])
+	if a.IsZero() {
+		return notFound
+	}
+	fb, err := x.desk.FreeBusy(x.ctx, x.me, []string{a.String()}, from, to, "")
+	if err != nil {
+		return err
+	}
+	if len(fb) != 1 || !strings.HasPrefix(fb[0].Status, "2.") {
+		return notFound
+	}
+	attendee := ics.NewProp("ATTENDEE", a.String())
+	x.sendCalendar(x.vfreebusy("PUBLISH", []ics.Prop{ics.NewProp("ORGANIZER", attendee.Value)}, "", from, to, fb[0].Spans))
+	return nil
+}
+
+func (x *exchange) sendCalendar(o *ics.Object) {
+	h := x.w.Header()
+	h.Set("Content-Type", "text/calendar; charset=utf-8; component=VFREEBUSY")
+	h.Set("Content-Length", strconv.Itoa(len(o.Bytes())))
+	h.Set("Cache-Control", "private, no-store")
+	x.w.WriteHeader(http.StatusOK)
+	if x.r.Method != "HEAD" {
+		x.w.Write(o.Bytes())
+	}
+}
+
+// vfreebusy makes a VFREEBUSY of busy time (RFC 5545 §3.6.4): in UTC, DTSTART
+// and DTEND those of the question. who are ORGANIZER and ATTENDEE.
+func (x *exchange) vfreebusy(method string, who []ics.Prop, uid string, from, to time.Time, spans []ics.Span) *ics.Object {
+	if uid == "" {
+		uid = rand.Text()
+	}
+	root := &ics.Component{Name: "VCALENDAR", Props: []ics.Prop{ics.NewProp("VERSION", "2.0"), ics.NewProp("PRODID", "-//Convene//EN")}}
+	if method != "" {
+		root.Props = append(root.Props, ics.NewProp("METHOD", method))
+	}
+	fb := &ics.Component{Name: "VFREEBUSY", Props: []ics.Prop{
+		ics.NewProp("UID", uid),
+		ics.NewProp("DTSTAMP", x.now().UTC().Format(stamp)),
+		ics.NewProp("DTSTART", from.UTC().Format(stamp)),
+		ics.NewProp("DTEND", to.UTC().Format(stamp)),
+	}}
+	fb.Props = append(fb.Props, who...)
+	for _, s := range spans {
+		start, end := s.Start, s.End
+		if start.Before(from) {
+			start = from
+		}
+		if end.After(to) {
+			end = to
+		}
+		t := "BUSY"
+		switch s.Type {
+		case ics.Free:
+			continue
+		case ics.Tentative:
+			t = "BUSY-TENTATIVE"
+		case ics.Unavailable:
+			t = "BUSY-UNAVAILABLE"
+		}
+		if end.After(start) {
+			fb.Props = append(fb.Props, ics.NewProp("FREEBUSY", start.UTC().Format(stamp)+"/"+end.UTC().Format(stamp),
+				ics.Param{Name: "FBTYPE", Values: []string{t}}))
+		}
+	}
+	root.Children = []*ics.Component{fb}
+	return ics.New(root)
+}
+
+// post answers a POST to the outbox: a question about busy time (RFC 6638 §5).
+// Kontact posts it to the inbox.
+func (x *exchange) post(segments []string, slash bool) error {
+	r, err := x.find(segments)
+	if err != nil {
+		if errors.Is(err, db.ErrNotFound) {
+			return notFound
+		}
+		return err
+	}
+	if r.kind&(kOutbox|kInbox) == 0 {
+		x.w.Header().Set("Allow", allow(r.kind))
+		return &dav.Error{Status: http.StatusMethodNotAllowed, Detail: "POST is for the outbox"}
+	}
+	if m, _, err := mime.ParseMediaType(x.r.Header.Get("Content-Type")); err != nil || m != "text/calendar" {
+		return &dav.Error{Status: http.StatusForbidden, Cond: dav.C("supported-calendar-data"), Detail: "the outbox takes text/calendar"}
+	}
+	body, err := io.ReadAll(io.LimitReader(x.r.Body, maxFreeBusyBody+1))
+	if err != nil {
+		return &dav.Error{Status: http.StatusBadRequest, Detail: "the request ended early"}
+	}
+	if len(body) > maxFreeBusyBody {
+		return &dav.Error{Status: http.StatusForbidden, Cond: dav.C("max-resource-size"), Detail: "the request has too many octets"}
+	}
+	o, err := ics.Parse(body, ics.Limits{})
+	if err != nil {
+		return &dav.Error{Status: http.StatusForbidden, Cond: dav.C("valid-calendar-data"), Detail: err.Error()}
+	}
+	q, err := x.question(o)
+	if err != nil {
+		return err
+	}
+	fbs, err := x.desk.FreeBusy(x.ctx, x.me, q.whom, q.from, q.to, q.mask)
+	if err != nil {
+		return err
+	}
+	answer := dav.Document(dav.C("schedule-response"), func(w *dav.Writer) {
+		for i, fb := range fbs {
+			x.writeFreeBusy(w, q, i, fb)
+		}
+	})
+	x.w.Header().Set("DAV", capabilities)
+	x.w.Header().Set("Cache-Control", "private, no-store")
+	x.sendXML(http.StatusOK, answer)
+	return nil
+}
+
+// question is a VFREEBUSY REQUEST.
+type question struct {
+	from, to  time.Time
+	whom      []string // as spelled in the request, in its order
+	attendees []ics.Prop
+	organizer ics.Prop
+	uid, mask string
+}
+
+// question reads one; refusals are those of RFC 6638 §5.2.
+func (x *exchange) question(o *ics.Object) (*question, error) {
+	invalid := func(detail string) error {
+		return &dav.Error{Status: http.StatusForbidden, Cond: dav.C("valid-scheduling-message"), Detail: detail}
+	}
+	if o.Method() != "REQUEST" || o.Kind() != "VFREEBUSY" || len(o.Main()) != 1 {
+		return nil, invalid("the outbox answers a VFREEBUSY with METHOD:REQUEST; meetings are sent by storing them")
+	}
+	c := o.First()
+	q := &question{uid: o.UID(), mask: strings.TrimSpace(c.Value("X-CALENDARSERVER-MASK-UID"))}
+	for _, p := range []struct {
+		name string
+		to   *time.Time
+	}{{"DTSTART", &q.from}, {"DTEND", &q.to}} {
+		prop := c.Prop(p.name)
+		if prop == nil {
+			return nil, invalid("there is no " + p.name)
+		}
+		t, err := o.PropTime(prop)
+		if err != nil || t.Form != ics.UTC { // RFC 5545 §3.6.4
+			return nil, invalid(p.name + " has to be a time in UTC")
+		}
+		*p.to = t.At(time.UTC)
+	}
+	if !q.from.Before(q.to) || q.to.Sub(q.from) > maxFreeBusySpan {
+		return nil, invalid("DTEND has to be after DTSTART, by five years at most")
+	}
+	org := c.Prop("ORGANIZER")
+	if org == nil || !x.isMe(ics.CalAddress(org)) {
+		// RFC 6638 §5.2.2
+		return nil, &dav.Error{Status: http.StatusForbidden, Cond: dav.C("valid-organizer"), Detail: "the ORGANIZER has to be you"}
+	}
+	if x.broken != nil {
+		return nil, x.broken
+	}
+	q.organizer = ics.NewProp("ORGANIZER", org.Value)
+	for _, a := range ics.Attendees(c) {
+		q.whom = append(q.whom, strings.TrimSpace(a.Value))
+		q.attendees = append(q.attendees, ics.NewProp("ATTENDEE", a.Value))
+	}
+	if len(q.whom) == 0 {
+		return nil, invalid("there is no ATTENDEE")
+	}
+	if len(q.whom) > maxFreeBusyWhom {
+		return nil, invalid("there are more than " + strconv.Itoa(maxFreeBusyWhom) + " ATTENDEEs")
+	}
+	return q, nil
+}
+
+// isMe reports whether an address is one of mine, or my principal's path.
+func (x *exchange) isMe(a cuaddr.Address) bool {
+	if a.IsZero() {
+		return false
+	}
+	for _, mine := range x.addresses(&x.me) {
+		if a.Fold() == cuaddr.Mailto(mine).Fold() {
+			return true
+		}
+	}
+	return strings.EqualFold(a.Path(), "/dav/principals/"+x.me.Address+"/")
+}
+
+// writeFreeBusy writes the answer about one attendee (RFC 6638 §10.2), who is
+// named as in the request.
+func (x *exchange) writeFreeBusy(w *dav.Writer, q *question, i int, fb scheduling.FreeBusy) {
+	w.Raw("\n<C:response><C:recipient>")
+	w.Href(fb.Asked)
+	w.Raw("</C:recipient>")
+	w.Element(dav.C("request-status"), fb.Status)
+	if strings.HasPrefix(fb.Status, "2.") {
+		o := x.vfreebusy("REPLY", []ics.Prop{q.organizer, q.attendees[i]}, q.uid, q.from, q.to, fb.Spans)
+		w.Raw("<C:calendar-data>")
+		w.TextBytes(bytes.TrimSpace(o.Bytes()))
+		w.Raw("\n</C:calendar-data>")
+	}
+	w.Raw("</C:response>")
+}

@@ -1,0 +1,307 @@
+package caldav
+
+import (
+	"encoding/xml"
+	"net/http"
+	"strings"
+
+	"github.com/convene-server/convene/caldav/dav"
+	"github.com/convene-server/convene/db"
+	"github.com/convene-server/convene/directory/cuaddr"
+)
+
+// searchable are the properties that a principal-property-search looks at.
+var searchable = []struct {
+	name  xml.Name
+	about string
+	texts func(x *exchange, p *db.Principal) []string
+}{
+	{dav.D("displayname"), "Name", func(x *exchange, p *db.Principal) []string { return []string{p.Name} }},
+	{dav.CS("email-address-set"), "Mail address", func(x *exchange, p *db.Principal) []string { return x.addresses(p) }},
+	{dav.C("calendar-user-address-set"), "Calendar user address", func(x *exchange, p *db.Principal) []string {
+		var out []string
+		for _, a := range x.addresses(p) {
+			out = append(out, a, cuaddr.Mailto(a).Fold()) // with and without mailto:
+		}
+		return out
+	}},
+	{dav.C("calendar-user-type"), "Kind", func(x *exchange, p *db.Principal) []string { return []string{string(p.Kind)} }},
+}
+
+// searchProperties answers a principal-search-property-set, with 200 (RFC 3744
+// §9.5).
+func (x *exchange) searchProperties(r *resource, root *dav.Element) error {
+	body := dav.Document(dav.D("principal-search-property-set"), func(w *dav.Writer) {
+		for _, s := range searchable {
+			w.Raw("<D:principal-search-property><D:prop>")
+			w.Empty(s.name)
+			w.Raw(`</D:prop><D:description xml:lang="en">` + s.about + "</D:description></D:principal-search-property>")
+		}
+	})
+	x.w.Header().Set("DAV", capabilities)
+	x.sendXML(http.StatusOK, body)
+	return nil
+}
+
+// maxFound is how many principals a search returns at most.
+const maxFound = 200
+
+// principalSearch answers a principal-property-search (RFC 3744 §9.4) about
+// everybody whom the directory holds.
+func (x *exchange) principalSearch(r *resource, root *dav.Element) error {
+	s, err := dav.ParsePropertySearch(root)
+	if err != nil {
+		return err
+	}
+	p, err := planOf(s.Request, nil)
+	if err != nil {
+		return err
+	}
+	limit := maxFound
+	if s.Limit > 0 {
+		limit = min(limit, s.Limit)
+	}
+	if r.kind == kPrincipal && !s.Collections {
+		// The search is below the request's URL, where there is nobody.
+		return x.multistatus().End("")
+	}
+	ms := x.multistatus()
+	found := 0
+	if who, ok := x.exactly(&s); ok {
+		return x.renderPrincipals(ms, who, p)
+	}
+	for after := ""; ; {
+		var ps []db.Principal
+		if err := x.store.View(x.ctx, func(tx *db.Tx) (err error) {
+			ps, err = tx.Principals(after, pageRows)
+			return err
+		}); err != nil {
+			return err
+		}
+		for i := range ps {
+			if !x.matches(&s, &ps[i]) {
+				if x.broken != nil {
+					return x.broken
+				}
+				continue
+			}
+			if found++; found > limit {
+				// RFC 3744 §9.4: number-of-matches-within-limits
+				ms.Status(r.href, http.StatusInsufficientStorage, dav.D("number-of-matches-within-limits"))
+				return ms.End("")
+			}
+			if err := x.renderPrincipal(ms, &ps[i], p); err != nil {
+				return err
+			}
+		}
+		if len(ps) < pageRows {
+			return ms.End("")
+		}
+		after = ps[len(ps)-1].Address
+	}
+}
+
+// exactly answers the search for one whole address, as programs make it before
+// they ask for busy time, from the index of addresses.
+func (x *exchange) exactly(s *dav.PropertySearch) ([]db.Principal, bool) {
+	if len(s.Matches) != 1 || len(s.Matches[0].Props) != 1 {
+		return nil, false
+	}
+	m := s.Matches[0]
+	if n := m.Props[0]; n != dav.C("calendar-user-address-set") && n != dav.CS("email-address-set") {
+		return nil, false
+	}
+	a, err := cuaddr.Parse(m.Text)
+	if err != nil || a.Mail() == "" {
+		return nil, false
+	}
+	var p db.Principal
+	err = x.store.View(x.ctx, func(tx *db.Tx) (err error) {
+		p, err = tx.PrincipalByAddress(strings.ToLower(a.Mail()))
+		return err
+	})
+	if err != nil {
+		return nil, false // perhaps a part of an address that looks like one
+	}
+	return []db.Principal{p}, true
+}
+
+func (x *exchange) renderPrincipals(ms *dav.MultiStatus, ps []db.Principal, p *plan) error {
+	for i := range ps {
+		if err := x.renderPrincipal(ms, &ps[i], p); err != nil {
+			return err
+		}
+	}
+	return ms.End("")
+}
+
+func (x *exchange) renderPrincipal(ms *dav.MultiStatus, who *db.Principal, p *plan) error {
+	r := &resource{kind: kPrincipal, href: principalHref(who), owner: *who}
+	if err := x.loadDead(p, r); err != nil {
+		return err
+	}
+	x.render(ms, r, p)
+	return x.broken
+}
+
+// matches reports whether a principal meets a search: all of its texts, or any
+// with test="anyof". Case does not matter.
+func (x *exchange) matches(s *dav.PropertySearch, p *db.Principal) bool {
+	for _, m := range s.Matches {
+		if x.matchesOne(m, p) == s.Any {
+			return s.Any
+		}
+	}
+	return !s.Any
+}
+
+// matchesOne: RFC 3744 §9.4: a property-search matches if every property in it
+// does.
+func (x *exchange) matchesOne(m dav.PropertyMatch, p *db.Principal) bool {
+	want := strings.ToLower(m.Text)
+	for _, name := range m.Props {
+		hit := false
+		for _, s := range searchable {
+			if s.name != name {
+				continue
+			}
+			for _, have := range s.texts(x, p) {
+				have = strings.ToLower(have)
+				switch m.Type {
+				case "starts-with":
+					hit = hit || strings.HasPrefix(have, want)
+				case "ends-with":
+					hit = hit || strings.HasSuffix(have, want)
+				case "equals":
+					hit = hit || have == want
+				default:
+					hit = hit || strings.Contains(have, want)
+				}
+			}
+		}
+		if !hit {
+			return false
+		}
+	}
+	return true
+}
+
+// principalMatch tells which principals are me (RFC 3744 §9.3).
+func (x *exchange) principalMatch(r *resource, root *dav.Element) error {
+	p, err := planOf(dav.WantedIn(root), nil)
+	if err != nil {
+		return err
+	}
+	ms := x.multistatus()
+	if root.Child(dav.D("self")) == nil {
+		return ms.End("") // no resource here has a property that points at me
+	}
+	return x.renderPrincipals(ms, []db.Principal{x.me}, p)
+}
+
+// aclPrincipals tells about the principals in the access control list (RFC
+// 3744 §9.2): the owner.
+func (x *exchange) aclPrincipals(r *resource, root *dav.Element) error {
+	p, err := planOf(dav.WantedIn(root), nil)
+	if err != nil {
+		return err
+	}
+	return x.renderPrincipals(x.multistatus(), []db.Principal{r.owner}, p)
+}
+
+// expandProperty answers an expand-property REPORT (RFC 3253 §3.8) on a
+// resource: properties with hrefs of resources here are followed.
+func (x *exchange) expandProperty(r *resource, root *dav.Element) error {
+	props, err := dav.ParseExpand(root)
+	if err != nil {
+		return err
+	}
+	ms := x.multistatus()
+	steps := 0
+	if err := x.expand(ms, r, props, &steps); err != nil {
+		return err
+	}
+	return ms.End("")
+}
+
+// maxExpanded bounds the resources that one expand-property visits.
+const maxExpanded = 1_000
+
+func (x *exchange) expand(ms *dav.MultiStatus, r *resource, props []dav.Expand, steps *int) error {
+	if *steps++; *steps > maxExpanded {
+		return &dav.Error{Status: http.StatusForbidden, Cond: dav.D("number-of-matches-within-limits"), Detail: "the properties lead to too many resources"}
+	}
+	var wanted dav.Request
+	for _, e := range props {
+		wanted.Props = append(wanted.Props, &dav.Element{Name: e.Name})
+	}
+	p, err := planOf(wanted, nil)
+	if err != nil {
+		return err
+	}
+	if err := x.loadDead(p, r); err != nil {
+		return err
+	}
+	ms.Begin(r.href)
+	for i, e := range props {
+		w := p.wants[i]
+		switch {
+		case w.prop == nil || w.prop.kinds&r.kind == 0:
+			if !writeDead(ms, r, w.name) {
+				ms.Absent(w.name)
+			}
+		case len(e.Props) == 0:
+			if !x.readLive(ms, r, w.prop, false) {
+				ms.Absent(w.name)
+			}
+		default:
+			var value dav.Writer
+			if !w.prop.read(x, r, &value) {
+				ms.Absent(w.name)
+				continue
+			}
+			ms.Open(w.name)
+			if err := x.expandHrefs(&ms.Writer, value.Bytes(), e.Props, steps); err != nil {
+				return err
+			}
+			ms.Close(w.name)
+		}
+	}
+	ms.Finish()
+	return x.broken
+}
+
+// expandHrefs writes, in place of the hrefs of a property, the responses of
+// the resources to which they lead.
+func (x *exchange) expandHrefs(w *dav.Writer, value []byte, props []dav.Expand, steps *int) error {
+	doc := dav.Document(dav.D("prop"), func(w *dav.Writer) { w.RawBytes(value) })
+	root, err := dav.Parse(strings.NewReader(string(doc)), dav.Limits{})
+	if err != nil {
+		return err
+	}
+	for _, h := range root.Children() {
+		if h.Name != dav.D("href") {
+			continue
+		}
+		_, path, err := dav.Reference(h.Trimmed())
+		if err != nil {
+			continue
+		}
+		segments, _, err := dav.Segments(path)
+		if err != nil {
+			continue
+		}
+		r, err := x.find(segments)
+		if err != nil {
+			continue
+		}
+		var part strings.Builder
+		in := dav.Responses(&part, x.prefer.Minimal)
+		if err := x.expand(in, r, props, steps); err != nil {
+			return err
+		}
+		in.Flush()
+		w.Raw(part.String())
+	}
+	return nil
+}

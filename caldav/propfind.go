@@ -1,0 +1,196 @@
+package caldav
+
+import (
+	"net/http"
+
+	"github.com/convene-server/convene/caldav/dav"
+	"github.com/convene-server/convene/db"
+)
+
+// propfind answers a PROPFIND (RFC 4918 §9.1).
+func (x *exchange) propfind(segments []string, slash bool) error {
+	depth, err := dav.ParseDepth(x.r.Header.Get("Depth"), dav.Infinity)
+	if err != nil {
+		return err
+	}
+	root, err := x.body()
+	if err != nil {
+		return err
+	}
+	wanted, err := dav.Propfind(root)
+	if err != nil {
+		return err
+	}
+	r, err := x.find(segments)
+	if err != nil {
+		return err
+	}
+	if depth == dav.Infinity && r.kind&kContainer != 0 {
+		// RFC 4918 §9.1.1
+		return &dav.Error{Status: http.StatusForbidden, Cond: dav.D("propfind-finite-depth"), Detail: "a listing is one level deep at most"}
+	}
+	p, err := planOf(wanted, nil)
+	if err != nil {
+		return err
+	}
+	if r.kind&kContainer != 0 && !slash {
+		x.w.Header().Set("Content-Location", r.href) // RFC 4918 §5.2
+	}
+	ms := x.multistatus()
+	if err := x.loadDead(p, r); err != nil {
+		return err
+	}
+	x.render(ms, r, p)
+	if depth == dav.One {
+		if err := x.renderMembers(ms, r, p); err != nil {
+			return err
+		}
+	}
+	if x.broken != nil {
+		return x.broken
+	}
+	return ms.End("")
+}
+
+// renderMembers writes what is one level below r.
+func (x *exchange) renderMembers(ms *dav.MultiStatus, r *resource, p *plan) error {
+	if r.kind&kColl != 0 {
+		return x.eachMember(r, func(page []*resource) error {
+			if err := x.loadDead(p, page...); err != nil {
+				return err
+			}
+			for _, m := range page {
+				x.render(ms, m, p)
+			}
+			if x.broken != nil {
+				return x.broken
+			}
+			return ms.Err()
+		})
+	}
+	below, err := x.below(r)
+	if err != nil {
+		return err
+	}
+	if err := x.loadDead(p, below...); err != nil {
+		return err
+	}
+	for _, b := range below {
+		x.render(ms, b, p)
+	}
+	return nil
+}
+
+// below are the containers in a container: of what belongs to people, only
+// mine.
+func (x *exchange) below(r *resource) ([]*resource, error) {
+	me := &resource{kind: kPrincipal, href: principalHref(&x.me), owner: x.me}
+	switch r.kind {
+	case kRoot:
+		if r.href == "/" {
+			return []*resource{{kind: kRoot, href: hrefDAV}}, nil
+		}
+		return []*resource{
+			{kind: kPrincipals, href: hrefPrincipals},
+			{kind: kCalendars, href: dav.Path(true, "dav", wingCalendars)},
+			{kind: kBooks, href: dav.Path(true, "dav", wingBooks)},
+		}, nil
+	case kPrincipals:
+		return []*resource{me}, nil
+	case kCalendars:
+		return []*resource{x.home(wings[wingCalendars])}, nil
+	case kBooks:
+		return []*resource{x.home(wings[wingBooks])}, nil
+	case kCalendarHome, kBookHome:
+		w := wings[wingCalendars]
+		if r.kind == kBookHome {
+			w = wings[wingBooks]
+		}
+		cs, err := x.collections(w)
+		if err != nil {
+			return nil, err
+		}
+		out := make([]*resource, len(cs))
+		for i := range cs {
+			out[i] = x.collectionResource(cs[i])
+		}
+		return out, nil
+	}
+	return nil, nil
+}
+
+// eachMember hands out the objects of a collection page by page, by name,
+// without bodies. No connection is held while fn writes (STORAGE 11).
+func (x *exchange) eachMember(coll *resource, fn func(page []*resource) error) error {
+	after := ""
+	for {
+		var os []db.Object
+		err := x.store.View(x.ctx, func(tx *db.Tx) (err error) {
+			os, err = tx.List(coll.coll.ID, after, pageRows)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		if err := fn(membersOf(coll, os)); err != nil {
+			return err
+		}
+		if len(os) < pageRows {
+			return nil
+		}
+		after = os[len(os)-1].Name
+	}
+}
+
+// membersOf makes the resources of objects in a collection.
+func membersOf(coll *resource, os []db.Object) []*resource {
+	_, k := kindOf(coll.coll.Kind)
+	rs := make([]resource, len(os))
+	out := make([]*resource, len(os))
+	for i := range os {
+		rs[i] = resource{kind: k, href: memberHref(coll.href, os[i].Name), owner: coll.owner, coll: coll.coll, obj: os[i]}
+		out[i] = &rs[i]
+	}
+	return out
+}
+
+// withBodies loads the bodies of some members, at most pageBodies rows or
+// about pageBytes octets at a time, and hands them to fn in order. What was
+// deleted meanwhile is left out.
+func (x *exchange) withBodies(rs []*resource, fn func([]*resource) error) error {
+	for len(rs) > 0 {
+		n, size := 0, int64(0)
+		for n < len(rs) && n < pageBodies && (n == 0 || size+rs[n].obj.Size <= pageBytes) {
+			size += rs[n].obj.Size
+			n++
+		}
+		ids := make([]int64, n)
+		for i, r := range rs[:n] {
+			ids[i] = r.obj.ID
+		}
+		var os []db.Object
+		err := x.store.View(x.ctx, func(tx *db.Tx) (err error) {
+			os, err = tx.ByIDs(ids)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		found := make(map[int64]db.Object, len(os))
+		for _, o := range os {
+			found[o.ID] = o
+		}
+		page := make([]*resource, 0, n)
+		for _, r := range rs[:n] {
+			if o, ok := found[r.obj.ID]; ok {
+				r.obj = o
+				page = append(page, r)
+			}
+		}
+		if err := fn(page); err != nil {
+			return err
+		}
+		rs = rs[n:]
+	}
+	return nil
+}

@@ -1,0 +1,320 @@
+package caldav
+
+import (
+	"encoding/xml"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/convene-server/convene/caldav/dav"
+	"github.com/convene-server/convene/caldav/filter"
+	"github.com/convene-server/convene/db"
+	"github.com/convene-server/convene/scheduling/ics"
+)
+
+// calendarComponents are those that a calendar may take.
+var calendarComponents = []string{"VEVENT", "VTODO", "VJOURNAL"}
+
+// update gathers what the changes of one request come to, so that all are made
+// in one transaction or none.
+type update struct {
+	coll        db.Collection // as it will be
+	touched     bool          // coll differs from what is stored
+	creating    bool          // coll is being made: protected properties may be given
+	makeDefault int64         // calendar that becomes the default one
+	set         []db.Property
+	remove      []string
+}
+
+// proppatch answers a PROPPATCH (RFC 4918 §9.2).
+func (x *exchange) proppatch(segments []string, slash bool) error {
+	root, err := x.body()
+	if err != nil {
+		return err
+	}
+	changes, err := dav.Proppatch(root)
+	if err != nil {
+		return err
+	}
+	r, err := x.find(segments)
+	if err != nil {
+		return err
+	}
+	if what, _ := r.deadHome(); what == "" || r.kind == kPrincipal && r.owner.ID != x.me.ID {
+		return needs(r.href, "write-properties")
+	}
+	u := &update{coll: r.coll}
+	failed := x.prepare(r, changes, u)
+	if failed == nil {
+		if err := x.commit(r, u); err != nil {
+			return err
+		}
+	}
+	if x.prefer.Minimal && failed == nil {
+		x.preferred() // RFC 8144 §2.2: nothing to tell
+		x.w.Header().Set("DAV", capabilities)
+		x.w.Header().Set("Content-Length", "0")
+		x.w.WriteHeader(http.StatusOK)
+		return nil
+	}
+	ms := x.multistatus()
+	ms.Begin(r.href)
+	writeChanges(ms, changes, failed)
+	ms.Finish()
+	return ms.End("")
+}
+
+// prepare checks every change; a nil map: all can be made.
+func (x *exchange) prepare(r *resource, changes []dav.Change, u *update) map[xml.Name]*dav.Error {
+	var failed map[xml.Name]*dav.Error
+	for _, c := range changes {
+		if err := x.prepareOne(r, c, u); err != nil {
+			if failed == nil {
+				failed = make(map[xml.Name]*dav.Error)
+			}
+			failed[c.Prop.Name] = x.explain(err)
+		}
+	}
+	return failed
+}
+
+func (x *exchange) prepareOne(r *resource, c dav.Change, u *update) error {
+	if p := live[c.Prop.Name]; p != nil {
+		if p.write == nil || p.kinds&r.kind == 0 {
+			return errProtected
+		}
+		return p.write(x, r, c, u)
+	}
+	return u.keep(c)
+}
+
+var errProtected = &dav.Error{Status: http.StatusForbidden, Cond: dav.D("cannot-modify-protected-property")}
+
+// keep stores or removes a dead property as it was sent (RFC 4918 §4.3).
+func (u *update) keep(c dav.Change) error {
+	name := clark(c.Prop.Name)
+	u.set = slices.DeleteFunc(u.set, func(p db.Property) bool { return p.Name == name })
+	u.remove = slices.DeleteFunc(u.remove, func(n string) bool { return n == name })
+	if c.Remove {
+		u.remove = append(u.remove, name)
+		return nil
+	}
+	var w dav.Writer
+	w.Tree(c.Prop)
+	if len(w.Bytes()) > maxDeadProperty || len(name) > 512 {
+		return &dav.Error{Status: http.StatusForbidden, Detail: "the property is too long"}
+	}
+	u.set = append(u.set, db.Property{Name: name, XML: string(w.Bytes())})
+	return nil
+}
+
+// commit makes the changes.
+func (x *exchange) commit(r *resource, u *update) error {
+	what, id := r.deadHome()
+	return x.store.Write(x.ctx, nil, func(tx *db.Tx) error {
+		if u.touched {
+			if err := tx.UpdateCollection(&u.coll); err != nil {
+				return err
+			}
+		}
+		if u.makeDefault != 0 {
+			c, err := tx.Collection(u.makeDefault)
+			if err != nil {
+				return err
+			}
+			c.Default = true
+			if err := tx.UpdateCollection(&c); err != nil {
+				return err
+			}
+		}
+		if len(u.set)+len(u.remove) == 0 {
+			return nil
+		}
+		have, err := tx.Properties(what, id)
+		if err != nil {
+			return err
+		}
+		if len(have)+len(u.set) > maxDead {
+			return &dav.Error{Status: http.StatusForbidden, Cond: dav.D("quota-not-exceeded"), Detail: "too many properties on one resource"}
+		}
+		return tx.SetProperties(what, id, u.set, u.remove)
+	})
+}
+
+// writeChanges tells what became of each change: all of them made, or none
+// (RFC 4918 §9.2).
+func writeChanges(ms *dav.MultiStatus, changes []dav.Change, failed map[xml.Name]*dav.Error) {
+	told := make(map[xml.Name]bool)
+	for _, c := range changes {
+		name := c.Prop.Name
+		if told[name] {
+			continue
+		}
+		told[name] = true
+		switch e := failed[name]; {
+		case failed == nil:
+			ms.Empty(name)
+		case e != nil:
+			ms.Failed(name, e.Status, e.Cond)
+		default:
+			ms.Failed(name, http.StatusFailedDependency, xml.Name{})
+		}
+	}
+}
+
+func conflict(format string) error { return &dav.Error{Status: http.StatusConflict, Detail: format} }
+
+func writeDisplayName(x *exchange, r *resource, c dav.Change, u *update) error {
+	if r.kind&kColl == 0 {
+		return errProtected // the directory names principals
+	}
+	name := strings.TrimSpace(c.Prop.Text())
+	if c.Remove {
+		name = ""
+	}
+	if len(name) > 1024 {
+		return conflict("the name is too long")
+	}
+	u.coll.DisplayName, u.touched = name, true
+	return nil
+}
+
+// writeComponents is for MKCALENDAR only (RFC 4791 §5.2.3: protected).
+func writeComponents(x *exchange, r *resource, c dav.Change, u *update) error {
+	if !u.creating || c.Remove {
+		return errProtected
+	}
+	var comps []string
+	for _, e := range c.Prop.Children() {
+		if e.Name != dav.C("comp") {
+			continue
+		}
+		switch name := strings.ToUpper(e.Attr("name")); {
+		case slices.Contains(comps, name):
+		case slices.Contains(calendarComponents, name):
+			comps = append(comps, name)
+		case slices.Contains([]string{"VCALENDAR", "VTIMEZONE", "VFREEBUSY", "VALARM", "VAVAILABILITY", "VPOLL"}, name):
+			// KDAV lists everything that iCalendar has.
+		default:
+			return &dav.Error{Status: http.StatusConflict, Cond: dav.C("supported-calendar-component")}
+		}
+	}
+	if len(comps) == 0 {
+		return &dav.Error{Status: http.StatusConflict, Cond: dav.C("supported-calendar-component")}
+	}
+	u.coll.Components = strings.Join(comps, ",")
+	return nil
+}
+
+// writeTimezone takes an iCalendar object with one VTIMEZONE (RFC 4791
+// §5.2.2), or a bare VTIMEZONE as some programs send it. What counts is the zone
+// that it names; rules that are nobody's zone cannot be kept.
+func writeTimezone(x *exchange, r *resource, c dav.Change, u *update) error {
+	if c.Remove {
+		u.zone("")
+		return u.keep(c)
+	}
+	text := strings.TrimSpace(c.Prop.Text())
+	if strings.HasPrefix(text, "BEGIN:VTIMEZONE") {
+		text = "BEGIN:VCALENDAR\r\nVERSION:2.0\r\n" + text + "\r\nEND:VCALENDAR\r\n"
+	}
+	loc, err := filter.Zone(text)
+	if err != nil {
+		return err
+	}
+	if loc != nil {
+		u.zone(loc.String())
+	}
+	return u.keep(c)
+}
+
+// writeTimezoneID takes an IANA name (RFC 7809 §5.2). It replaces what
+// calendar-timezone said.
+func writeTimezoneID(x *exchange, r *resource, c dav.Change, u *update) error {
+	gone := dav.Change{Remove: true, Prop: &dav.Element{Name: dav.C("calendar-timezone")}}
+	if c.Remove {
+		u.zone("")
+		return u.keep(gone)
+	}
+	loc := ics.Location(c.Prop.Trimmed())
+	if loc == nil {
+		return &dav.Error{Status: http.StatusForbidden, Cond: dav.C("valid-timezone")}
+	}
+	u.zone(loc.String())
+	return u.keep(gone)
+}
+
+func (u *update) zone(tz string) {
+	if u.coll.TZ != tz {
+		u.coll.TZ, u.touched = tz, true
+	}
+}
+
+func writeTransp(x *exchange, r *resource, c dav.Change, u *update) error {
+	transparent := false
+	switch {
+	case c.Remove: // RFC 6638 §9.1: opaque is the default
+	case c.Prop.Child(dav.C("transparent")) != nil:
+		transparent = true
+	case c.Prop.Child(dav.C("opaque")) == nil:
+		return conflict("neither opaque nor transparent")
+	}
+	if u.coll.Transparent != transparent {
+		u.coll.Transparent, u.touched = transparent, true
+	}
+	return nil
+}
+
+// writeDefaultCalendar chooses where invitations arrive (RFC 6638 §9.2,
+// §4.3.1.2).
+func writeDefaultCalendar(x *exchange, r *resource, c dav.Change, u *update) error {
+	invalid := &dav.Error{Status: http.StatusForbidden, Cond: dav.C("valid-schedule-default-calendar-URL")}
+	href := c.Prop.Child(dav.D("href"))
+	if c.Remove || href == nil {
+		return invalid
+	}
+	p, ok := x.placeOfHref(href.Trimmed())
+	if !ok || p.member != "" || p.wing.home != db.Calendar {
+		return invalid
+	}
+	cal, err := x.collection(p)
+	if err != nil || cal.kind != kCalendar || !takes(&cal.coll, "VEVENT") {
+		return invalid
+	}
+	u.makeDefault = cal.coll.ID
+	return nil
+}
+
+// takes reports whether a calendar takes a component.
+func takes(c *db.Collection, component string) bool {
+	return c.Components == "" || slices.Contains(strings.Split(c.Components, ","), component)
+}
+
+// placeOfHref reads an href in a body or a Destination header.
+func (x *exchange) placeOfHref(ref string) (place, bool) {
+	host, path, err := dav.Reference(ref)
+	if err != nil || host != "" && !x.ourHost(host) {
+		return place{}, false
+	}
+	segments, _, err := dav.Segments(path)
+	if err != nil {
+		return place{}, false
+	}
+	return x.placeOf(segments)
+}
+
+func (x *exchange) ourHost(host string) bool {
+	return strings.EqualFold(host, x.r.Host) || x.publicHost != "" && strings.EqualFold(host, x.publicHost)
+}
+
+// zoneOf is where floating and all-day times of a collection stand.
+func (x *exchange) zoneOf(c *db.Collection) *time.Location {
+	if loc := ics.Location(c.TZ); c.TZ != "" && loc != nil {
+		return loc
+	}
+	if loc := ics.Location(x.me.TZ); x.me.TZ != "" && loc != nil {
+		return loc
+	}
+	return time.UTC
+}

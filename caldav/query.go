@@ -1,0 +1,177 @@
+package caldav
+
+import (
+	"net/http"
+	"time"
+
+	"github.com/convene-server/convene/caldav/dav"
+	"github.com/convene-server/convene/caldav/filter"
+	"github.com/convene-server/convene/db"
+	"github.com/convene-server/convene/scheduling/ics"
+)
+
+// calendarQuery answers a calendar-query (RFC 4791 §7.8). The index tells
+// which objects may match; bodies are loaded of those for which it cannot say.
+func (x *exchange) calendarQuery(r *resource, root *dav.Element) error {
+	q, err := x.parseQuery(r, root)
+	if err != nil {
+		return err
+	}
+	// RFC 4791 §7.8: Depth 0 is the resource itself. Without the header, which
+	// means 0 by RFC 3253 §3.6, a collection is searched, as programs expect.
+	depth, err := dav.ParseDepth(x.r.Header.Get("Depth"), dav.One)
+	if err != nil {
+		return err
+	}
+	ms := x.multistatus()
+	switch {
+	case r.kind&kMember != 0:
+		err = q.look(ms, []*resource{r})
+	case depth == dav.Zero:
+	case q.by.Window != nil && r.kind == kCalendar:
+		err = q.byWindow(ms)
+	default:
+		err = q.byList(ms)
+	}
+	if err != nil {
+		return err
+	}
+	if x.tooMuch {
+		// RFC 4791 §7.8: more than we are willing to return.
+		ms.Status(r.href, http.StatusInsufficientStorage, dav.D("number-of-matches-within-limits"))
+	}
+	return ms.End("")
+}
+
+// query is one calendar-query.
+type query struct {
+	x      *exchange
+	r      *resource
+	filter *filter.Filter
+	by     filter.Plan
+	plan   *plan
+	zone   *time.Location // where floating times stand for the request
+	own    *time.Location // and where they stand in the index
+}
+
+func (x *exchange) parseQuery(r *resource, root *dav.Element) (*query, error) {
+	if r.kind&kMember != 0 { // the collection says where its times stand
+		c, err := x.collection(place{wing: wingOf(r.coll.Kind), coll: r.coll.Name})
+		if err != nil {
+			return nil, err
+		}
+		r.coll = c.coll
+	}
+	q := &query{x: x, r: r, own: x.zoneOf(&r.coll)}
+	q.zone = q.own
+	var err error
+	if q.filter, err = filter.Parse(root.Child(dav.C("filter"))); err != nil {
+		return nil, err
+	}
+	q.by = q.filter.Plan()
+	// RFC 4791 §9.8: the request's zone, if it says, then the calendar's.
+	if tz := root.Child(dav.C("timezone")); tz != nil {
+		loc, err := filter.Zone(tz.Text())
+		if err != nil {
+			return nil, err
+		}
+		if loc != nil {
+			q.zone = loc
+		}
+	} else if id := root.Child(dav.C("timezone-id")); id != nil { // RFC 7809 §5.3.1
+		loc := ics.Location(id.Trimmed())
+		if loc == nil {
+			return nil, &dav.Error{Status: http.StatusForbidden, Cond: dav.C("valid-timezone")}
+		}
+		q.zone = loc
+	}
+	q.plan, err = x.reportPlan(r, dav.WantedIn(root))
+	return q, err
+}
+
+// byWindow asks the index for what may have an instance in the window.
+func (q *query) byWindow(ms *dav.MultiStatus) error {
+	from, to := q.by.Window.Micros()
+	var cs []db.Candidate
+	err := q.x.store.View(q.x.ctx, func(tx *db.Tx) (err error) {
+		cs, err = tx.InRange(q.r.coll.ID, q.by.Component, from, to)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	same := filter.SameZone(q.zone, q.own)
+	return q.pages(len(cs), func(i int) (db.Object, filter.Answer) {
+		c := &cs[i]
+		if q.by.UID != nil && !q.by.UID.Match(c.UID) {
+			return c.Object, filter.No
+		}
+		var slot *ics.Slot
+		var series *ics.Series
+		if s := c.Slot; s != nil {
+			slot = &ics.Slot{Start: s.Start, Fin: s.Fin, Type: ics.BusyType(s.Type), Floating: s.Floating}
+		}
+		if s := c.Series; s != nil {
+			series = &ics.Series{First: s.First, Last: s.Last, CoveredUntil: s.CoveredUntil, Runs: s.Runs, Floating: s.Floating}
+		}
+		return c.Object, filter.InWindow(*q.by.Window, slot, series, same)
+	}, ms)
+}
+
+// byList goes through the names of a collection: their component and UID may
+// rule them out, or be all that the filter asks for.
+func (q *query) byList(ms *dav.MultiStatus) error {
+	return q.x.eachMember(q.r, func(page []*resource) error {
+		return q.pages(len(page), func(i int) (db.Object, filter.Answer) {
+			o := page[i].obj
+			switch {
+			case q.by.Component != "" && o.Component != q.by.Component, q.by.UID != nil && !q.by.UID.Match(o.UID):
+				return o, filter.No
+			case q.by.Window != nil:
+				return o, filter.Look
+			}
+			return o, filter.Yes
+		}, ms)
+	})
+}
+
+// pages goes through n objects with the index's answer about each: those that
+// match are written, those that may are looked at, in their order.
+func (q *query) pages(n int, at func(int) (db.Object, filter.Answer), ms *dav.MultiStatus) error {
+	var sure, look []db.Object
+	for i := range n {
+		o, answer := at(i)
+		switch {
+		case answer == filter.No:
+		case answer == filter.Yes && q.by.Exact:
+			sure = append(sure, o)
+		default:
+			look = append(look, o)
+		}
+	}
+	if err := q.x.renderObjects(ms, membersOf(q.r, sure), q.plan); err != nil {
+		return err
+	}
+	return q.x.withBodies(membersOf(q.r, look), func(page []*resource) error { return q.look(ms, page) })
+}
+
+// look matches objects whose bodies are loaded, and writes those that match.
+func (q *query) look(ms *dav.MultiStatus, page []*resource) error {
+	var matched []*resource
+	for _, r := range page {
+		o, err := ics.Parse(r.obj.Body, ics.Limits{})
+		if err == nil && q.filter.Match(o, q.zone, q.x.bound) {
+			matched = append(matched, r)
+		}
+	}
+	if err := q.x.loadDead(q.plan, matched...); err != nil {
+		return err
+	}
+	for _, r := range matched {
+		q.x.render(ms, r, q.plan)
+	}
+	if q.x.broken != nil {
+		return q.x.broken
+	}
+	return ms.Err()
+}

@@ -1,0 +1,444 @@
+package caldav
+
+import (
+	"crypto/sha1"
+	"encoding/hex"
+	"fmt"
+	"hash/fnv"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/convene-server/convene/caldav/dav"
+	"github.com/convene-server/convene/db"
+	"github.com/convene-server/convene/directory/cuaddr"
+)
+
+func readNothing(*exchange, *resource, *dav.Writer) bool { return true }
+
+func readResourceType(x *exchange, r *resource, w *dav.Writer) bool {
+	if r.kind&kContainer != 0 {
+		w.Raw("<D:collection/>")
+	}
+	switch r.kind {
+	case kPrincipal:
+		w.Raw("<D:principal/>") // RFC 3744 §4
+	case kCalendar:
+		w.Raw("<C:calendar/>") // RFC 4791 §4.2
+	case kInbox:
+		w.Raw("<C:schedule-inbox/>") // RFC 6638 §2.2
+	case kOutbox:
+		w.Raw("<C:schedule-outbox/>") // RFC 6638 §2.1
+	case kBook:
+		w.Raw("<CR:addressbook/>") // RFC 6352 §5.2
+	}
+	return true
+}
+
+func readDisplayName(x *exchange, r *resource, w *dav.Writer) bool {
+	name := ""
+	switch {
+	case r.kind&kColl != 0:
+		if name = r.coll.DisplayName; name == "" {
+			name = r.coll.Name
+		}
+	case r.kind&(kPrincipal|kHome) != 0:
+		if name = r.owner.Name; name == "" {
+			name = r.owner.Address
+		}
+	case r.kind == kRoot:
+		name = "Convene"
+	case r.kind == kPrincipals:
+		name = "People, rooms and groups"
+	case r.kind == kCalendars:
+		name = "Calendars"
+	case r.kind == kBooks:
+		name = "Address books"
+	}
+	w.Text(name)
+	return true
+}
+
+func readCreationDate(x *exchange, r *resource, w *dav.Writer) bool {
+	t := r.coll.Created
+	if r.kind&kMember != 0 {
+		t = r.obj.Created
+	}
+	if t.IsZero() {
+		return false
+	}
+	w.Raw(t.UTC().Format(time.RFC3339))
+	return true
+}
+
+func readETag(x *exchange, r *resource, w *dav.Writer) bool {
+	w.Raw(`"`)
+	w.Text(r.obj.ETag)
+	w.Raw(`"`)
+	return true
+}
+
+func readContentType(x *exchange, r *resource, w *dav.Writer) bool {
+	w.Text(contentType(r))
+	return true
+}
+
+func readContentLength(x *exchange, r *resource, w *dav.Writer) bool {
+	w.Int(r.obj.Size)
+	return true
+}
+
+func readLastModified(x *exchange, r *resource, w *dav.Writer) bool {
+	w.Raw(r.obj.Modified.UTC().Format(http.TimeFormat))
+	return true
+}
+
+func readCurrentUserPrincipal(x *exchange, r *resource, w *dav.Writer) bool {
+	w.Href(principalHref(&x.me))
+	return true
+}
+
+func readPrincipalURL(x *exchange, r *resource, w *dav.Writer) bool {
+	w.Href(r.href)
+	return true
+}
+
+func readGroupMembership(x *exchange, r *resource, w *dav.Writer) bool {
+	if r.owner.ID != x.me.ID {
+		return false // who is in which group is nobody else's business
+	}
+	var groups []db.Principal
+	if !x.view(func(tx *db.Tx) (err error) {
+		groups, err = tx.GroupsOf(r.owner.ID)
+		return err
+	}) {
+		return false
+	}
+	for i := range groups {
+		w.Href(principalHref(&groups[i]))
+	}
+	return true
+}
+
+func readPrincipalCollections(x *exchange, r *resource, w *dav.Writer) bool {
+	w.Href(hrefPrincipals)
+	return true
+}
+
+func readOwner(x *exchange, r *resource, w *dav.Writer) bool {
+	w.Href(principalHref(&r.owner))
+	return true
+}
+
+func readSupportedReports(x *exchange, r *resource, w *dav.Writer) bool {
+	for i := range reports {
+		if t := &reports[i]; t.kinds&r.kind != 0 && !t.quiet {
+			w.Raw("<D:supported-report><D:report>")
+			w.Empty(t.name)
+			w.Raw("</D:report></D:supported-report>")
+		}
+	}
+	return true
+}
+
+// readResourceID makes a URN that stays with a resource (RFC 5842 §3.1).
+func readResourceID(x *exchange, r *resource, w *dav.Writer) bool {
+	what := fmt.Sprint("principal ", r.owner.ID, " ", r.owner.Created.UnixMicro())
+	switch {
+	case r.kind&kHome != 0:
+		what = fmt.Sprint(r.kind, " ", what)
+	case r.kind&kColl != 0:
+		what = "collection " + r.coll.Incarnation
+	case r.kind&kMember != 0:
+		what = fmt.Sprint("object ", r.obj.ID, " ", r.obj.Created.UnixMicro())
+	}
+	h := sha1.Sum([]byte("convene " + what)) // RFC 9562 §5.5
+	h[6] = h[6]&0x0f | 0x50
+	h[8] = h[8]&0x3f | 0x80
+	s := hex.EncodeToString(h[:16])
+	w.Raw("<D:href>urn:uuid:" + s[:8] + "-" + s[8:12] + "-" + s[12:16] + "-" + s[16:20] + "-" + s[20:] + "</D:href>")
+	return true
+}
+
+func readSyncToken(x *exchange, r *resource, w *dav.Writer) bool {
+	t, ok := x.token(r)
+	w.Text(t)
+	return ok
+}
+
+// token is the sync-token of a collection as it was loaded.
+func (x *exchange) token(r *resource) (string, bool) {
+	epoch, err := x.storeEpoch()
+	if err != nil {
+		x.broken = err
+		return "", false
+	}
+	return syncToken{epoch: epoch, incarnation: r.coll.Incarnation, modseq: r.coll.Modseq}.String(), true
+}
+
+// readCTag is the same for a collection. That of a home changes whenever
+// something in it does: iOS looks at nothing else.
+func readCTag(x *exchange, r *resource, w *dav.Writer) bool {
+	if r.kind != kCalendarHome {
+		t, ok := x.token(r)
+		w.Text(t)
+		return ok
+	}
+	cs, err := x.collections(wings[wingCalendars])
+	if err != nil {
+		x.broken = err
+		return false
+	}
+	h := fnv.New64a()
+	for _, c := range cs {
+		fmt.Fprintf(h, "%s %d ", c.Incarnation, c.Modseq)
+	}
+	w.Raw(strconv.FormatUint(h.Sum64(), 16))
+	return true
+}
+
+func readCalendarHome(x *exchange, r *resource, w *dav.Writer) bool {
+	return homeOf(wings[wingCalendars], x, r, w)
+}
+
+// homeOf a principal is told to itself only: the homes of others do not exist.
+func homeOf(wg *wing, x *exchange, r *resource, w *dav.Writer) bool {
+	if r.owner.ID != x.me.ID {
+		return false
+	}
+	w.Href(homeHref(wg, &r.owner))
+	return true
+}
+
+func readComponents(x *exchange, r *resource, w *dav.Writer) bool {
+	comps := r.coll.Components
+	if comps == "" {
+		comps = "VEVENT,VTODO,VJOURNAL"
+	}
+	for c := range strings.SplitSeq(comps, ",") {
+		w.Raw(`<C:comp name="`)
+		w.Text(c)
+		w.Raw(`"/>`)
+	}
+	return true
+}
+
+func readComponentSets(x *exchange, r *resource, w *dav.Writer) bool {
+	for _, c := range calendarComponents {
+		w.Raw(`<C:supported-calendar-component-set><C:comp name="` + c + `"/></C:supported-calendar-component-set>`)
+	}
+	return true
+}
+
+func readSupportedCalendarData(x *exchange, r *resource, w *dav.Writer) bool {
+	w.Raw(`<C:calendar-data content-type="text/calendar" version="2.0"/>`)
+	return true
+}
+
+func readMaxResourceSize(x *exchange, r *resource, w *dav.Writer) bool {
+	w.Int(x.maxResource)
+	return true
+}
+
+func readCollations(x *exchange, r *resource, w *dav.Writer) bool {
+	for _, c := range dav.Collations {
+		w.Raw("<C:supported-collation>" + c + "</C:supported-collation>")
+	}
+	return true
+}
+
+// readTimezone tells the VTIMEZONE as it was set.
+func readTimezone(x *exchange, r *resource, w *dav.Writer) bool {
+	d := r.deadNamed(dav.C("calendar-timezone"))
+	if d == nil {
+		return false
+	}
+	w.Raw(d.XML)
+	return true
+}
+
+func readTimezoneID(x *exchange, r *resource, w *dav.Writer) bool {
+	w.Text(r.coll.TZ)
+	return r.coll.TZ != ""
+}
+
+// addresses of a principal, the preferred one first.
+func (x *exchange) addresses(p *db.Principal) []string {
+	if p.ID == x.me.ID && x.self != nil {
+		return x.self
+	}
+	var as []string
+	if !x.view(func(tx *db.Tx) (err error) {
+		as, err = tx.Addresses(p.ID)
+		return err
+	}) {
+		return nil
+	}
+	if p.ID == x.me.ID {
+		x.self = as
+	}
+	return as
+}
+
+// readAddresses tells mail addresses first, the preferred one before all and
+// marked: programs take the first, the last or the marked one as ORGANIZER.
+func readAddresses(x *exchange, r *resource, w *dav.Writer) bool {
+	all := x.addresses(&r.owner)
+	for _, mail := range []bool{true, false} {
+		for i, a := range all {
+			m := cuaddr.Mailto(a)
+			if m.IsZero() == mail {
+				continue
+			}
+			if mail {
+				a = m.Fold()
+			}
+			if i == 0 {
+				w.Raw(`<D:href preferred="1">`)
+			} else {
+				w.Raw("<D:href>")
+			}
+			w.Text(a)
+			w.Raw("</D:href>")
+		}
+	}
+	return x.broken == nil
+}
+
+func readMailAddresses(x *exchange, r *resource, w *dav.Writer) bool {
+	for _, a := range x.addresses(&r.owner) {
+		if m := cuaddr.Mailto(a); !m.IsZero() {
+			w.Element(dav.CS("email-address"), strings.TrimPrefix(m.Fold(), "mailto:"))
+		}
+	}
+	return x.broken == nil
+}
+
+func readUserType(x *exchange, r *resource, w *dav.Writer) bool {
+	w.Text(strings.ToUpper(string(r.owner.Kind)))
+	return true
+}
+
+func readInboxURL(x *exchange, r *resource, w *dav.Writer) bool {
+	return ownCollection(x, r, w, db.Inbox)
+}
+
+func readOutboxURL(x *exchange, r *resource, w *dav.Writer) bool {
+	return ownCollection(x, r, w, db.Outbox)
+}
+
+func ownCollection(x *exchange, r *resource, w *dav.Writer, k db.CollectionKind) bool {
+	if r.owner.ID != x.me.ID {
+		return false
+	}
+	cs, err := x.collections(wings[wingCalendars])
+	if err != nil {
+		x.broken = err
+		return false
+	}
+	for i := range cs {
+		if cs[i].Kind == k {
+			w.Href(collectionHref(&r.owner, &cs[i]))
+			return true
+		}
+	}
+	return false
+}
+
+func readDefaultCalendar(x *exchange, r *resource, w *dav.Writer) bool {
+	if r.owner.ID != x.me.ID {
+		return false
+	}
+	cs, err := x.collections(wings[wingCalendars])
+	if err != nil {
+		x.broken = err
+		return false
+	}
+	for i := range cs {
+		if cs[i].Default && cs[i].Kind == db.Calendar {
+			w.Href(collectionHref(&r.owner, &cs[i]))
+			return true
+		}
+	}
+	return false
+}
+
+func readTransp(x *exchange, r *resource, w *dav.Writer) bool {
+	if r.coll.Transparent {
+		w.Raw("<C:transparent/>")
+	} else {
+		w.Raw("<C:opaque/>")
+	}
+	return true
+}
+
+func readScheduleTag(x *exchange, r *resource, w *dav.Writer) bool {
+	if r.obj.ScheduleTag == "" {
+		return false
+	}
+	w.Raw(`"`)
+	w.Text(r.obj.ScheduleTag)
+	w.Raw(`"`)
+	return true
+}
+
+// contentType of an object, with its component, which saves programs a look
+// inside (RFC 4791 §5.3.4... RFC 5545 §8.1).
+func contentType(r *resource) string {
+	if r.kind == kCard {
+		return "text/vcard; charset=utf-8"
+	}
+	switch r.obj.Component {
+	case "VEVENT":
+		return "text/calendar; charset=utf-8; component=VEVENT"
+	case "":
+		return "text/calendar; charset=utf-8"
+	}
+	return "text/calendar; charset=utf-8; component=" + r.obj.Component
+}
+
+// view reads outside of a transaction for a property; false: it failed, and
+// the exchange with it.
+func (x *exchange) view(fn func(*db.Tx) error) bool {
+	if err := x.store.View(x.ctx, fn); err != nil {
+		x.broken = err
+		return false
+	}
+	return true
+}
+
+// collections lists those of mine in one wing, once for a request.
+func (x *exchange) collections(w *wing) ([]db.Collection, error) {
+	if cs, ok := x.listed[w]; ok {
+		return cs, nil
+	}
+	var cs []db.Collection
+	err := x.store.View(x.ctx, func(tx *db.Tx) (err error) {
+		cs, err = tx.Collections(x.me.ID, w.kinds...)
+		return err
+	})
+	if err == nil {
+		if x.listed == nil {
+			x.listed = make(map[*wing][]db.Collection)
+		}
+		x.listed[w] = cs
+	}
+	return cs, err
+}
+
+// storeEpoch is part of every token: after a restore or a lossy failover older
+// tokens are worth nothing (STORAGE 10). It is read anew every second; until
+// then a token of the old epoch only makes a program start over.
+func (d *door) storeEpoch() (string, error) {
+	d.epochMu.Lock()
+	defer d.epochMu.Unlock()
+	if now := time.Now(); d.epoch == "" || now.Sub(d.epochAt) > time.Second {
+		epoch, err := d.loadEpoch()
+		if err != nil {
+			return "", err
+		}
+		d.epoch, d.epochAt = epoch, now
+	}
+	return d.epoch, nil
+}

@@ -1,0 +1,218 @@
+package caldav
+
+import (
+	"encoding/xml"
+	"errors"
+	"net/http"
+
+	"github.com/convene-server/convene/caldav/dav"
+	"github.com/convene-server/convene/caldav/filter"
+	"github.com/convene-server/convene/db"
+	"github.com/convene-server/convene/scheduling/ics"
+)
+
+// report is one row of the table of reports.
+type report struct {
+	name  xml.Name
+	kinds kind // where it can be asked
+	spec  string
+	quiet bool // not in supported-report-set
+	serve func(x *exchange, r *resource, root *dav.Element) error
+}
+
+// reports is a table that init fills, because serving one reads it.
+var reports []report
+
+func init() {
+	reports = []report{
+		{name: dav.D("expand-property"), kinds: kEvery, spec: "RFC 3253 §3.8", serve: (*exchange).expandProperty},
+		{name: dav.D("principal-match"), kinds: kPrincipals, spec: "RFC 3744 §9.3", serve: (*exchange).principalMatch},
+		{name: dav.D("principal-property-search"), kinds: kPrincipals | kPrincipal | kHome | kRoot, spec: "RFC 3744 §9.4", serve: (*exchange).principalSearch},
+		{name: dav.D("principal-search-property-set"), kinds: kPrincipals | kPrincipal | kHome | kRoot, spec: "RFC 3744 §9.5", serve: (*exchange).searchProperties},
+		{name: dav.D("acl-principal-prop-set"), kinds: kHome | kColl | kMember, spec: "RFC 3744 §9.2", serve: (*exchange).aclPrincipals},
+		{name: dav.D("sync-collection"), kinds: kSynced, spec: "RFC 6578 §3.2", serve: (*exchange).syncCollection},
+		{name: dav.C("calendar-query"), kinds: kCalendar | kInbox | kEvent | kNotice, spec: "RFC 4791 §7.8", serve: (*exchange).calendarQuery},
+		{name: dav.C("calendar-multiget"), kinds: kCalendar | kInbox | kEvent | kNotice, spec: "RFC 4791 §7.9", serve: (*exchange).multiget},
+		{name: dav.C("free-busy-query"), kinds: kCalendar, spec: "RFC 4791 §7.10", serve: (*exchange).freeBusyQuery},
+	}
+}
+
+// report answers a REPORT (RFC 3253 §3.6).
+func (x *exchange) report(segments []string, slash bool) error {
+	root, err := x.body()
+	if err != nil {
+		return err
+	}
+	if root == nil {
+		return &dav.Error{Status: http.StatusBadRequest, Detail: "a REPORT needs a body"}
+	}
+	if _, err := dav.ParseDepth(x.r.Header.Get("Depth"), dav.Zero); err != nil {
+		return err
+	}
+	r, err := x.find(segments)
+	if err != nil {
+		return err
+	}
+	for i := range reports {
+		if t := &reports[i]; t.name == root.Name && t.kinds&r.kind != 0 {
+			return t.serve(x, r, root)
+		}
+	}
+	// RFC 3253 §3.6
+	return &dav.Error{Status: http.StatusForbidden, Cond: dav.D("supported-report"), Detail: "no such report here"}
+}
+
+// calendarData is how reports return bodies: the CALDAV:calendar-data element
+// of the request says which parts (RFC 4791 §9.6).
+func (x *exchange) calendarData(r *resource) func(*dav.Element) (func(*exchange, *resource, *dav.Writer) bool, error) {
+	zone := x.zoneOf(&r.coll)
+	return func(e *dav.Element) (func(*exchange, *resource, *dav.Writer) bool, error) {
+		if e.Name != dav.C("calendar-data") {
+			return nil, nil
+		}
+		d, err := filter.ParseData(e)
+		if err != nil {
+			return nil, err
+		}
+		return func(x *exchange, r *resource, w *dav.Writer) bool {
+			if r.kind&(kEvent|kNotice) == 0 {
+				return false
+			}
+			if d.Whole() {
+				w.TextBytes(r.obj.Body)
+				return true
+			}
+			o, err := ics.Parse(r.obj.Body, ics.Limits{})
+			if err != nil { // stored by an older release that took more
+				w.TextBytes(r.obj.Body)
+				return true
+			}
+			b, err := d.Of(o, zone, x.bound)
+			if err != nil {
+				x.tooMuch = true
+				return false
+			}
+			w.TextBytes(b)
+			return true
+		}, nil
+	}
+}
+
+// reportPlan prepares what a report asks of each object.
+func (x *exchange) reportPlan(r *resource, wanted dav.Request) (*plan, error) {
+	return planOf(wanted, x.calendarData(r))
+}
+
+// renderObjects writes members that a report found, with their bodies where
+// the plan needs them. missing is called for those that vanished meanwhile; it
+// may be nil.
+func (x *exchange) renderObjects(ms *dav.MultiStatus, rs []*resource, p *plan) error {
+	write := func(page []*resource) error {
+		if err := x.loadDead(p, page...); err != nil {
+			return err
+		}
+		for _, r := range page {
+			x.render(ms, r, p)
+		}
+		if x.broken != nil {
+			return x.broken
+		}
+		return ms.Err()
+	}
+	if !p.bodies {
+		return write(rs)
+	}
+	return x.withBodies(rs, write)
+}
+
+// multiget answers a calendar-multiget (RFC 4791 §7.9): one response for each
+// href of the request, in its order and spelling. The Depth header does not
+// matter.
+func (x *exchange) multiget(r *resource, root *dav.Element) error {
+	m, err := dav.ParseMultiget(root)
+	if err != nil {
+		return err
+	}
+	p, err := x.reportPlan(r, m.Request)
+	if err != nil {
+		return err
+	}
+	if r.kind&kMember != 0 && len(m.Hrefs) != 1 {
+		return &dav.Error{Status: http.StatusBadRequest, Detail: "a multiget on an object asks for that object"}
+	}
+	ms := x.multistatus()
+	colls := map[string]*resource{r.coll.Name: r}
+	for hrefs := m.Hrefs; len(hrefs) > 0; {
+		n := min(len(hrefs), pageBodies)
+		if err := x.multigetPage(ms, r, colls, hrefs[:n], p); err != nil {
+			return err
+		}
+		hrefs = hrefs[n:]
+	}
+	return ms.End("")
+}
+
+func (x *exchange) multigetPage(ms *dav.MultiStatus, target *resource, colls map[string]*resource, hrefs []string, p *plan) error {
+	w := wingOf(target.coll.Kind)
+	places := make([]place, len(hrefs))
+	names := make(map[string][]string) // by collection
+	for i, h := range hrefs {
+		if pl, ok := x.placeOfHref(h); ok && pl.wing == w && pl.member != "" {
+			places[i] = pl
+			names[pl.coll] = append(names[pl.coll], pl.member)
+		}
+	}
+	found := make(map[place]*resource, len(hrefs))
+	for coll, ns := range names {
+		c, err := x.multigetCollection(colls, w, coll)
+		if err != nil {
+			return err
+		}
+		if c == nil {
+			continue
+		}
+		var os []db.Object
+		err = x.store.View(x.ctx, func(tx *db.Tx) (err error) {
+			os, err = tx.ByNames(c.coll.ID, ns)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		for _, r := range membersOf(c, os) {
+			found[place{w, coll, r.obj.Name}] = r
+		}
+	}
+	rs := make([]*resource, 0, len(found))
+	for _, r := range found {
+		rs = append(rs, r)
+	}
+	if err := x.loadDead(p, rs...); err != nil {
+		return err
+	}
+	for i, h := range hrefs {
+		if r := found[places[i]]; r != nil {
+			x.renderAt(ms, h, r, p)
+		} else {
+			ms.Status(h, http.StatusNotFound)
+		}
+	}
+	if x.broken != nil {
+		return x.broken
+	}
+	return ms.Err()
+}
+
+// multigetCollection looks a collection up once for a request; nil: there is
+// none.
+func (x *exchange) multigetCollection(colls map[string]*resource, w *wing, name string) (*resource, error) {
+	if c, ok := colls[name]; ok {
+		return c, nil
+	}
+	c, err := x.collection(place{wing: w, coll: name})
+	if err != nil && !errors.Is(err, db.ErrNotFound) {
+		return nil, err
+	}
+	colls[name] = c
+	return c, nil
+}

@@ -1,0 +1,307 @@
+package caldav
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"runtime/debug"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/convene-server/convene/caldav/dav"
+	"github.com/convene-server/convene/db"
+	"github.com/convene-server/convene/directory"
+)
+
+// exchange is one request and its answer.
+type exchange struct {
+	*door
+	w   *answer
+	r   *http.Request
+	ctx context.Context
+	me  db.Principal
+
+	prefer dav.Prefer
+	// What was loaded once for this request.
+	self   []string
+	listed map[*wing][]db.Collection
+	// broken is the first error of the database while an answer was written.
+	broken error
+	// tooMuch: something was left out because it passes the bounds.
+	tooMuch bool
+}
+
+// answer remembers what was sent of it, for the log and the last net.
+type answer struct {
+	http.ResponseWriter
+	status int
+}
+
+func (a *answer) WriteHeader(status int) {
+	if a.status == 0 {
+		a.status = status
+	}
+	a.ResponseWriter.WriteHeader(status)
+}
+
+func (a *answer) Write(b []byte) (int, error) {
+	if a.status == 0 {
+		a.status = http.StatusOK
+	}
+	return a.ResponseWriter.Write(b)
+}
+
+// Unwrap lets http.ResponseController reach the connection.
+func (a *answer) Unwrap() http.ResponseWriter { return a.ResponseWriter }
+
+func (d *door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	start := time.Now()
+	x := &exchange{door: d, w: &answer{ResponseWriter: w}, r: r, ctx: r.Context()}
+	defer func() {
+		if p := recover(); p != nil {
+			if p == http.ErrAbortHandler {
+				panic(p)
+			}
+			d.log.Error("dav: panic", "method", r.Method, "path", r.URL.Path, "panic", p, "stack", string(debug.Stack()))
+			if x.w.status == 0 {
+				http.Error(x.w, "internal error", http.StatusInternalServerError)
+			}
+		}
+		if d.log.Enabled(x.ctx, slog.LevelDebug) {
+			d.log.LogAttrs(x.ctx, slog.LevelDebug, "dav", slog.String("method", r.Method), slog.String("path", r.URL.Path),
+				slog.String("user", x.me.Address), slog.Int("status", x.w.status), slog.Duration("took", time.Since(start)))
+		}
+	}()
+	if err := x.route(); err != nil {
+		x.fail(err)
+	}
+}
+
+// route tells the few paths apart that do not belong to the tree.
+func (x *exchange) route() error {
+	path := x.r.URL.EscapedPath()
+	switch strings.TrimSuffix(path, "/") {
+	case "/.well-known/caldav", "/.well-known/carddav":
+		// RFC 6764 §5. Relative, so that it leads to the origin that was asked:
+		// Thunderbird gives its password to no other.
+		x.w.Header().Set("Location", "/dav/")
+		x.w.Header().Set("Cache-Control", "max-age=3600")
+		x.w.WriteHeader(http.StatusMovedPermanently)
+		return nil
+	}
+	if path == "/" && (x.r.Method == "GET" || x.r.Method == "HEAD") {
+		return x.front()
+	}
+	if x.r.Method == "GET" && strings.HasPrefix(path, "/dav/calendars/") {
+		if done, err := x.quick(path); done {
+			return err
+		}
+	}
+	ok, err := x.authenticate()
+	if err != nil {
+		return err
+	}
+	if !ok {
+		x.challenge()
+		return nil
+	}
+	defer x.directory.Touch(x.ctx, x.me) // decision 5; a failure has no effect on the answer
+	x.prefer = dav.ParsePrefer(x.r.Header["Prefer"], x.r.Header.Get("Brief"))
+	segments, slash, err := dav.Segments(path)
+	if err != nil {
+		return notFound
+	}
+	if len(segments) > 0 && segments[0] == "freebusy" {
+		return x.freeBusyURL(segments[1:])
+	}
+	m, ok := methods[x.r.Method]
+	if !ok {
+		return &dav.Error{Status: http.StatusNotImplemented, Detail: "unknown method"}
+	}
+	return m(x, segments, slash)
+}
+
+// methods is the table of what the tree understands. A method decides by the
+// kind of the resource whether it makes sense there; Allow tells the same.
+var methods map[string]func(x *exchange, segments []string, slash bool) error
+
+func init() {
+	methods = map[string]func(*exchange, []string, bool) error{
+		"OPTIONS":    (*exchange).options,
+		"GET":        (*exchange).get,
+		"HEAD":       (*exchange).get,
+		"PUT":        (*exchange).put,
+		"DELETE":     (*exchange).delete,
+		"POST":       (*exchange).post,
+		"PROPFIND":   (*exchange).propfind,
+		"PROPPATCH":  (*exchange).proppatch,
+		"REPORT":     (*exchange).report,
+		"MKCALENDAR": (*exchange).mkcol,
+		"MKCOL":      (*exchange).mkcol,
+		"COPY":       (*exchange).copy,
+		"MOVE":       (*exchange).move,
+		"ACL":        (*exchange).acl,
+	}
+}
+
+// realm is the same on every path: Thunderbird finds a saved log-in by it.
+const realm = `Basic realm="Convene", charset="UTF-8"` // RFC 7617 §2.1
+
+func (x *exchange) challenge() {
+	x.w.Header().Set("WWW-Authenticate", realm)
+	x.w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	x.w.WriteHeader(http.StatusUnauthorized)
+	x.w.Write([]byte("log in with your address and password\n"))
+}
+
+// authenticate finds out who asks; false: nobody whom we know.
+func (x *exchange) authenticate() (bool, error) {
+	login, password, ok := x.r.BasicAuth()
+	if !ok {
+		return false, nil
+	}
+	me, err := x.directory.Authenticate(x.ctx, login, password)
+	if errors.Is(err, directory.ErrDenied) {
+		return false, nil
+	}
+	x.me = me
+	return err == nil, err
+}
+
+// quick serves GET of an object of mine with one statement (STORAGE 24): the
+// credentials are those that were checked last, and count because the statement
+// itself returns the version under which they were.
+func (x *exchange) quick(path string) (done bool, err error) {
+	login, password, ok := x.r.BasicAuth()
+	if !ok {
+		return false, nil
+	}
+	if x.me, ok = x.directory.AuthenticateCached(login, password); !ok {
+		return false, nil
+	}
+	segments, slash, err := dav.Segments(path)
+	if err != nil || slash {
+		return false, nil
+	}
+	p, ok := x.placeOf(segments)
+	if !ok || p.member == "" {
+		return false, nil
+	}
+	r, version, err := x.objectAt(p)
+	if version != x.me.Version {
+		return false, nil
+	}
+	if err != nil {
+		return true, err
+	}
+	return true, x.sendObject(r, http.StatusOK)
+}
+
+// capabilities is the DAV header: only what is true, "1" first because
+// Thunderbird drops the first token, in one line (RFC 4918 §10.1).
+const capabilities = "1, 3, access-control, calendar-access, calendar-schedule, calendar-auto-schedule, extended-mkcol"
+
+var (
+	notFound  = &dav.Error{Status: http.StatusNotFound}
+	forbidden = &dav.Error{Status: http.StatusForbidden}
+)
+
+func (x *exchange) options(segments []string, slash bool) error {
+	res, err := x.find(segments)
+	if err != nil && !errors.Is(err, db.ErrNotFound) {
+		return err
+	}
+	h := x.w.Header()
+	h.Set("DAV", capabilities)
+	if err != nil { // something of mine that may be created here
+		h.Set("Allow", "OPTIONS, PUT, MKCALENDAR, MKCOL")
+	} else {
+		h.Set("Allow", allow(res.kind))
+	}
+	h.Set("Content-Length", "0")
+	x.w.WriteHeader(http.StatusOK) // not 204: GNOME wants 200
+	return nil
+}
+
+func allow(k kind) string {
+	a := "OPTIONS, GET, HEAD, PROPFIND, PROPPATCH, REPORT, ACL"
+	switch {
+	case k&kOutbox != 0:
+		a += ", POST"
+	case k&(kEvent|kCard) != 0:
+		a += ", PUT, DELETE, COPY, MOVE"
+	case k&(kNotice|kCalendar|kBook) != 0:
+		a += ", DELETE"
+	case k&(kCalendarHome|kBookHome) != 0:
+		a += ", MKCALENDAR, MKCOL"
+	}
+	return a
+}
+
+// body reads the XML of a request; nil without any.
+func (x *exchange) body() (*dav.Element, error) {
+	if x.r.Body == nil || x.r.Body == http.NoBody {
+		return nil, nil
+	}
+	if x.r.Header.Get("Content-Encoding") != "" {
+		return nil, &dav.Error{Status: http.StatusUnsupportedMediaType, Detail: "a request body must not be encoded"}
+	}
+	root, err := dav.Parse(x.r.Body, xmlLimits)
+	if errors.Is(err, dav.ErrEmpty) {
+		return nil, nil
+	}
+	return root, err
+}
+
+// multistatus begins a 207 answer.
+func (x *exchange) multistatus() *dav.MultiStatus {
+	h := x.w.Header()
+	h.Set("Content-Type", "application/xml; charset=utf-8")
+	h.Set("DAV", capabilities) // Apple's programs read it here too
+	x.preferred()
+	return dav.NewMultiStatus(lazy{x.w}, x.prefer.Minimal)
+}
+
+// preferred says that return=minimal was honoured (RFC 7240 §3).
+func (x *exchange) preferred() {
+	if x.prefer.Minimal {
+		x.w.Header().Add("Preference-Applied", "return=minimal")
+		x.w.Header().Add("Vary", "Prefer, Brief")
+	}
+}
+
+// lazy sends the status 207 with the first octets, so that an error before
+// them can still be told.
+type lazy struct{ w *answer }
+
+func (l lazy) Write(b []byte) (int, error) {
+	if l.w.status == 0 {
+		l.w.WriteHeader(http.StatusMultiStatus)
+	}
+	return l.w.Write(b)
+}
+
+func (x *exchange) sendXML(status int, body []byte) {
+	h := x.w.Header()
+	h.Set("Content-Type", "application/xml; charset=utf-8")
+	h.Set("Content-Length", strconv.Itoa(len(body)))
+	x.w.WriteHeader(status)
+	if x.r.Method != "HEAD" {
+		x.w.Write(body)
+	}
+}
+
+// front is the page for whoever comes with a browser.
+func (x *exchange) front() error {
+	const page = "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>Convene</title></head>\n" +
+		"<body><h1>Convene</h1><p>This is a calendar server. Give your calendar program this server's name, your address and your password.</p></body></html>\n"
+	x.w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	x.w.Header().Set("Content-Length", strconv.Itoa(len(page)))
+	x.w.WriteHeader(http.StatusOK)
+	if x.r.Method != "HEAD" {
+		x.w.Write([]byte(page))
+	}
+	return nil
+}

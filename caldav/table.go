@@ -1,0 +1,60 @@
+package caldav
+
+import (
+	"github.com/convene-server/convene/caldav/dav"
+)
+
+// table is every live property: its name, where it exists, where it is
+// defined, how it is read and, unless it is protected, written. What is not in
+// it is a dead property and kept as it was sent.
+var table = []property{
+	// RFC 4918
+	{name: dav.D("resourcetype"), kinds: kEvery, spec: "RFC 4918 §15.9", all: true, read: readResourceType},
+	{name: dav.D("displayname"), kinds: kEvery &^ kMember, spec: "RFC 4918 §15.2", all: true, read: readDisplayName, write: writeDisplayName},
+	{name: dav.D("creationdate"), kinds: kColl | kMember, spec: "RFC 4918 §15.1", all: true, read: readCreationDate},
+	{name: dav.D("getetag"), kinds: kMember, spec: "RFC 4918 §15.6", all: true, read: readETag},
+	{name: dav.D("getcontenttype"), kinds: kMember, spec: "RFC 4918 §15.5", all: true, read: readContentType},
+	{name: dav.D("getcontentlength"), kinds: kMember, spec: "RFC 4918 §15.4", all: true, read: readContentLength},
+	{name: dav.D("getlastmodified"), kinds: kMember, spec: "RFC 4918 §15.7", all: true, read: readLastModified},
+
+	// RFC 3744, RFC 5397
+	{name: dav.D("current-user-principal"), kinds: kEvery, spec: "RFC 5397 §3", read: readCurrentUserPrincipal},
+	{name: dav.D("principal-URL"), kinds: kPrincipal, spec: "RFC 3744 §4.2", read: readPrincipalURL},
+	{name: dav.D("alternate-URI-set"), kinds: kPrincipal, spec: "RFC 3744 §4.1", read: readNothing},
+	{name: dav.D("group-membership"), kinds: kPrincipal, spec: "RFC 3744 §4.4", read: readGroupMembership},
+	{name: dav.D("principal-collection-set"), kinds: kEvery, spec: "RFC 3744 §5.8", read: readPrincipalCollections},
+	{name: dav.D("owner"), kinds: kPrincipal | kHome | kColl | kMember, spec: "RFC 3744 §5.1", read: readOwner},
+	{name: dav.D("supported-privilege-set"), kinds: kEvery, spec: "RFC 3744 §5.3", read: readSupportedPrivileges},
+	{name: dav.D("current-user-privilege-set"), kinds: kEvery, spec: "RFC 3744 §5.4", read: readPrivileges},
+	{name: dav.D("acl"), kinds: kHome | kColl | kMember, spec: "RFC 3744 §5.5", read: readACL},
+	{name: dav.D("acl-restrictions"), kinds: kHome | kColl | kMember, spec: "RFC 3744 §5.6", read: readACLRestrictions},
+	{name: dav.D("inherited-acl-set"), kinds: kHome | kColl | kMember, spec: "RFC 3744 §5.7", read: readNothing},
+
+	// RFC 3253, RFC 5842, RFC 6578
+	{name: dav.D("supported-report-set"), kinds: kEvery, spec: "RFC 3253 §3.1.5", read: readSupportedReports},
+	{name: dav.D("resource-id"), kinds: kPrincipal | kHome | kColl | kMember, spec: "RFC 5842 §3.1", read: readResourceID},
+	{name: dav.D("sync-token"), kinds: kSynced, spec: "RFC 6578 §4", read: readSyncToken},
+
+	// RFC 4791
+	{name: dav.C("calendar-home-set"), kinds: kPrincipal, spec: "RFC 4791 §6.2.1", read: readCalendarHome},
+	{name: dav.C("supported-calendar-component-set"), kinds: kCalendar | kInbox, spec: "RFC 4791 §5.2.3", read: readComponents, write: writeComponents},
+	{name: dav.C("supported-calendar-component-sets"), kinds: kCalendarHome, spec: "draft-daboo-caldav-extensions", read: readComponentSets},
+	{name: dav.C("supported-calendar-data"), kinds: kCalendar | kInbox | kOutbox, spec: "RFC 4791 §5.2.4", read: readSupportedCalendarData},
+	{name: dav.C("max-resource-size"), kinds: kCalendar | kInbox | kOutbox, spec: "RFC 4791 §5.2.5", read: readMaxResourceSize},
+	{name: dav.C("supported-collation-set"), kinds: kEvery, spec: "RFC 4791 §7.5.1", read: readCollations},
+	{name: dav.C("calendar-timezone"), kinds: kCalendar, spec: "RFC 4791 §5.2.2", read: readTimezone, own: true, kept: true, write: writeTimezone},
+	{name: dav.C("calendar-timezone-id"), kinds: kCalendar, spec: "RFC 7809 §5.2", read: readTimezoneID, write: writeTimezoneID},
+
+	// RFC 6638
+	{name: dav.C("calendar-user-address-set"), kinds: kPrincipal, spec: "RFC 6638 §2.4.1", read: readAddresses},
+	{name: dav.C("calendar-user-type"), kinds: kPrincipal, spec: "RFC 6638 §2.4.2", read: readUserType},
+	{name: dav.C("schedule-inbox-URL"), kinds: kPrincipal, spec: "RFC 6638 §2.2.1", read: readInboxURL},
+	{name: dav.C("schedule-outbox-URL"), kinds: kPrincipal, spec: "RFC 6638 §2.1.1", read: readOutboxURL},
+	{name: dav.C("schedule-default-calendar-URL"), kinds: kInbox | kPrincipal, spec: "RFC 6638 §9.2", read: readDefaultCalendar, write: writeDefaultCalendar},
+	{name: dav.C("schedule-calendar-transp"), kinds: kCalendar, spec: "RFC 6638 §9.1", read: readTransp, write: writeTransp},
+	{name: dav.C("schedule-tag"), kinds: kEvent, spec: "RFC 6638 §9.3", read: readScheduleTag},
+
+	// calendarserver.org
+	{name: dav.CS("getctag"), kinds: kSynced | kCalendarHome, spec: "caldav-ctag", read: readCTag},
+	{name: dav.CS("email-address-set"), kinds: kPrincipal, spec: "caldav-sharing", read: readMailAddresses},
+}
