@@ -144,8 +144,7 @@ func (s *sitting) put(p Put, obj *ics.Object) (h *holding, created bool, err err
 		h.obj, h.scheduled = obj, false
 		return h, !there, nil
 	}
-	seen := len(p.Conditions.IfMatch) > 0 && p.Conditions.IfMatch[0] != "*" // it held
-	return h, !there, s.originate(h, obj, itip.Options{Silent: p.Silent, Seen: seen}, p.Door)
+	return h, !there, s.originate(h, obj, itip.Options{Silent: p.Silent, Seen: p.Conditions.seen()}, p.Door)
 }
 
 // open returns a collection and its owner, with one statement where it is the
@@ -301,6 +300,11 @@ func (c Conditions) Check(o *db.Object) error {
 		}
 	}
 	return nil
+}
+
+// seen reports whether the request names the state that it changes.
+func (c Conditions) seen() bool {
+	return c.IfMatch != nil && !slices.Contains(c.IfMatch, "*")
 }
 
 // refused adds a refusal of the core to the decision record: the change itself
