@@ -141,14 +141,14 @@ func (s *sitting) fromOrganizer(m Deliver, method itip.Method) (result, error) {
 		case h.obj == nil && method == itip.Request:
 			quarantine = true
 		case h.obj != nil:
-			ok, err := s.quarantinedBy(uid, m)
+			ok, adopted, err := s.quarantinedBy(uid, m)
 			if err != nil {
 				return result{}, err
 			}
 			if !ok {
 				return ignored("the sender is not the organizer")
 			}
-			quarantine = method == itip.Request && h.row != nil && !answered(h.obj, me)
+			quarantine = !adopted
 		default:
 			return ignored("the sender is not the organizer")
 		}
@@ -258,24 +258,19 @@ func (s *sitting) same(a, b cuaddr.Address) bool {
 }
 
 // quarantinedBy reports whether this sender brought the conversation into the
-// recipient's quarantine.
-func (s *sitting) quarantinedBy(uid string, m Deliver) (bool, error) {
+// recipient's quarantine, and whether the recipient has adopted it since.
+func (s *sitting) quarantinedBy(uid string, m Deliver) (ok, adopted bool, err error) {
 	rows, err := s.tx.Decisions(uid, 1000)
-	if err != nil {
-		return false, err
+	for _, x := range rows {
+		switch {
+		case x.Principal != m.Recipient.ID:
+		case x.Outcome == outcomeQuarantined && x.From == m.From.String():
+			ok = true
+		case ok && x.Direction == "user":
+			adopted = true
+		}
 	}
-	return slices.ContainsFunc(rows, func(x db.Decision) bool {
-		return x.Outcome == outcomeQuarantined && x.Principal == m.Recipient.ID && x.From == m.From.String()
-	}), nil
-}
-
-// answered reports whether the recipient has said anything about an
-// invitation: then it is out of quarantine.
-func answered(o *ics.Object, me func(cuaddr.Address) bool) bool {
-	return slices.ContainsFunc(o.Main(), func(c *ics.Component) bool {
-		p := ics.Attendee(c, me)
-		return p != nil && ics.PartStat(p) != "NEEDS-ACTION"
-	})
+	return ok, adopted, err
 }
 
 // fromAttendee takes what an attendee sends to the organizer.
@@ -317,6 +312,9 @@ func (s *sitting) fromAttendee(m Deliver, method itip.Method) (result, error) {
 		}
 		if acted {
 			return result{applied: true, rule: "the attendee is here: his own act"}, nil
+		}
+		if !out.Refresh {
+			return ignored("a repetition: both copies say so already")
 		}
 	}
 	before := h.obj
