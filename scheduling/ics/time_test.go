@@ -116,16 +116,20 @@ func TestWallClocks(t *testing.T) {
 	test("Pacific/Apia", "20111230T120000", "20111230T220000Z") // a day that was not
 	test("Europe/Berlin", "16010101T000000", "16001231T230632Z")
 	test("Europe/Berlin", "99991231T235959", "99991231T225959Z")
+	// The last day of a leap year, after the table of changes.
+	test("Europe/Berlin", "20401231T235959", "20401231T225959Z")
+	test("America/New_York", "20441231T235959", "20450101T045959Z")
+	test("Australia/Sydney", "20401231T120000", "20401231T010000Z")
 }
 
 func mustZone(t testing.TB, name string) *Zone { return zoneOf(mustLocation(t, name)) }
 
 // TestClockAgreesWithZone walks through ten years hour by hour.
 func TestClockAgreesWithZone(t *testing.T) {
-	for _, name := range []string{"Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Africa/Casablanca", "Pacific/Apia", "Asia/Gaza"} {
+	for i, name := range []string{"Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Africa/Casablanca", "Pacific/Apia", "Asia/Gaza"} {
 		z := mustZone(t, name)
 		c := clock{zone: z}
-		from := time.Date(2008, 1, 1, 0, 15, 0, 0, time.UTC).Unix()
+		from := time.Date(2008+i%2*30, 1, 1, 0, 15, 0, 0, time.UTC).Unix()
 		for w := from; w < from+10*366*daySecs; w += 3600 {
 			at := z.instant(w)
 			if got := c.instant(w); got != at {

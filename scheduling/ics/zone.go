@@ -51,7 +51,11 @@ func (z *Zone) segment(at int64) (offset, start, end int64) {
 			start = s.Unix()
 		}
 		if !e.IsZero() {
-			end = e.Unix()
+			// Beyond the table of changes, package time ends a segment 365 days
+			// after New Year: on the last day of a leap year in the past.
+			if end = e.Unix(); end <= at {
+				end = at + daySecs
+			}
 		}
 		return int64(off), start, end
 	}
