@@ -103,3 +103,18 @@ func TestWriteReadBack(t *testing.T) {
 		})
 	})
 }
+
+// scalar reads one number by a statement of the test's own.
+func scalar(t testing.TB, s *db.Store, text string) (n int64) {
+	t.Helper()
+	view(t, s, func(tx *db.Tx) (err error) {
+		n, err = tx.Scalar(text)
+		return err
+	})
+	return n
+}
+
+func bodies(t testing.TB, s *db.Store) int64 {
+	t.Helper()
+	return scalar(t, s, `SELECT count(*) FROM body`)
+}

@@ -1,0 +1,129 @@
+package db_test
+
+import (
+	"math"
+	"slices"
+	"testing"
+
+	"github.com/convene-server/convene/db"
+	"github.com/convene-server/convene/db/dbtest"
+)
+
+const testHour = int64(3600e6)
+
+func TestInRange(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, s *db.Store) {
+		_, cal, _ := person(t, s, "ann@example.org")
+		_, other, _ := person(t, s, "bob@example.org")
+		at := func(start, fin int64) db.Indexed { return slot(start*testHour, fin*testHour) }
+		put(t, s, cal.ID, "hour", "1", "x", at(1000, 1001))
+		put(t, s, cal.ID, "point", "2", "x", at(1000, 1000))
+		put(t, s, cal.ID, "week", "3", "x", at(1000, 1000+7*24))
+		put(t, s, cal.ID, "free", "4", "x", db.Indexed{Slot: &db.Slot{Start: 1000 * testHour, Fin: 1001 * testHour}})
+		put(t, s, cal.ID, "float", "5", "x", db.Indexed{Slot: &db.Slot{Start: 1000 * testHour, Fin: 1001 * testHour, Type: 1, Floating: true}})
+		put(t, s, cal.ID, "series", "6", "x", db.Indexed{Series: &db.Series{First: 2000 * testHour, Last: 3000 * testHour, CoveredUntil: 2500 * testHour, Runs: []byte{1}}})
+		put(t, s, cal.ID, "endless", "7", "x", db.Indexed{Series: &db.Series{First: 9000 * testHour, Last: 1 << 62, Floating: true}})
+		put(t, s, other.ID, "others", "8", "x", at(1000, 1001))
+		write(t, s, func(tx *db.Tx) error { // two without a record
+			m, err := tx.BumpCollections(cal.ID)
+			if err != nil {
+				return err
+			}
+			todo := db.Object{Collection: cal.ID, Name: "todo", UID: "9", Component: "VTODO", Modseq: m[cal.ID]}
+			journal := db.Object{Collection: cal.ID, Name: "journal", UID: "10", Component: "VJOURNAL", Modseq: m[cal.ID]}
+			if err := tx.PutObject(&todo, []byte("x"), db.Indexed{}, 0); err != nil {
+				return err
+			}
+			return tx.PutObject(&journal, []byte("x"), db.Indexed{}, 0)
+		})
+		test := func(component string, from, to int64, want ...string) {
+			t.Helper()
+			view(t, s, func(tx *db.Tx) error {
+				cs, err := tx.InRange(cal.ID, component, from, to)
+				var got []string
+				for _, c := range cs {
+					got = append(got, c.Name)
+				}
+				slices.Sort(got)
+				if !slices.Equal(got, want) {
+					t.Errorf("InRange(%s, %v, %v) = %q, want %q", component, from/testHour, to/testHour, got, want)
+				}
+				return err
+			})
+		}
+		hours := func(component string, from, to int64, want ...string) {
+			t.Helper()
+			test(component, from*testHour, to*testHour, want...)
+		}
+		// RFC 4791 §9.9: [start, end) against [from, to); a point is in it from
+		// its start on.
+		hours("VEVENT", 1000, 1001, "float", "free", "hour", "point", "week")
+		hours("VEVENT", 999, 1000, "float")
+		hours("VEVENT", 1001, 1002, "float", "week")
+		hours("VEVENT", 1000+7*24-1, 1000+7*24, "week")
+		hours("VEVENT", 1000+7*24, 1000+7*24+1)
+		hours("VEVENT", 985, 986)
+		hours("VEVENT", 986, 987, "float")           // 14 hours before
+		hours("VEVENT", 1015, 1016, "float", "week") // and after
+		hours("VEVENT", 1016, 1017, "week")
+		hours("VEVENT", 2000, 2001, "series")
+		hours("VEVENT", 1900, 1901)
+		hours("VEVENT", 2999, 3000, "series")
+		hours("VEVENT", 3100, 3200)
+		hours("VEVENT", 90000, 90001, "endless")
+		hours("VTODO", 0, 1, "todo")
+		hours("", 0, 1, "journal", "todo")
+		test("VEVENT", math.MinInt64, math.MaxInt64, "endless", "float", "free", "hour", "point", "series", "week")
+		view(t, s, func(tx *db.Tx) error {
+			cs, err := tx.InRange(cal.ID, "VEVENT", 2000*testHour, 2001*testHour)
+			if len(cs) != 1 || cs[0].Series == nil || cs[0].UID != "6" || cs[0].Slot != nil ||
+				cs[0].Series.First != 2000*testHour || cs[0].Series.CoveredUntil != 2500*testHour || string(cs[0].Series.Runs) != "\x01" {
+				t.Errorf("InRange = %+v", cs)
+			}
+			return err
+		})
+	})
+}
+
+func TestBusyRows(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, s *db.Store) {
+		ann, cal, inbox := person(t, s, "ann@example.org")
+		bob, bobs, _ := person(t, s, "bob@example.org")
+		_, eves, _ := person(t, s, "eve@example.org")
+		clear := db.Collection{Owner: ann.ID, Kind: db.Calendar, Name: "clear", Transparent: true}
+		write(t, s, func(tx *db.Tx) error { return tx.InsertCollection(&clear) })
+		a := put(t, s, cal.ID, "a", "ua", "x", slot(10, 20))
+		put(t, s, cal.ID, "later", "ul", "x", slot(30, 40))
+		put(t, s, cal.ID, "free", "uf", "x", db.Indexed{Slot: &db.Slot{Start: 10, Fin: 20}})
+		put(t, s, clear.ID, "clear", "uc", "x", slot(10, 20))
+		put(t, s, inbox.ID, "inbox", "ui", "x", slot(10, 20))
+		b := put(t, s, bobs.ID, "b", "ub", "x", db.Indexed{Series: &db.Series{First: 0, Last: 1 << 62, CoveredUntil: 99, Runs: []byte("runs")}})
+		put(t, s, eves.ID, "e", "ue", "x", slot(10, 20))
+		test := func(owners []int64, from, to int64, want ...db.BusyRow) {
+			t.Helper()
+			view(t, s, func(tx *db.Tx) error {
+				got, err := tx.BusyRows(owners, from, to)
+				if len(got) != len(want) {
+					t.Errorf("BusyRows(%v) = %+v", owners, got)
+					return err
+				}
+				for i, g := range got {
+					w := want[i]
+					if g.Owner != w.Owner || g.Collection != w.Collection || g.Object != w.Object || g.UID != w.UID ||
+						(g.Slot == nil) != (w.Slot == nil) || g.Slot != nil && *g.Slot != *w.Slot ||
+						(g.Series == nil) != (w.Series == nil) || g.Series != nil && string(g.Series.Runs) != string(w.Series.Runs) {
+						t.Errorf("BusyRows(%v)[%d] = %+v, want %+v", owners, i, g, w)
+					}
+				}
+				return err
+			})
+		}
+		rowA := db.BusyRow{Owner: ann.ID, Collection: cal.ID, Object: a.ID, UID: "ua", Slot: &db.Slot{Start: 10, Fin: 20, Type: 1}}
+		rowB := db.BusyRow{Owner: bob.ID, Collection: bobs.ID, Object: b.ID, UID: "ub", Series: &db.Series{Runs: []byte("runs")}}
+		test([]int64{ann.ID, bob.ID, ann.ID, 99999}, 10, 20, rowA, rowB)
+		test([]int64{ann.ID}, 20, 30)
+		test([]int64{ann.ID}, 0, 10)
+		test([]int64{bob.ID}, 1<<50, 1<<51, rowB)
+		test(nil, 0, 100)
+	})
+}

@@ -1,0 +1,127 @@
+package db
+
+import (
+	"context"
+	"fmt"
+	"time"
+)
+
+// Keep says how long Sweep leaves what is no longer in use; zero keeps it for
+// ever.
+type Keep struct {
+	Tombstones time.Duration // of deleted objects; older sync tokens become invalid
+	Decisions  time.Duration
+}
+
+// sweepMost is how many rows one transaction of Sweep removes, so that nobody
+// waits long for it.
+const sweepMost = 500
+
+// Sweep removes what nobody needs any longer: bodies without an object, old
+// tombstones and old decisions. It is for a daily tick; nothing depends on it.
+func (s *Store) Sweep(ctx context.Context, keep Keep) error {
+	for _, step := range []func(context.Context, Keep) error{s.sweepBodies, s.sweepTombstones, s.sweepDecisions} {
+		if err := step(ctx, keep); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// sweepBodies takes the lock of each body's conversation before it looks
+// again, so that no writer is just about to refer to it.
+func (s *Store) sweepBodies(ctx context.Context, _ Keep) error {
+	type orphan struct {
+		id  int64
+		uid string
+	}
+	after := int64(0)
+	for {
+		var found []orphan
+		err := s.View(ctx, func(tx *Tx) (err error) {
+			found, err = collect(tx, `SELECT b.id, b.uid FROM body b WHERE b.id > $1
+				AND NOT EXISTS (SELECT 1 FROM object o WHERE o.uid = b.uid AND o.body = b.id) ORDER BY b.id LIMIT $2`,
+				[]any{after, sweepMost}, func(o *orphan) []any { return []any{&o.id, &o.uid} })
+			return err
+		})
+		if err != nil || len(found) == 0 {
+			return err
+		}
+		err = s.Write(ctx, nil, func(tx *Tx) error {
+			uids := make([]string, len(found))
+			old := make([]before, len(found))
+			for i, o := range found {
+				uids[i], old[i] = o.uid, before{body: o.id}
+			}
+			if err := tx.LockThreads(uids...); err != nil {
+				return err
+			}
+			return tx.dropBodies(old, 0)
+		})
+		if err != nil {
+			return err
+		}
+		after = found[len(found)-1].id
+	}
+}
+
+// sweepTombstones raises each collection's PurgedModseq to that of the last
+// tombstone that goes: a client that has not heard of it must begin anew.
+func (s *Store) sweepTombstones(ctx context.Context, keep Keep) error {
+	if keep.Tombstones <= 0 {
+		return nil
+	}
+	for {
+		swept := false
+		err := s.Write(ctx, nil, func(tx *Tx) error {
+			swept = false
+			now, err := tx.Now()
+			if err != nil {
+				return err
+			}
+			before := micros(now.Add(-keep.Tombstones))
+			var collection int64
+			err = tx.row(`SELECT coalesce(min(collection), 0) FROM object WHERE deleted = 1 AND modified < $1`, []any{before}, &collection)
+			if err != nil || collection == 0 {
+				return err
+			}
+			swept = true
+			// Locks the collection as any writer does.
+			n, err := tx.exec(`UPDATE collection SET purged_modseq = (SELECT max(o.modseq) FROM object o
+				WHERE o.collection = collection.id AND o.deleted = 1 AND o.modified < $2) WHERE id = $1`, collection, before)
+			if err == nil && n == 0 {
+				err = fmt.Errorf("db: tombstones of the collection %d, which is gone", collection)
+			}
+			if err != nil {
+				return err
+			}
+			_, err = tx.exec(`DELETE FROM object WHERE collection = $1 AND deleted = 1 AND modified < $2
+				AND modseq <= (SELECT purged_modseq FROM collection WHERE id = $1)`, collection, before)
+			return err
+		})
+		if err != nil || !swept {
+			return err
+		}
+	}
+}
+
+func (s *Store) sweepDecisions(ctx context.Context, keep Keep) error {
+	if keep.Decisions <= 0 {
+		return nil
+	}
+	for {
+		var n int64
+		err := s.Write(ctx, nil, func(tx *Tx) error {
+			now, err := tx.Now()
+			if err != nil {
+				return err
+			}
+			n, err = tx.exec(`DELETE FROM decision WHERE id IN (SELECT id FROM decision WHERE at < $1 ORDER BY at LIMIT $2)`,
+				micros(now.Add(-keep.Decisions)), sweepMost)
+			return err
+		})
+		if err != nil || n < sweepMost {
+			return err
+		}
+	}
+}
