@@ -246,6 +246,9 @@ func (s *sitting) originate(h *holding, after *ics.Object, opt itip.Options, doo
 	if after == nil || out.Remove {
 		h.obj = nil
 	}
+	if out.Refresh {
+		s.refresh(h.owner.ID, uidOf(before, after))
+	}
 	s.decide(db.Decision{
 		Direction: "user", Door: door, UID: uidOf(before, after), Principal: h.owner.ID, From: h.owner.Address,
 		Rule: out.Rule, Outcome: "applied", Detail: told(len(out.Messages)),

@@ -338,6 +338,9 @@ func edit(text string, changes []string) (string, error) {
 	lines := strings.Split(strings.TrimRight(strings.NewReplacer("\r\n ", "", "\r\n\t", "", "\r\n", "\n").Replace(text), "\n"), "\n")
 	fresh := false // lines that are added belong to a new component
 	for _, c := range changes {
+		if strings.HasSuffix(c, " =>") {
+			c += " " // nothing in its place
+		}
 		if c == "+ --" {
 			n := len(lines) - 1
 			lines = append(lines[:n:n], "BEGIN:VEVENT", "END:VEVENT", lines[n])

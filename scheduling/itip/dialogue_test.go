@@ -125,7 +125,13 @@ func (c *core) Put(who string, object []byte, tag *string) error {
 		return err
 	}
 	c.keep(who, after.UID(), out)
-	return c.settle(who, after.UID(), out)
+	if err := c.settle(who, after.UID(), out); err != nil {
+		return err
+	}
+	if out.Refresh {
+		c.refresh(who, after.UID())
+	}
+	return nil
 }
 
 // storable checks what the core gives to be stored.
@@ -245,19 +251,23 @@ func (c *core) deliver(to string, m Message) (string, error) {
 		c.told[to] = append(c.told[to], out.Inbox.Bytes())
 	}
 	if out.Refresh {
-		truth := c.store[to][m.UID].obj
-		for who, copies := range c.store {
-			e := copies[m.UID]
-			if e == nil || who == to {
-				continue
-			}
-			if o := Participation(e.obj, truth, c.actor(who).Self); o != e.obj { // the tag stays
-				e.obj = o
-				e.etag++
-			}
-		}
+		c.refresh(to, m.UID)
 	}
 	return "", nil
+}
+
+// refresh shows the other people here how things stand, without telling them.
+func (c *core) refresh(organizer, uid string) {
+	for who, copies := range c.store {
+		e := copies[uid]
+		if e == nil || who == organizer {
+			continue
+		}
+		if o := Participation(e.obj, c.store[organizer][uid].obj, c.actor(who).Self); o != e.obj { // the tag stays
+			e.obj = o
+			e.etag++
+		}
+	}
 }
 
 // name returns whose address it is, and whether he is here.

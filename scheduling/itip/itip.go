@@ -94,7 +94,8 @@ type Outcome struct {
 	// where he need not be told.
 	Inbox *ics.Object
 	// Refresh says that the other attendees should learn of a PARTSTAT that
-	// changed (RFC 6638 §3.2.6): queued by the desk, coalesced, without mail.
+	// changed, or of who is in the meeting (RFC 6638 §3.2.6): queued by the desk,
+	// coalesced, without mail. See Participation.
 	Refresh bool
 
 	// Rule names the rule that decided, in few words for people: "new

@@ -74,12 +74,10 @@ func (me Actor) public(c *ics.Component) *ics.Component {
 		case private(p.Name), p.Name == "REQUEST-STATUS":
 			continue
 		case p.Name == "ATTENDEE" || p.Name == "ORGANIZER":
-			p = p.WithoutParams(ownParams...)
-			if p.Name == "ATTENDEE" && !p.HasParam("PARTSTAT") {
-				p = p.WithParam("PARTSTAT", "NEEDS-ACTION") // the default, which not all programs know
-			}
-			if p.Name == "ATTENDEE" && wantsAnswer(&p) {
-				p = p.WithParam("RSVP", "TRUE") // a missing RSVP shows no buttons in some programs
+			if p.Name == "ATTENDEE" {
+				p = publicAttendee(p)
+			} else {
+				p = p.WithoutParams(ownParams...)
 			}
 		}
 		out.Props = append(out.Props, p)
@@ -93,6 +91,20 @@ func (me Actor) public(c *ics.Component) *ics.Component {
 		}
 	}
 	return out
+}
+
+// publicAttendee is an ATTENDEE line as others may see it. What the standard
+// says by default is written out: not all programs know it, and without RSVP
+// some show no buttons.
+func publicAttendee(p ics.Prop) ics.Prop {
+	p = p.WithoutParams(ownParams...)
+	if !p.HasParam("PARTSTAT") {
+		p = p.WithParam("PARTSTAT", "NEEDS-ACTION")
+	}
+	if wantsAnswer(&p) {
+		p = p.WithParam("RSVP", "TRUE")
+	}
+	return p
 }
 
 // wantsAnswer reports whether an ATTENDEE line that does not say should ask

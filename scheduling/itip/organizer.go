@@ -44,7 +44,7 @@ func (me Actor) organize(before *ics.Object, s *series, opt Options) (Outcome, e
 	v.compare()
 	v.answers()
 	plans := v.plans()
-	out := Outcome{Scheduled: true, Rule: "organizer's change stored"}
+	out := Outcome{Scheduled: true, Refresh: v.gathering(), Rule: "organizer's change stored"}
 	if before == nil {
 		out.Rule = "organizer's new meeting stored"
 	}
@@ -116,11 +116,11 @@ func (v *revision) keepAnswers() {
 		if old.rid == "" || v.is.byRID[old.rid] != nil || !v.is.obj.HasInstance(old.rid) {
 			continue
 		}
-		occ := v.was.obj.Occurrence(old.rid)
+		occ := v.was.regular(old.rid)
 		if occ == nil || compare(v.was.obj, occ, v.was.obj, old.comp).tell() || !samePeople(v.was.master, old) {
 			continue
 		}
-		if c := v.is.obj.Occurrence(old.rid); c != nil {
+		if c := v.is.regular(old.rid); c != nil {
 			v.is.graft(c)
 		}
 	}
@@ -160,7 +160,7 @@ func (v *revision) compare() {
 				note(r)
 			}
 		default: // a new override of what the master described
-			if occ := v.was.obj.Occurrence(p.rid); occ != nil {
+			if occ := v.was.regular(p.rid); occ != nil {
 				v.deltas[p] = compare(v.was.obj, occ, v.is.obj, p.comp)
 			}
 		}
@@ -171,7 +171,7 @@ func (v *revision) compare() {
 	for _, r := range v.rids {
 		v.wasAt[r], v.isAt[r] = v.was.at(r), v.is.at(r)
 		if old := v.was.byRID[r]; old != nil && v.isAt[r] != nil && v.isAt[r] == v.is.master {
-			if occ := v.is.obj.Occurrence(r); occ != nil && compare(v.was.obj, old.comp, v.is.obj, occ).tell() {
+			if occ := v.is.regular(r); occ != nil && compare(v.was.obj, old.comp, v.is.obj, occ).tell() {
 				v.lapsed[r] = true
 			}
 		}
@@ -364,7 +364,7 @@ func (v *revision) plan(a cuaddr.Address) *plan {
 	if anyIs && len(g.request) == 0 && (v.forced[a] == string(Request) || v.asked[a]) { // RFC 6638 §3.2.7
 		whole()
 	}
-	if v.asked[a] {
+	if v.asked[a] || v.forced[a] == string(Request) {
 		g.significant = true
 	}
 	return g
@@ -550,7 +550,7 @@ func (v *revision) cancels(plans []*plan) []*cancellation {
 			old := v.wasAt[r]
 			comp := old.comp
 			if old.rid == "" {
-				if comp = v.was.obj.Occurrence(r); comp == nil {
+				if comp = v.was.regular(r); comp == nil {
 					continue
 				}
 			}
@@ -579,6 +579,24 @@ func lines(p *part, whom []cuaddr.Address) []ics.Prop {
 		}
 	}
 	return out
+}
+
+// gathering reports whether who is in the meeting changed, or what the
+// organizer himself answers: those who hear of nothing else see it all the same.
+func (v *revision) gathering() bool {
+	for _, p := range v.is.parts {
+		old := v.base[p]
+		if old == nil || old.rid != p.rid {
+			continue
+		}
+		if !samePeople(p, old) {
+			return true
+		}
+		if a, b := p.self(v.me), old.self(v.me); a != nil && b != nil && ics.PartStat(a) != ics.PartStat(b) {
+			return true
+		}
+	}
+	return false
 }
 
 // refuseForce marks the lines whose SCHEDULE-FORCE-SEND we do not know (RFC

@@ -8,8 +8,9 @@ import (
 )
 
 // Participation returns an attendee's copy with the participation of the
-// others as the organizer's copy has it (RFC 6638 §3.2.6). Nothing else
-// changes, self's own lines never. It returns copy itself where nothing
+// others as the organizer's copy has it: who is in each occurrence that he has,
+// and what they answered (RFC 6638 §3.2.6). Nothing else changes, self's own
+// lines never. It returns copy itself where nothing
 // differs.
 func Participation(copy, organizers *ics.Object, self func(cuaddr.Address) bool) *ics.Object {
 	var root *ics.Component // a clone, made when the first line differs
@@ -54,37 +55,42 @@ func Participation(copy, organizers *ics.Object, self func(cuaddr.Address) bool)
 	return ics.New(root)
 }
 
-// participants returns the properties of mine with every other attendee's
-// PARTSTAT as in theirs; those who came by delegation are added.
+// participants returns the properties of mine with the ATTENDEE lines of
+// theirs as others may see them; self's own lines stay.
 func participants(mine, theirs *ics.Component, self func(cuaddr.Address) bool) (props []ics.Prop, changed bool) {
-	want := map[cuaddr.Address]*ics.Prop{}
+	want := map[cuaddr.Address]ics.Prop{}
+	var order []cuaddr.Address
 	for _, p := range ics.Attendees(theirs) {
-		want[ics.CalAddress(p)] = p
+		if a := ics.CalAddress(p); !a.IsZero() && !self(a) {
+			if _, twice := want[a]; !twice {
+				order = append(order, a)
+			}
+			want[a] = publicAttendee(*p)
+		}
 	}
-	props = slices.Clone(mine.Props)
-	last := len(props) - 1
-	for i := range props {
-		if props[i].Name != "ATTENDEE" {
-			continue
+	last := -1
+	for i := range mine.Props {
+		p := mine.Props[i]
+		if a := ics.CalAddress(&p); p.Name == "ATTENDEE" && !a.IsZero() && !self(a) {
+			w, in := want[a]
+			delete(want, a)
+			if !in {
+				changed = true
+				continue
+			}
+			if !p.Equal(&w) {
+				p, changed = w, true
+			}
 		}
-		last = i
-		a := ics.CalAddress(&props[i])
-		w := want[a]
-		delete(want, a)
-		if w == nil || self(a) {
-			continue
-		}
-		if ps := ics.PartStat(w); ps != ics.PartStat(&props[i]) {
-			props[i], changed = props[i].WithParam("PARTSTAT", ps), true
-		}
-		if to := w.ParamValues("DELEGATED-TO"); to != nil && !slices.Equal(to, props[i].ParamValues("DELEGATED-TO")) {
-			props[i], changed = props[i].WithParam("DELEGATED-TO", to...), true
+		props = append(props, p)
+		if p.Name == "ATTENDEE" {
+			last = len(props) - 1
 		}
 	}
 	var added []ics.Prop
-	for _, p := range ics.Attendees(theirs) {
-		if a := ics.CalAddress(p); want[a] == p && p.HasParam("DELEGATED-FROM") && !self(a) {
-			added = append(added, p.WithoutParams("SCHEDULE-STATUS", "SCHEDULE-AGENT", "SCHEDULE-FORCE-SEND"))
+	for _, a := range order {
+		if w, left := want[a]; left {
+			added = append(added, w)
 		}
 	}
 	if len(added) > 0 {

@@ -76,7 +76,7 @@ func (r *replying) component(c *part, from cuaddr.Address) {
 			r.why = "a repetition: nothing in it is new"
 			return
 		}
-		occ := r.s.obj.Occurrence(c.rid)
+		occ := r.s.regular(c.rid)
 		if occ == nil {
 			r.why = "the meeting has no such occurrence"
 			return
@@ -111,7 +111,7 @@ func (r *replying) whole(c *part, l *ics.Prop, who cuaddr.Address) {
 // asMaster reports whether an override is at the time that the master gives
 // its instance: an answer to the series then covers it.
 func (r *replying) asMaster(p *part) bool {
-	occ := r.s.obj.Occurrence(p.rid)
+	occ := r.s.regular(p.rid)
 	return occ != nil && sameTime(r.s.obj, occ, r.s.obj, p.comp)
 }
 
@@ -244,7 +244,7 @@ func (r *replying) sameStart(c, p *part) bool {
 	}
 	comp := p.comp
 	if p.rid != c.rid && c.rid != "" {
-		if comp = r.s.obj.Occurrence(c.rid); comp == nil {
+		if comp = r.s.regular(c.rid); comp == nil {
 			return false
 		}
 	}

@@ -158,7 +158,10 @@ func (me Actor) update(have *ics.Object, in *series, msg Message) Outcome {
 	out := Outcome{Object: o, Changed: true, Scheduled: true, Rule: "update of the organizer merged"}
 	switch difference(have, o, me) {
 	case nothing:
-		return ignored("a repetition: nothing in it is new")
+		if !newer(in, was) {
+			return ignored("a repetition: nothing in it is new")
+		}
+		out.KeepTag, out.Inbox, out.Rule = true, msg.Body, "confirmed by the organizer: nothing in it is new" // RFC 5546 §3.2.2.2
 	case statusOnly: // RFC 6638 §3.2.10: tag and inbox stay
 		out.KeepTag, out.Rule = true, "others' answers noted"
 	default:
@@ -177,6 +180,16 @@ func older(msg, have *ics.Component) bool {
 	}
 	da, db := dtstamp(msg), dtstamp(have)
 	return len(da) == len(db) && da < db
+}
+
+// newer reports whether a message was made later than what is stored.
+func newer(in, was *series) bool {
+	for _, p := range in.parts {
+		if old := was.at(p.rid); old == nil || older(old.comp, p.comp) {
+			return true
+		}
+	}
+	return false
 }
 
 func staleRule(msg, have *ics.Component) string {
@@ -205,7 +218,7 @@ func (me Actor) merge(was *series, old *part, in *series, p *part) *ics.Componen
 	}
 	base := old.comp
 	if old.rid != p.rid {
-		if base = was.obj.Occurrence(p.rid); base == nil {
+		if base = was.regular(p.rid); base == nil {
 			base = old.comp
 		}
 	}
@@ -282,11 +295,11 @@ func (me Actor) keepAnswer(oa *ics.Object, old *ics.Component, ob *ics.Object, c
 // what the organizer had changed there is gone. nil: the instance is as the
 // master says.
 func (me Actor) keepInstance(was *series, old *part, in *series) *ics.Component {
-	base := in.obj.Occurrence(old.rid)
+	base := in.regular(old.rid)
 	if base == nil || ics.Attendee(base, me.Self) == nil || cancelled(old.comp) {
 		return nil
 	}
-	before := was.obj.Occurrence(old.rid)
+	before := was.regular(old.rid)
 	if before == nil {
 		return nil
 	}
@@ -361,12 +374,12 @@ func prints(o *ics.Object, me Actor, bare bool) []string {
 			case "DTSTAMP", "LAST-MODIFIED", "CREATED", propReceived:
 				continue
 			case "ATTENDEE":
-				p = p.WithoutParams("RSVP")
+				p = p.WithoutParams("RSVP", "SCHEDULE-STATUS")
 				if bare && !me.Self(ics.CalAddress(&p)) {
 					if p.HasParam("DELEGATED-FROM") {
 						continue // a delegate is an answer too
 					}
-					p = p.WithoutParams("PARTSTAT", "SCHEDULE-STATUS", "DELEGATED-TO")
+					p = p.WithoutParams("PARTSTAT", "DELEGATED-TO")
 				}
 			}
 			if v := meaning(&p); v != "" {

@@ -76,7 +76,7 @@ func (m *mend) all() error {
 		m.base[p] = old
 		base := old.comp
 		if old.rid != p.rid { // a new override of what the master described
-			if base = m.was.obj.Occurrence(p.rid); base == nil {
+			if base = m.was.regular(p.rid); base == nil {
 				return refuse("which occurrences there are")
 			}
 		}
@@ -420,7 +420,7 @@ func (m *mend) answers(force bool) []answer {
 		}
 		comp := old.comp
 		if old.rid == "" {
-			comp = m.was.obj.Occurrence(r)
+			comp = m.was.regular(r)
 		}
 		if comp != nil {
 			out = append(out, answer{comp: comp, mine: *l, partstat: "DECLINED"})

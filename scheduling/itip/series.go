@@ -17,6 +17,7 @@ type series struct {
 	master *part
 	byRID  map[ics.RID]*part // overrides only
 	dirty  bool              // root was edited
+	bare   *ics.Object       // the master alone; see regular
 }
 
 // part is one component of a series.
@@ -100,6 +101,27 @@ func (s *series) at(r ics.RID) *part {
 		return s.master
 	}
 	return nil
+}
+
+// regular returns an instance as the master alone describes it, nil if it has
+// no such instance.
+func (s *series) regular(r ics.RID) *ics.Component {
+	if s.obj == nil || s.obj.Master() == nil {
+		return nil
+	}
+	if s.bare == nil {
+		s.bare = s.obj
+		if len(s.obj.Overrides()) > 0 {
+			root := &ics.Component{Name: "VCALENDAR"}
+			for _, c := range s.obj.Root().Children {
+				if c.Name == "VTIMEZONE" || c == s.obj.Master() {
+					root.Children = append(root.Children, c)
+				}
+			}
+			s.bare = ics.New(root)
+		}
+	}
+	return s.bare.Occurrence(r)
 }
 
 // listed reports whether somebody is invited to a component by us: he is in

@@ -45,12 +45,17 @@ func stampPart(c *ics.Component, status map[cuaddr.Address]string) bool {
 		return false
 	}
 	changed := false
+	org := ics.Organizer(c)
 	for i := range c.Props {
 		p := &c.Props[i]
 		if p.Name != "ATTENDEE" && p.Name != "ORGANIZER" || agent(p) != byServer {
 			continue
 		}
-		if s, ok := status[ics.CalAddress(p)]; ok && (p.Param("SCHEDULE-STATUS") != s) {
+		a := ics.CalAddress(p)
+		if p.Name == "ATTENDEE" && a == org {
+			continue // whoever writes to the organizer does so by his ORGANIZER line
+		}
+		if s, ok := status[a]; ok && (p.Param("SCHEDULE-STATUS") != s) {
 			*p = p.WithParam("SCHEDULE-STATUS", s)
 			changed = true
 		}
