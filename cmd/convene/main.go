@@ -38,6 +38,8 @@ const (
 type cli struct {
 	ConfigFile string `name:"config" placeholder:"FILE" help:"Configuration (default: ./convene.toml, then /etc/convene/convene.toml)."`
 
+	Serve serveCmd `cmd:"" help:"Run the server."`
+
 	User struct {
 		Add    userAddCmd `cmd:"" help:"Add a person."`
 		List   listCmd    `cmd:"" help:"List the people, one a line."`

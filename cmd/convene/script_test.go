@@ -1,7 +1,9 @@
 package main
 
 import (
+	"context"
 	"errors"
+	"fmt"
 	"net"
 	"net/http"
 	"os"
@@ -40,6 +42,8 @@ func TestScripts(t *testing.T) {
 					"exits":   exits,
 					"expand":  expandFile,
 					"healthy": healthy,
+					"dav":     dav,
+					"get":     get,
 				},
 			})
 		})
@@ -105,4 +109,24 @@ func freeAddr(t testing.TB) string {
 	}
 	defer l.Close()
 	return l.Addr().String()
+}
+
+// dav makes one request to the server: dav STATUS USER PASSWORD METHOD PATH.
+func dav(ts *testscript.TestScript, neg bool, args []string) {
+	request(ts, args[0], davClient{"http://" + ts.Getenv("HTTP"), args[1], args[2]}, args[3], args[4])
+}
+
+// get makes one without a log-in: get STATUS PATH. The answer is the script's
+// standard output.
+func get(ts *testscript.TestScript, neg bool, args []string) {
+	request(ts, args[0], davClient{base: "http://" + ts.Getenv("HTTP")}, "GET", args[1])
+}
+
+func request(ts *testscript.TestScript, want string, c davClient, method, path string) {
+	status, _, body, err := c.do(context.Background(), method, path, "", "Depth", "0")
+	ts.Check(err)
+	fmt.Fprint(ts.Stdout(), body)
+	if strconv.Itoa(status) != want {
+		ts.Fatalf("%s %s: %d, want %s\n%s", method, path, status, want, body)
+	}
 }

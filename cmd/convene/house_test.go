@@ -1,0 +1,148 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/convene-server/convene/cmd/convene/catcher"
+	"github.com/convene-server/convene/db"
+	"github.com/convene-server/convene/db/dbtest"
+	"github.com/convene-server/convene/directory"
+)
+
+// house is a whole server in the test's process, with the demo's people.
+type house struct {
+	*server
+	t *testing.T
+}
+
+// onBoth runs a test over a fresh database of each kind.
+func onBoth(t *testing.T, f func(t *testing.T, dsn string)) {
+	for _, kind := range []string{"sqlite", "postgres"} {
+		t.Run(kind, func(t *testing.T) { f(t, dbtest.DSN(t, kind)) })
+	}
+}
+
+// startHouse starts it; lmtp, deliverTo and relay are addresses.
+func startHouse(t *testing.T, dsn, lmtp, deliverTo, relay string) *house {
+	t.Helper()
+	c, err := parseConfig("test", fmt.Sprintf("domains = [\"example.org\"]\n[http]\nlisten = \"127.0.0.1:0\"\n[store]\ndsn = %q\n[lmtp]\nlisten = %q\ndeliver_to = %q\n[smtp]\nrelay = %q\ncoalesce = \"0s\"\n[trust]\nverify_dkim = false\n",
+		dsn, lmtp, deliverTo, relay))
+	if err != nil {
+		t.Fatal(err)
+	}
+	log := slog.New(slog.NewTextHandler(testLog{t}, &slog.HandlerOptions{Level: slog.LevelInfo}))
+	s, err := start(t.Context(), c, log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(s.Stop)
+	h := &house{s, t}
+	for _, p := range []db.Principal{
+		{Address: ann, Name: "Ann Arbor", Kind: db.Person, MailCopies: "never"},
+		{Address: ben, Name: "Ben Bitter", Kind: db.Person, MailCopies: "never"},
+		{Address: blue, Name: "The blue room", Kind: db.Room, MailCopies: "never"},
+	} {
+		if pw := demoPasswords[p.Address]; pw != "" {
+			if p.Password, err = directory.HashPassword(pw); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := s.Store.Write(t.Context(), nil, func(tx *db.Tx) error { q := p; return directory.Add(tx, &q, nil) }); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return h
+}
+
+func (h *house) as(address string) davClient {
+	return davClient{base: "http://" + h.HTTP.String(), user: address, password: demoPasswords[address]}
+}
+
+// eventually waits until an attendee has answered so in somebody's copy.
+func (h *house) eventually(owner, uid, attendee, want string) {
+	h.t.Helper()
+	got := ""
+	for end := time.Now().Add(20 * time.Second); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
+		f, err := h.as(owner).event(h.t.Context(), calendarOf(owner), uid)
+		if err != nil {
+			got = err.Error()
+			continue
+		}
+		if got = partStats(f.Object)[attendee]; got == want {
+			return
+		}
+	}
+	h.t.Fatalf("in the calendar of %s %s is %s, not %s", owner, attendee, got, want)
+}
+
+// arrived waits for an event in somebody's calendar.
+func (h *house) arrived(owner, uid string) found {
+	h.t.Helper()
+	var last error
+	for end := time.Now().Add(20 * time.Second); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
+		f, err := h.as(owner).event(h.t.Context(), calendarOf(owner), uid)
+		if err == nil {
+			return f
+		}
+		last = err
+	}
+	h.t.Fatalf("%v; %s", last, h.why(uid))
+	return found{}
+}
+
+func (h *house) why(uid string) string {
+	var b strings.Builder
+	if err := why(&env{ctx: context.Background()}, h.Store, &b, uid); err != nil {
+		return err.Error()
+	}
+	return b.String()
+}
+
+// testLog writes a server's log into the test's.
+type testLog struct{ t *testing.T }
+
+func (l testLog) Write(p []byte) (int, error) {
+	l.t.Logf("%s", strings.TrimRight(string(p), "\n"))
+	return len(p), nil
+}
+
+// startSink starts a catcher that takes mail by SMTP, or by LMTP as a mailbox
+// server, and returns its address.
+func startSink(t *testing.T, lmtp bool) (*catcher.Catcher, string) {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	c := catcher.New("sink")
+	if lmtp {
+		go c.ServeLMTP(l)
+	} else {
+		go c.ServeSMTP(l)
+	}
+	return c, l.Addr().String()
+}
+
+// waitMail waits for a mail to somebody with a method, "" for none.
+func waitMail(t *testing.T, c *catcher.Catcher, rcpt, method, subject string) *catcher.Mail {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	m, err := c.Wait(ctx, func(m *catcher.Mail) bool {
+		return m.Rcpt() == rcpt && m.Method == method && strings.Contains(m.Subject, subject)
+	})
+	if err != nil {
+		for _, m := range c.Mails() {
+			t.Logf("there is: %s to %s: %s", m.Method, m.Rcpt(), m.Subject)
+		}
+		t.Fatalf("%s to %s with %q: %v", method, rcpt, subject, err)
+	}
+	return m
+}
