@@ -232,8 +232,8 @@ func (h *house) status(who, uid, whom, status string) {
 	h.Helper()
 	o := h.object(who, uid)
 	p := line(o.First(), whom)
-	if p == nil {
-		p = o.First().Prop("ORGANIZER")
+	if org := o.First().Prop("ORGANIZER"); p == nil || ics.CalAddress(org) == ics.CalAddress(p) {
+		p = org // a status of the organizer stands on his ORGANIZER line (RFC 6638 §7.3)
 	}
 	if got := p.Param("SCHEDULE-STATUS"); got != status && !strings.HasPrefix(got, status+";") {
 		h.Errorf("in %s's copy SCHEDULE-STATUS of %s is %q, want %s\n%s", who, whom, got, status, o.Bytes())
