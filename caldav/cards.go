@@ -1,12 +1,258 @@
 package caldav
 
-import "github.com/convene-server/convene/caldav/dav"
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"net/http"
+	"slices"
+	"strconv"
 
-// Address books are listed and synchronised like calendars; writing cards
-// comes with their rules.
-var errNoCards = &dav.Error{Status: 403, Detail: "cards cannot be written yet"}
+	"github.com/convene-server/convene/caldav/carddav"
+	"github.com/convene-server/convene/caldav/dav"
+	"github.com/convene-server/convene/db"
+	"github.com/convene-server/convene/scheduling"
+)
 
-func (x *exchange) putCard(coll *resource, name string) error    { return errNoCards }
-func (x *exchange) deleteCard(coll *resource, name string) error { return errNoCards }
-func (x *exchange) moveCard(t transfer) error                    { return errNoCards }
-func (x *exchange) copyCard(t transfer) error                    { return errNoCards }
+// Cards are written here and not at the desk: nothing follows from them.
+
+// putCard writes an object of an address book.
+func (x *exchange) putCard(coll *resource, name string) error {
+	body, err := x.readObject([]string{"text/vcard", "text/x-vcard"},
+		&dav.Error{Status: http.StatusForbidden, Cond: dav.CR("supported-address-data"), Detail: "an address book takes text/vcard"},
+		&dav.Error{Status: http.StatusForbidden, Cond: dav.CR("max-resource-size"), Detail: "an object may have " + strconv.FormatInt(x.maxResource, 10) + " octets"})
+	if err != nil {
+		return err
+	}
+	card, err := x.parseCard(body)
+	if err != nil {
+		return err
+	}
+	w := cardWrite{coll: coll, name: name, card: card, conditions: x.conditions()}
+	written, err := x.writeCard(&w)
+	if err != nil {
+		return err
+	}
+	return x.sendWritten(written, memberHref(coll.href, name), false)
+}
+
+// parseCard says what is wrong with a card in the words of RFC 6352 §6.3.2.1.
+func (x *exchange) parseCard(body []byte) (*carddav.Card, error) {
+	card, err := carddav.Parse(body, carddav.Limits{Bytes: int(x.maxResource)})
+	if err == nil {
+		err = card.Check()
+	}
+	var version *carddav.VersionError
+	switch {
+	case errors.As(err, &version):
+		return nil, &dav.Error{Status: http.StatusForbidden, Cond: dav.CR("supported-address-data"), Detail: err.Error()}
+	case err != nil:
+		return nil, &dav.Error{Status: http.StatusForbidden, Cond: dav.CR("valid-address-data"), Detail: err.Error()}
+	}
+	return card, nil
+}
+
+// cardWrite is a card on its way to a place in an address book.
+type cardWrite struct {
+	coll       *resource
+	name       string
+	card       *carddav.Card
+	conditions scheduling.Conditions
+}
+
+// writeCard stores a card in one transaction: its UID is locked, then the
+// address book, and only then is anything looked at that decides.
+func (x *exchange) writeCard(c *cardWrite) (w scheduling.Written, err error) {
+	uid := c.card.UID()
+	if uid == "" {
+		if uid, err = x.uidFor(c); err != nil {
+			return w, err
+		}
+	}
+	err = x.store.Write(x.ctx, []string{"thread:" + uid}, func(tx *db.Tx) error {
+		if err := tx.LockThreads(uid); err != nil {
+			return err
+		}
+		modseqs, err := tx.BumpCollections(c.coll.coll.ID)
+		if err != nil {
+			return err
+		}
+		old, err := cardAt(tx, c.coll.coll.ID, c.name)
+		if err != nil {
+			return err
+		}
+		if err := c.conditions.Check(old); err != nil {
+			return err
+		}
+		o := db.Object{Collection: c.coll.coll.ID, Name: c.name, UID: uid, Component: "VCARD", Modseq: modseqs[c.coll.coll.ID]}
+		var expected int64
+		if old != nil {
+			if old.UID != uid {
+				return x.uidTaken(c.coll, old.Name)
+			}
+			o.ID, o.Created, expected = old.ID, old.Created, old.Modseq
+		}
+		if err := x.uidFree(tx, c.coll, uid, c.name); err != nil {
+			return err
+		}
+		body := c.card.Bytes()
+		w = scheduling.Written{Created: old == nil}
+		if c.card.UID() == "" {
+			body, w.Rewritten = c.card.WithUID(uid), true
+		}
+		if err := tx.PutObject(&o, body, db.Indexed{}, expected); err != nil {
+			return err
+		}
+		w.ETag = o.ETag
+		return nil
+	})
+	return w, err
+}
+
+// uidFor gives a card without a UID (RFC 6352 §5.1 wants one) that of the card
+// which it replaces, or one made of its place: so a retry is the same card.
+func (x *exchange) uidFor(c *cardWrite) (string, error) {
+	var old *db.Object
+	err := x.store.View(x.ctx, func(tx *db.Tx) (err error) {
+		old, err = cardAt(tx, c.coll.coll.ID, c.name)
+		return err
+	})
+	if err != nil {
+		return "", err
+	}
+	if old != nil {
+		return old.UID, nil
+	}
+	sum := sha256.Sum256([]byte(c.coll.coll.Incarnation + "/" + c.name))
+	return hex.EncodeToString(sum[:16]), nil
+}
+
+// cardAt loads the live object of a name, nil without one.
+func cardAt(tx *db.Tx, collection int64, name string) (*db.Object, error) {
+	o, err := tx.Object(collection, name)
+	if errors.Is(err, db.ErrNotFound) {
+		return nil, nil
+	}
+	return &o, err
+}
+
+// uidFree refuses a UID that another card of the address book has.
+func (x *exchange) uidFree(tx *db.Tx, coll *resource, uid, name string) error {
+	same, err := tx.NamesByUID(coll.coll.ID, uid)
+	if err != nil {
+		return err
+	}
+	if i := slices.IndexFunc(same, func(n string) bool { return n != name }); i >= 0 {
+		return x.uidTaken(coll, same[i])
+	}
+	return nil
+}
+
+// uidTaken is RFC 6352 §6.3.2.1: a UID is used once in an address book, and a
+// card keeps its own.
+func (x *exchange) uidTaken(coll *resource, by string) error {
+	return &dav.Error{Status: http.StatusForbidden, Cond: dav.CR("no-uid-conflict"), Hrefs: []string{memberHref(coll.href, by)},
+		Detail: "another card has this UID, or this card another"}
+}
+
+// deleteCard removes a card.
+func (x *exchange) deleteCard(coll *resource, name string) error {
+	conditions := x.conditions()
+	return x.withCard(coll, name, func(tx *db.Tx, o *db.Object, modseqs map[int64]int64) error {
+		if err := conditions.Check(o); err != nil {
+			return err
+		}
+		return tx.DeleteObject(o.ID, modseqs[o.Collection], o.Modseq)
+	})
+}
+
+// withCard runs fn on a card under its lock and those of the collections that
+// change.
+func (x *exchange) withCard(coll *resource, name string, fn func(tx *db.Tx, o *db.Object, modseqs map[int64]int64) error, also ...int64) error {
+	var uid string
+	err := x.store.View(x.ctx, func(tx *db.Tx) error {
+		o, err := tx.Object(coll.coll.ID, name)
+		uid = o.UID
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	return x.store.Write(x.ctx, []string{"thread:" + uid}, func(tx *db.Tx) error {
+		if err := tx.LockThreads(uid); err != nil {
+			return err
+		}
+		modseqs, err := tx.BumpCollections(append(also, coll.coll.ID)...)
+		if err != nil {
+			return err
+		}
+		o, err := tx.Object(coll.coll.ID, name)
+		if err != nil {
+			return err
+		}
+		if o.UID != uid { // deleted, and another one written, since it was looked at
+			return db.ErrConflict
+		}
+		return fn(tx, &o, modseqs)
+	})
+}
+
+// moveCard puts a card elsewhere among one's own address books.
+func (x *exchange) moveCard(t transfer) error {
+	conditions := x.conditions()
+	from := x.collectionResource(t.from.coll)
+	var w scheduling.Written
+	err := x.withCard(from, t.from.obj.Name, func(tx *db.Tx, o *db.Object, modseqs map[int64]int64) error {
+		if err := conditions.Check(o); err != nil {
+			return err
+		}
+		to := t.to.coll.ID
+		there, err := cardAt(tx, to, t.name)
+		if err != nil {
+			return err
+		}
+		if there != nil && !t.overwrite { // RFC 4918 §9.9.3
+			return &dav.Error{Status: http.StatusPreconditionFailed}
+		}
+		if there != nil && there.UID != o.UID {
+			return x.uidTaken(t.to, t.name)
+		}
+		if to != o.Collection {
+			if err := x.uidFree(tx, t.to, o.UID, t.name); err != nil {
+				return err
+			}
+		}
+		if there != nil {
+			if err := tx.DeleteObject(there.ID, modseqs[to], there.Modseq); err != nil {
+				return err
+			}
+		}
+		w = scheduling.Written{Created: there == nil, ETag: o.ETag}
+		return tx.MoveObject(o.ID, o.Modseq, o.Collection, to, t.name, modseqs[o.Collection], modseqs[to])
+	}, t.to.coll.ID)
+	if err != nil {
+		return err
+	}
+	return x.sendWritten(w, memberHref(t.to.href, t.name), w.Created)
+}
+
+// copyCard writes a card a second time: into another address book, because a
+// UID is used once in each.
+func (x *exchange) copyCard(t transfer) error {
+	if err := x.conditions().Check(&t.from.obj); err != nil {
+		return err
+	}
+	card, err := x.parseCard(t.from.obj.Body)
+	if err != nil {
+		return err
+	}
+	c := cardWrite{coll: t.to, name: t.name, card: card}
+	if !t.overwrite { // RFC 4918 §10.6
+		c.conditions.IfNoneMatch = []string{"*"}
+	}
+	w, err := x.writeCard(&c)
+	if err != nil {
+		return err
+	}
+	return x.sendWritten(w, memberHref(t.to.href, t.name), w.Created)
+}

@@ -6,6 +6,7 @@ import (
 	"io"
 	"mime"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -130,9 +131,9 @@ func (x *exchange) put(segments []string, slash bool) error {
 
 // readObject reads the body of a PUT within its bound. The conditions are
 // those of RFC 4791 §5.3.2.1 and RFC 6352 §6.3.2.1.
-func (x *exchange) readObject(mediaType string, badType, tooLarge *dav.Error) ([]byte, error) {
+func (x *exchange) readObject(mediaTypes []string, badType, tooLarge *dav.Error) ([]byte, error) {
 	if t := x.r.Header.Get("Content-Type"); t != "" {
-		if m, _, err := mime.ParseMediaType(t); err != nil || m != mediaType {
+		if m, _, err := mime.ParseMediaType(t); err != nil || !slices.Contains(mediaTypes, m) {
 			return nil, badType
 		}
 	}
@@ -151,7 +152,7 @@ func (x *exchange) readObject(mediaType string, badType, tooLarge *dav.Error) ([
 
 // putEvent writes an object of a calendar by way of the desk.
 func (x *exchange) putEvent(coll *resource, name string) error {
-	body, err := x.readObject("text/calendar",
+	body, err := x.readObject([]string{"text/calendar"},
 		&dav.Error{Status: http.StatusForbidden, Cond: dav.C("supported-calendar-data"), Detail: "a calendar takes text/calendar"},
 		&dav.Error{Status: http.StatusForbidden, Cond: dav.C("max-resource-size"), Detail: "an object may have " + strconv.FormatInt(x.maxResource, 10) + " octets"})
 	if err != nil {

@@ -50,8 +50,12 @@ type want struct {
 	prop *property // nil: it can only be dead
 	// data writes the content in place of prop: calendar-data and address-data,
 	// which only reports know (RFC 4791 §9.6).
-	data func(x *exchange, r *resource, w *dav.Writer) bool
+	data datum
 }
+
+// datum writes the content of calendar-data or address-data; notFound: there
+// is none in this resource, any other error: it cannot be had so.
+type datum func(x *exchange, r *resource, w *dav.Writer) *dav.Error
 
 // plan is what a request asks of every resource.
 type plan struct {
@@ -63,7 +67,7 @@ type plan struct {
 
 // planOf prepares a request. data is called for a property that only a report
 // knows, and returns nil for those that it does not know either.
-func planOf(r dav.Request, data func(*dav.Element) (func(*exchange, *resource, *dav.Writer) bool, error)) (*plan, error) {
+func planOf(r dav.Request, data func(*dav.Element) (datum, error)) (*plan, error) {
 	p := &plan{all: r.AllProp, names: r.PropName}
 	for _, e := range append(r.Props, r.Include...) {
 		w := want{name: e.Name, prop: live[e.Name]}
@@ -194,11 +198,15 @@ func (x *exchange) renderAt(ms *dav.MultiStatus, href string, r *resource, p *pl
 		case w.data != nil:
 			mark := ms.Len()
 			ms.Open(w.name)
-			if w.data(x, r, &ms.Writer) {
+			switch e := w.data(x, r, &ms.Writer); e {
+			case nil:
 				ms.Close(w.name)
-			} else {
+			case notFound:
 				ms.Cut(mark)
 				ms.Absent(w.name)
+			default:
+				ms.Cut(mark)
+				ms.Failed(w.name, e.Status, e.Cond)
 			}
 		case w.prop != nil && w.prop.kinds&r.kind != 0:
 			if p.all && w.prop.all {

@@ -33,6 +33,8 @@ func init() {
 		{name: dav.D("sync-collection"), kinds: kSynced, spec: "RFC 6578 §3.2", serve: (*exchange).syncCollection},
 		{name: dav.C("calendar-query"), kinds: kCalendar | kInbox | kEvent | kNotice, spec: "RFC 4791 §7.8", serve: (*exchange).calendarQuery},
 		{name: dav.C("calendar-multiget"), kinds: kCalendar | kInbox | kEvent | kNotice, spec: "RFC 4791 §7.9", serve: (*exchange).multiget},
+		{name: dav.CR("addressbook-query"), kinds: kBook | kCard, spec: "RFC 6352 §8.6", serve: (*exchange).addressbookQuery},
+		{name: dav.CR("addressbook-multiget"), kinds: kBook | kCard, spec: "RFC 6352 §8.7", serve: (*exchange).multiget},
 		{name: dav.C("free-busy-query"), kinds: kCalendar, spec: "RFC 4791 §7.10", serve: (*exchange).freeBusyQuery},
 	}
 }
@@ -64,9 +66,9 @@ func (x *exchange) report(segments []string, slash bool) error {
 
 // calendarData is how reports return bodies: the CALDAV:calendar-data element
 // of the request says which parts (RFC 4791 §9.6).
-func (x *exchange) calendarData(r *resource) func(*dav.Element) (func(*exchange, *resource, *dav.Writer) bool, error) {
+func (x *exchange) calendarData(r *resource) func(*dav.Element) (datum, error) {
 	zone := x.zoneOf(&r.coll)
-	return func(e *dav.Element) (func(*exchange, *resource, *dav.Writer) bool, error) {
+	return func(e *dav.Element) (datum, error) {
 		if e.Name != dav.C("calendar-data") {
 			return nil, nil
 		}
@@ -74,32 +76,35 @@ func (x *exchange) calendarData(r *resource) func(*dav.Element) (func(*exchange,
 		if err != nil {
 			return nil, err
 		}
-		return func(x *exchange, r *resource, w *dav.Writer) bool {
+		return func(x *exchange, r *resource, w *dav.Writer) *dav.Error {
 			if r.kind&(kEvent|kNotice) == 0 {
-				return false
+				return notFound
 			}
 			if d.Whole() {
 				w.TextBytes(r.obj.Body)
-				return true
+				return nil
 			}
 			o, err := ics.Parse(r.obj.Body, ics.Limits{})
 			if err != nil { // stored by an older release that took more
 				w.TextBytes(r.obj.Body)
-				return true
+				return nil
 			}
 			b, err := d.Of(o, zone, x.bound)
 			if err != nil {
 				x.tooMuch = true
-				return false
+				return notFound
 			}
 			w.TextBytes(b)
-			return true
+			return nil
 		}, nil
 	}
 }
 
 // reportPlan prepares what a report asks of each object.
 func (x *exchange) reportPlan(r *resource, wanted dav.Request) (*plan, error) {
+	if r.kind&(kBook|kCard) != 0 {
+		return planOf(wanted, addressData)
+	}
 	return planOf(wanted, x.calendarData(r))
 }
 

@@ -45,6 +45,12 @@ var table = []property{
 	{name: dav.C("calendar-timezone"), kinds: kCalendar, spec: "RFC 4791 §5.2.2", read: readTimezone, own: true, kept: true, write: writeTimezone},
 	{name: dav.C("calendar-timezone-id"), kinds: kCalendar, spec: "RFC 7809 §5.2", read: readTimezoneID, write: writeTimezoneID},
 
+	// RFC 6352
+	{name: dav.CR("addressbook-home-set"), kinds: kPrincipal, spec: "RFC 6352 §7.1.1", read: readBookHome},
+	{name: dav.CR("supported-address-data"), kinds: kBook, spec: "RFC 6352 §6.2.2", read: readSupportedAddressData},
+	{name: dav.CR("max-resource-size"), kinds: kBook, spec: "RFC 6352 §6.2.3", read: readMaxResourceSize},
+	{name: dav.CR("supported-collation-set"), kinds: kBook | kCard, spec: "RFC 6352 §8.3.1", read: readCardCollations},
+
 	// RFC 6638
 	{name: dav.C("calendar-user-address-set"), kinds: kPrincipal, spec: "RFC 6638 §2.4.1", read: readAddresses},
 	{name: dav.C("calendar-user-type"), kinds: kPrincipal, spec: "RFC 6638 §2.4.2", read: readUserType},

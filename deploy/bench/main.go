@@ -181,7 +181,7 @@ func save(file string, v any) error {
 }
 
 func build(dir, binary, what string) error {
-	cmd := exec.Command("go", "build", "-trimpath", "-o", binary, what)
+	cmd := exec.Command("go", "build", "-o", binary, what)
 	cmd.Dir = dir
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {

@@ -1,0 +1,140 @@
+package caldav
+
+import (
+	"errors"
+	"net/http"
+
+	"github.com/convene-server/convene/caldav/carddav"
+	"github.com/convene-server/convene/caldav/dav"
+)
+
+// errEnough ends a query whose limit is reached.
+var errEnough = errors.New("caldav: enough")
+
+// addressbookQuery answers an addressbook-query (RFC 6352 §8.6). Cards have no
+// index: each is read.
+func (x *exchange) addressbookQuery(r *resource, root *dav.Element) error {
+	f, err := carddav.ParseFilter(root.Child(dav.CR("filter")))
+	if err != nil {
+		return err
+	}
+	limit, err := dav.Limit(root)
+	if err != nil {
+		return err
+	}
+	p, err := x.reportPlan(r, dav.WantedIn(root))
+	if err != nil {
+		return err
+	}
+	// Depth 0 is the resource itself; without the header, which RFC 6352 §8.6
+	// demands, an address book is searched.
+	depth, err := dav.ParseDepth(x.r.Header.Get("Depth"), dav.One)
+	if err != nil {
+		return err
+	}
+	ms := x.multistatus()
+	found := 0
+	look := func(page []*resource) error {
+		var matched []*resource
+		var enough error
+		for _, m := range page {
+			card, err := carddav.Parse(m.obj.Body, carddav.Limits{})
+			if err != nil || !f.Match(card) {
+				continue
+			}
+			if limit > 0 && found == limit {
+				enough = errEnough
+				break
+			}
+			found++
+			matched = append(matched, m)
+		}
+		if err := x.renderLoaded(ms, matched, p); err != nil {
+			return err
+		}
+		return enough
+	}
+	switch {
+	case r.kind == kCard:
+		err = look([]*resource{r})
+	case depth != dav.Zero:
+		err = x.eachMember(r, func(page []*resource) error { return x.withBodies(page, look) })
+	}
+	if errors.Is(err, errEnough) {
+		// RFC 6352 §8.6.2: it does not count for the limit.
+		ms.Status(r.href, http.StatusInsufficientStorage, dav.D("number-of-matches-within-limits"))
+		err = ms.Err()
+	}
+	if err != nil {
+		return err
+	}
+	return ms.End("")
+}
+
+// renderLoaded writes objects whose bodies are loaded.
+func (x *exchange) renderLoaded(ms *dav.MultiStatus, rs []*resource, p *plan) error {
+	if err := x.loadDead(p, rs...); err != nil {
+		return err
+	}
+	for _, r := range rs {
+		x.render(ms, r, p)
+	}
+	if x.broken != nil {
+		return x.broken
+	}
+	return ms.Err()
+}
+
+// addressData is how reports return cards: the CARDDAV:address-data element of
+// the request says which parts, and in which version (RFC 6352 §10.4).
+func addressData(e *dav.Element) (datum, error) {
+	if e.Name != dav.CR("address-data") {
+		return nil, nil
+	}
+	d, err := carddav.ParseData(e)
+	if err != nil {
+		return nil, err
+	}
+	return func(x *exchange, r *resource, w *dav.Writer) *dav.Error {
+		if r.kind != kCard {
+			return notFound
+		}
+		if d.Whole() {
+			w.TextBytes(r.obj.Body)
+			return nil
+		}
+		card, err := carddav.Parse(r.obj.Body, carddav.Limits{})
+		if err != nil { // stored by an older release that took more
+			w.TextBytes(r.obj.Body)
+			return nil
+		}
+		b, err := d.Of(card)
+		if err != nil {
+			return carddav.ErrConversion
+		}
+		w.TextBytes(b)
+		return nil
+	}, nil
+}
+
+// The live properties of RFC 6352.
+
+func readBookHome(x *exchange, r *resource, w *dav.Writer) bool {
+	return homeOf(wings[wingBooks], x, r, w)
+}
+
+// readSupportedAddressData tells version 3.0 first: some programs take the
+// first, and all understand that one.
+func readSupportedAddressData(x *exchange, r *resource, w *dav.Writer) bool {
+	for _, v := range carddav.Versions {
+		w.Raw(`<CR:address-data-type content-type="text/vcard" version="` + v + `"/>`)
+	}
+	return true
+}
+
+func readCardCollations(x *exchange, r *resource, w *dav.Writer) bool {
+	for _, c := range dav.Collations {
+		w.Raw("<CR:supported-collation>" + c + "</CR:supported-collation>")
+	}
+	return true
+}

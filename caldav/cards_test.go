@@ -1,0 +1,416 @@
+package caldav
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+)
+
+const (
+	annBooks    = "/dav/addressbooks/ann@example.org/"
+	annContacts = annBooks + "contacts/"
+)
+
+// card is a small one, with more lines before its end.
+func card(uid, name string, more ...string) string {
+	lines := []string{"BEGIN:VCARD", "VERSION:3.0"}
+	if uid != "" {
+		lines = append(lines, "UID:"+uid)
+	}
+	lines = append(lines, "FN:"+name, "N:;"+name+";;;")
+	return strings.Join(append(append(lines, more...), "END:VCARD", ""), "\r\n")
+}
+
+const vcardType = "text/vcard; charset=utf-8"
+
+func (h *house) putCard(who, path, body string, headers ...string) reply {
+	h.t.Helper()
+	return h.do(who, "PUT", path, body, append([]string{"Content-Type", vcardType}, headers...)...)
+}
+
+// ctag of an address book: it changes exactly when something in it does.
+func (h *house) ctag(path string) string {
+	h.t.Helper()
+	return h.propfind(ann, path, "0", "CS:getctag").row(h.t, path).text("CS:getctag")
+}
+
+func TestCardPutGetDelete(t *testing.T) {
+	each(t, func(t *testing.T, h *house) {
+		const path = annContacts + "c1.vcf"
+		body := card("c-1", "Carl", "item1.X-ODD;A=b:kept, as sent", "NOTE:folded\r\n  here")
+		r := h.putCard(ann, path, body, "If-None-Match", "*").want(t, 201)
+		etag := r.header.Get("ETag")
+		g := h.do(ann, "GET", path, "").want(t, 200)
+		if g.body != body || g.header.Get("Content-Type") != vcardType || g.header.Get("ETag") != etag || etag == "" {
+			t.Errorf("%v %q", g.header, g.body)
+		}
+		before := h.ctag(annContacts)
+		h.putCard(ann, path, body, "If-None-Match", "*").want(t, 412)
+		h.putCard(ann, path, body, "If-Match", `"x"`).want(t, 412)
+		h.putCard(ann, annContacts+"none.vcf", card("c-2", "Eve"), "If-Match", "*").want(t, 412)
+		h.do(ann, "DELETE", path, "", "If-Match", `"x"`).want(t, 412)
+		h.do(ann, "DELETE", annContacts+"none.vcf", "").want(t, 404)
+		if after := h.ctag(annContacts); after != before {
+			t.Errorf("what was refused changed the ctag from %s to %s", before, after)
+		}
+		// Thunderbird writes without conditions (clients.md §1.3).
+		again := h.putCard(ann, path, card("c-1", "Carla")).want(t, 204).header.Get("ETag")
+		if again == "" || again == etag || h.ctag(annContacts) == before {
+			t.Errorf("ETag %s after %s, ctag %s", again, etag, before)
+		}
+		h.do(ann, "DELETE", path, "", "If-Match", again).want(t, 204)
+		h.do(ann, "GET", path, "").want(t, 404)
+		// The name and the UID are free again.
+		h.putCard(ann, path, body, "If-None-Match", "*").want(t, 201)
+	})
+}
+
+// RFC 6352 §6.3.2.1: what is refused, for what, without a trace.
+func TestCardRefusals(t *testing.T) {
+	each(t, func(t *testing.T, h *house) {
+		h.putCard(ann, annContacts+"a.vcf", card("u-a", "A")).want(t, 201)
+		h.putCard(ann, annContacts+"b.vcf", card("u-b", "B")).want(t, 201)
+		before := h.ctag(annContacts)
+		test := func(name, contentType, body, condition string) reply {
+			t.Helper()
+			return h.do(ann, "PUT", annContacts+name, body, "Content-Type", contentType).refused(t, 403, condition)
+		}
+		const dir = "text/vcard"
+		test("x.vcf", "text/calendar", card("u-x", "X"), "CR:supported-address-data")
+		test("x.vcf", dir, strings.Replace(card("u-x", "X"), "3.0", "2.1", 1), "CR:supported-address-data")
+		test("x.vcf", dir, "", "CR:valid-address-data")
+		test("x.vcf", dir, "hello", "CR:valid-address-data")
+		test("x.vcf", dir, card("u-x", "X")+card("u-y", "Y"), "CR:valid-address-data")
+		test("x.vcf", dir, "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nEND:VCALENDAR\r\n", "CR:valid-address-data")
+		test("x.vcf", dir, card("u-x", "X", "UID:second"), "CR:valid-address-data")
+		test("x.vcf", dir, card(strings.Repeat("u", 3000), "X"), "CR:valid-address-data")
+		test("x.vcf", dir, card("u-x", "X\x00"), "CR:valid-address-data")
+		test("x.vcf", dir, card("u-x", "X", "NOTE:"+strings.Repeat("n", 1<<20)), "CR:max-resource-size")
+		if r := test("x.vcf", dir, card("u-a", "X"), "CR:no-uid-conflict"); !strings.Contains(r.body, "<D:href>"+annContacts+"a.vcf</D:href>") {
+			t.Errorf("the card that has the UID is not named: %s", r.body)
+		}
+		test("a.vcf", dir, card("u-b", "A"), "CR:no-uid-conflict")
+		test("a.vcf", dir, card("u-new", "A"), "CR:no-uid-conflict") // a card keeps its UID
+		if after := h.ctag(annContacts); after != before {
+			t.Errorf("the ctag changed from %s to %s", before, after)
+		}
+		if r := test("x.vcf", dir, "BEGIN:VCARD\r\nVERSION:3.0\r\nFN;X\r\nEND:VCARD\r\n", "CR:valid-address-data"); !strings.Contains(r.body, "line 3") {
+			t.Errorf("it does not say where: %s", r.body)
+		}
+
+		h.putCard(ann, annBooks+"none/x.vcf", card("u-x", "X")).want(t, 409)
+		h.putCard(ann, annContacts, card("u-x", "X")).want(t, 405)
+		h.putCard(ann, annCalendar+"x.vcf", card("u-x", "X")).refused(t, 403, "C:supported-calendar-data")
+		// What other programs call the type.
+		h.do(ann, "PUT", annContacts+"y.vcf", card("u-y", "Y"), "Content-Type", "text/x-vcard").want(t, 201)
+		h.do(ann, "PUT", annContacts+"z.vcf", strings.Replace(card("u-z", "Z"), "3.0", "4.0", 1)).want(t, 201)
+	})
+}
+
+// Of two cards with one UID that come at once, one is stored.
+func TestCardUIDRace(t *testing.T) {
+	each(t, func(t *testing.T, h *house) {
+		var wg sync.WaitGroup
+		status := make([]int, 8)
+		for i := range status {
+			wg.Go(func() {
+				status[i] = h.putCard(ann, fmt.Sprintf("%sr%d.vcf", annContacts, i), card("same", "Same")).status
+			})
+		}
+		wg.Wait()
+		created := 0
+		for _, s := range status {
+			if s == 201 {
+				created++
+			} else if s != 403 {
+				t.Errorf("status %d", s)
+			}
+		}
+		if created != 1 {
+			t.Errorf("%d were stored: %v", created, status)
+		}
+	})
+}
+
+// RFC 6352 §5.1 wants a UID in every card that is stored.
+func TestCardWithoutUID(t *testing.T) {
+	each(t, func(t *testing.T, h *house) {
+		const path = annContacts + "n.vcf"
+		r := h.putCard(ann, path, card("", "Nora")).want(t, 201)
+		if r.header.Get("ETag") != "" { // RFC 6352 §6.3.2.3: what is stored is not what was sent
+			t.Errorf("ETag %s", r.header.Get("ETag"))
+		}
+		first := h.do(ann, "GET", path, "").want(t, 200).body
+		uid := ""
+		for l := range strings.Lines(first) {
+			if v, ok := strings.CutPrefix(l, "UID:"); ok {
+				uid = strings.TrimSpace(v)
+			}
+		}
+		if uid == "" || strings.Replace(first, "UID:"+uid+"\r\n", "", 1) != card("", "Nora") {
+			t.Errorf("stored as %q", first)
+		}
+		// The same again, and as the program that read it sends it.
+		h.putCard(ann, path, card("", "Nora")).want(t, 204)
+		if again := h.do(ann, "GET", path, "").body; again != first {
+			t.Errorf("%q became %q", first, again)
+		}
+		if h.putCard(ann, path, card(uid, "Nora B.")).want(t, 204).header.Get("ETag") == "" {
+			t.Error("no ETag for a card that was stored as sent")
+		}
+		// A program that knows no UIDs changes a card that has one.
+		h.putCard(ann, annContacts+"o.vcf", card("has-one", "Otto")).want(t, 201)
+		h.putCard(ann, annContacts+"o.vcf", card("", "Otto O.")).want(t, 204)
+		if b := h.do(ann, "GET", annContacts+"o.vcf", "").body; !strings.Contains(b, "UID:has-one\r\n") || !strings.Contains(b, "Otto O.") {
+			t.Errorf("%q", b)
+		}
+	})
+}
+
+func TestCardMoveCopy(t *testing.T) {
+	each(t, func(t *testing.T, h *house) {
+		const work = annBooks + "work/"
+		h.do(ann, "MKCOL", work, mkbook("Work")).want(t, 201)
+		h.putCard(ann, annContacts+"a.vcf", card("u-a", "A")).want(t, 201)
+		h.putCard(ann, annContacts+"b.vcf", card("u-b", "B")).want(t, 201)
+		to := func(path string, more ...string) []string { return append([]string{"Destination", path}, more...) }
+
+		h.do(ann, "COPY", annContacts+"a.vcf", "", to(annContacts+"a2.vcf")...).refused(t, 403, "CR:no-uid-conflict")
+		h.do(ann, "COPY", annContacts+"a.vcf", "", to(work+"a.vcf")...).want(t, 201)
+		h.do(ann, "COPY", annContacts+"a.vcf", "", to(work+"a.vcf", "Overwrite", "F")...).want(t, 412)
+		h.do(ann, "COPY", annContacts+"a.vcf", "", to(work+"a.vcf")...).want(t, 204)
+		h.do(ann, "COPY", annContacts+"a.vcf", "", to(work+"c.vcf", "If-Match", `"x"`)...).want(t, 412)
+
+		h.do(ann, "MOVE", annContacts+"a.vcf", "", to(work+"other.vcf")...).refused(t, 403, "CR:no-uid-conflict")
+		h.do(ann, "MOVE", annContacts+"b.vcf", "", to(work+"a.vcf")...).refused(t, 403, "CR:no-uid-conflict")
+		h.do(ann, "MOVE", annContacts+"a.vcf", "", to(work+"a.vcf", "Overwrite", "F")...).want(t, 412)
+		h.do(ann, "MOVE", annContacts+"b.vcf", "", to(work+"b.vcf", "If-Match", `"x"`)...).want(t, 412)
+		h.do(ann, "MOVE", annContacts+"a.vcf", "", to(work+"a.vcf")...).want(t, 204)
+		h.do(ann, "MOVE", annContacts+"b.vcf", "", to(annContacts+"b%202.vcf")...).want(t, 201)
+		h.do(ann, "GET", annContacts+"a.vcf", "").want(t, 404)
+		h.do(ann, "GET", annContacts+"b.vcf", "").want(t, 404)
+		if b := h.do(ann, "GET", annContacts+"b%202.vcf", "").want(t, 200).body; b != card("u-b", "B") {
+			t.Errorf("%q", b)
+		}
+		if b := h.do(ann, "GET", work+"a.vcf", "").want(t, 200).body; b != card("u-a", "A") {
+			t.Errorf("%q", b)
+		}
+		h.do(ann, "MOVE", annContacts+"b%202.vcf", "", to(annCalendar+"b.ics")...).want(t, 403)
+	})
+}
+
+// mkbook is the body of an extended MKCOL of an address book (RFC 6352
+// §6.3.1).
+func mkbook(name string) string {
+	return `<D:mkcol` + namespaces + `><D:set><D:prop><D:resourcetype><D:collection/><CR:addressbook/></D:resourcetype><D:displayname>` + name +
+		`</D:displayname><CR:addressbook-description>for work</CR:addressbook-description></D:prop></D:set></D:mkcol>`
+}
+
+func TestAddressBooks(t *testing.T) {
+	each(t, func(t *testing.T, h *house) {
+		if dav := h.do(ann, "OPTIONS", annContacts, "").want(t, 200).header.Get("DAV"); !strings.Contains(dav, ", addressbook,") {
+			t.Errorf("DAV: %s", dav) // RFC 6352 §6.1
+		}
+		if got := h.propfind(ann, annSelf, "0", "CR:addressbook-home-set").row(t, annSelf).text("CR:addressbook-home-set"); got != "<D:href>"+annBooks+"</D:href>" {
+			t.Errorf("addressbook-home-set %s", got)
+		}
+		h.do(ann, "MKCOL", annBooks+"work/", mkbook("Work")).want(t, 201)
+		h.do(ann, "MKCOL", annBooks+"work/", mkbook("Work")).want(t, 405)
+		rows := h.propfind(ann, annBooks, "1", "D:resourcetype D:displayname").rows(t)
+		if len(rows) != 3 || rows[1].href != annContacts || rows[2].href != annBooks+"work/" { // the default one first (clients.md 46)
+			t.Fatalf("%+v", rows)
+		}
+		w := h.propfind(ann, annBooks+"work/", "0", "D:resourcetype D:displayname CR:addressbook-description CR:supported-address-data CR:max-resource-size "+
+			"CR:supported-collation-set D:supported-report-set D:sync-token CS:getctag D:current-user-privilege-set C:supported-calendar-component-set").row(t, annBooks+"work/")
+		test := func(name, want string) {
+			t.Helper()
+			if got := w.text(name); got != want {
+				t.Errorf("%s: %s, want %s", name, got, want)
+			}
+		}
+		test("D:resourcetype", "<D:collection/><CR:addressbook/>")
+		test("D:displayname", "Work")
+		test("CR:addressbook-description", "for work")
+		test("CR:supported-address-data", `<CR:address-data-type content-type="text/vcard" version="3.0"/><CR:address-data-type content-type="text/vcard" version="4.0"/>`)
+		test("CR:max-resource-size", fmt.Sprint(1<<20))
+		test("CR:supported-collation-set", "<CR:supported-collation>i;ascii-casemap</CR:supported-collation><CR:supported-collation>i;octet</CR:supported-collation>"+
+			"<CR:supported-collation>i;unicode-casemap</CR:supported-collation>")
+		for _, report := range []string{"<CR:addressbook-query/>", "<CR:addressbook-multiget/>", "<D:sync-collection/>"} {
+			if !strings.Contains(w.text("D:supported-report-set"), report) {
+				t.Errorf("supported-report-set has no %s", report)
+			}
+		}
+		if strings.Contains(w.text("D:supported-report-set"), "calendar-query") || !w.lacks("C:supported-calendar-component-set") {
+			t.Error("an address book looks like a calendar")
+		}
+		if !strings.Contains(w.text("D:current-user-privilege-set"), "<D:bind/>") || w.text("CS:getctag") == "" || w.text("D:sync-token") == "" {
+			t.Errorf("%+v", w)
+		}
+		h.report(ann, annContacts, `<C:calendar-query><C:filter/></C:calendar-query>`, "Depth", "1").refused(t, 403, "D:supported-report")
+		h.report(ann, annCalendar, `<CR:addressbook-query><CR:filter/></CR:addressbook-query>`, "Depth", "1").refused(t, 403, "D:supported-report")
+		h.do(ann, "DELETE", annBooks+"work/", "").want(t, 204)
+	})
+}
+
+func (h *house) fill() {
+	h.t.Helper()
+	for _, p := range []struct{ name, body string }{
+		{"a.vcf", card("u-a", "Anna Berg", "EMAIL;TYPE=HOME:anna@example.org")},
+		{"b.vcf", card("u-b", "Bert Ärmel", "EMAIL;TYPE=WORK:bert@example.com", "NICKNAME:me")},
+		{"c.vcf", strings.Replace(card("u-c", "Cleo", "NICKNAME:you"), "3.0", "4.0", 1)},
+	} {
+		h.putCard(ann, annContacts+p.name, p.body).want(h.t, 201)
+	}
+}
+
+func TestAddressbookQuery(t *testing.T) {
+	each(t, func(t *testing.T, h *house) {
+		h.fill()
+		query := func(rest string, headers ...string) reply {
+			t.Helper()
+			return h.report(ann, annContacts, `<CR:addressbook-query><D:prop><D:getetag/><CR:address-data><CR:prop name="FN"/></CR:address-data></D:prop>`+rest+`</CR:addressbook-query>`, headers...)
+		}
+		test := func(filter string, want ...string) {
+			t.Helper()
+			rows := query(filter, "Depth", "1").rows(t)
+			var got []string
+			for _, w := range rows {
+				got = append(got, strings.TrimPrefix(w.href, annContacts))
+				if !w.has("D:getetag") || !strings.HasPrefix(w.text("CR:address-data"), "BEGIN:VCARD\r\nFN:") {
+					t.Errorf("%+v", w)
+				}
+			}
+			if strings.Join(got, " ") != strings.Join(want, " ") {
+				t.Errorf("%s: %q, want %q", filter, got, want)
+			}
+		}
+		test(`<CR:filter/>`, "a.vcf", "b.vcf", "c.vcf")
+		test(``, "a.vcf", "b.vcf", "c.vcf")
+		test(`<CR:filter><CR:prop-filter name="FN"><CR:text-match>ÄRMEL</CR:text-match></CR:prop-filter></CR:filter>`, "b.vcf")
+		test(`<CR:filter><CR:prop-filter name="NICKNAME"/></CR:filter>`, "b.vcf", "c.vcf")
+		// Evolution's and Apple's search: any of several properties begins so.
+		test(`<CR:filter test="anyof"><CR:prop-filter name="FN"><CR:text-match match-type="starts-with">an</CR:text-match></CR:prop-filter>`+
+			`<CR:prop-filter name="EMAIL"><CR:text-match match-type="starts-with">bert@</CR:text-match></CR:prop-filter></CR:filter>`, "a.vcf", "b.vcf")
+		test(`<CR:filter><CR:prop-filter name="FN"><CR:text-match>nobody</CR:text-match></CR:prop-filter></CR:filter>`)
+
+		// RFC 6352 §8.6.2: the limit, and that there is more.
+		rows := query(`<CR:filter/><CR:limit><CR:nresults>2</CR:nresults></CR:limit>`, "Depth", "1").rows(t)
+		if len(rows) != 3 || rows[2].href != annContacts || rows[2].status != "HTTP/1.1 507 Insufficient Storage" {
+			t.Errorf("%+v", rows)
+		}
+		if rows := query(`<CR:filter/><CR:limit><CR:nresults>3</CR:nresults></CR:limit>`, "Depth", "1").rows(t); len(rows) != 3 || rows[2].status != "" {
+			t.Errorf("%+v", rows)
+		}
+		if rows := query(`<CR:filter/>`, "Depth", "0").rows(t); len(rows) != 0 {
+			t.Errorf("Depth 0: %+v", rows)
+		}
+		query(`<CR:filter><CR:prop-filter name="FN"><CR:text-match collation="i;x">a</CR:text-match></CR:prop-filter></CR:filter>`).refused(t, 403, "CR:supported-collation")
+		query(`<CR:filter><CR:prop-filter name="FN"><CR:sounds-like/></CR:prop-filter></CR:filter>`).refused(t, 403, "CR:supported-filter")
+		query(`<CR:filter test="none"/>`).want(t, 400)
+		h.report(ann, annContacts, `<CR:addressbook-query><D:prop><CR:address-data content-type="application/vcard+json"/></D:prop><CR:filter/></CR:addressbook-query>`).
+			refused(t, 403, "CR:supported-address-data")
+	})
+}
+
+func TestAddressbookMultiget(t *testing.T) {
+	each(t, func(t *testing.T, h *house) {
+		h.fill()
+		get := func(data string) []row {
+			t.Helper()
+			return h.report(ann, annContacts, `<CR:addressbook-multiget><D:prop><D:getetag/>`+data+`</D:prop><D:href>`+annContacts+`c.vcf</D:href><D:href>`+
+				strings.Replace(annContacts, "@", "%40", 1)+`a.vcf</D:href><D:href>`+annContacts+`none.vcf</D:href></CR:addressbook-multiget>`).rows(t)
+		}
+		rows := get(`<CR:address-data/>`)
+		if len(rows) != 3 || !strings.Contains(rows[0].text("CR:address-data"), "UID:u-c\r\n") || rows[1].text("CR:address-data") != card("u-a", "Anna Berg", "EMAIL;TYPE=HOME:anna@example.org") ||
+			!strings.Contains(rows[1].href, "%40") || rows[2].status != "HTTP/1.1 404 Not Found" {
+			t.Errorf("%+v", rows)
+		}
+		// RFC 6352 §8.7.2: one card is of another version than the program takes.
+		rows = get(`<CR:address-data content-type="text/vcard" version="3.0"/>`)
+		if len(rows) != 3 || rows[0].has("CR:address-data") || !rows[1].has("CR:address-data") {
+			t.Errorf("%+v", rows)
+		}
+		if _, told := rows[0].props["HTTP/1.1 415 Unsupported Media Type"]["CR:address-data"]; !told || !rows[0].has("D:getetag") {
+			t.Errorf("%+v", rows[0])
+		}
+	})
+}
+
+// Thunderbird's address book from discovery to the second synchronisation
+// (clients.md §1.3, fixture 9).
+func TestThunderbirdContacts(t *testing.T) {
+	each(t, func(t *testing.T, h *house) {
+		h.fill()
+		h.do("", "PROPFIND", "/.well-known/carddav", "").want(t, 301)
+		who := h.propfind(ann, "/dav/", "0", "D:resourcetype D:displayname D:current-user-principal D:current-user-privilege-set").rows(t)[0].text("D:current-user-principal")
+		if who != "<D:href>"+annSelf+"</D:href>" {
+			t.Fatal(who)
+		}
+		home := h.propfind(ann, annSelf, "0", "CR:addressbook-home-set").row(t, annSelf).text("CR:addressbook-home-set")
+		if home != "<D:href>"+annBooks+"</D:href>" {
+			t.Fatal(home)
+		}
+		// It takes the first status of each response for that of the whole.
+		raw := h.propfind(ann, annBooks, "1", "D:resourcetype D:displayname D:current-user-privilege-set CR:x-unknown").want(t, 207).body
+		if i, j := strings.Index(raw, "<D:status>HTTP/1.1 200 OK<"), strings.Index(raw, "<D:status>HTTP/1.1 404"); i < 0 || j >= 0 && j < i {
+			t.Errorf("the first status is not 200: %s", raw)
+		}
+		rows := h.propfind(ann, annContacts, "1", "D:resourcetype D:getetag CS:getctag").rows(t)
+		if len(rows) != 4 || rows[1].text("D:getetag") == "" {
+			t.Fatalf("%+v", rows)
+		}
+		token := h.propfind(ann, annContacts, "0", "D:displayname CS:getctag D:sync-token").row(t, annContacts).text("D:sync-token")
+		sync := func(token string) (rows []row, next string) {
+			t.Helper()
+			r := h.do(ann, "REPORT", annContacts, `<sync-collection xmlns="DAV:" xmlns:k="urn:ietf:params:xml:ns:carddav"><sync-token>`+token+
+				`</sync-token><sync-level>1</sync-level><prop><getetag/><k:address-data/></prop></sync-collection>`, "Depth", "1")
+			rows = r.rows(t)
+			_, rest, _ := strings.Cut(r.body, "<D:sync-token>")
+			next, _, _ = strings.Cut(rest, "<")
+			return rows, next
+		}
+		if rows, next := sync(token); len(rows) != 0 || next != token {
+			t.Errorf("%+v %s, token %s", rows, next, token)
+		}
+		h.putCard(ann, annContacts+"d.vcf", card("u-d", "Dora")).want(t, 201)
+		h.do(ann, "DELETE", annContacts+"a.vcf", "").want(t, 204)
+		rows, next := sync(token)
+		if len(rows) != 2 || next == token {
+			t.Fatalf("%+v %s", rows, next)
+		}
+		for _, w := range rows {
+			switch w.href {
+			case annContacts + "d.vcf":
+				if w.text("CR:address-data") != card("u-d", "Dora") {
+					t.Errorf("%+v", w)
+				}
+			case annContacts + "a.vcf":
+				if w.status != "HTTP/1.1 404 Not Found" {
+					t.Errorf("%+v", w)
+				}
+			default:
+				t.Errorf("%+v", w)
+			}
+		}
+	})
+}
+
+// One user never learns of another's cards.
+func TestCardsArePrivate(t *testing.T) {
+	each(t, func(t *testing.T, h *house) {
+		h.fill()
+		for _, method := range []string{"GET", "PUT", "DELETE", "PROPFIND", "REPORT", "MKCOL", "COPY", "PROPPATCH"} {
+			there := h.do(bob, method, annContacts+"a.vcf", "", "Content-Type", vcardType, "Depth", "0")
+			none := h.do(bob, method, "/dav/addressbooks/nobody@example.org/contacts/a.vcf", "", "Content-Type", vcardType, "Depth", "0")
+			if there.status != none.status || there.body != none.body || there.status < 400 {
+				t.Errorf("%s: %d %q, of nobody %d %q", method, there.status, there.body, none.status, none.body)
+			}
+		}
+		h.putCard(bob, "/dav/addressbooks/bob@example.org/contacts/a.vcf", card("u-a", "mine")).want(t, http.StatusCreated)
+		if b := h.do(ann, "GET", annContacts+"a.vcf", "").want(t, 200).body; strings.Contains(b, "mine") {
+			t.Errorf("%q", b)
+		}
+	})
+}
