@@ -17,7 +17,9 @@ import (
 	"github.com/convene-server/convene/db"
 	"github.com/convene-server/convene/db/dbtest"
 	"github.com/convene-server/convene/directory"
+	"github.com/convene-server/convene/directory/cuaddr"
 	"github.com/convene-server/convene/scheduling"
+	"github.com/convene-server/convene/scheduling/ics"
 )
 
 // The people of the tests: all have the password "secret".
@@ -295,11 +297,16 @@ func (h *house) report(who, path, body string, headers ...string) reply {
 	return h.do(who, "REPORT", path, strings.Replace(body, ">", namespaces+">", 1), headers...)
 }
 
-// seed stores an object without the desk: for what tests of reading need to be
-// there.
+// seed stores an object without the desk, for tests that need it to be there
+// and nothing to follow; it returns its entity tag.
 func (h *house) seed(owner, collection, name, body string) string {
 	h.t.Helper()
-	etag := ""
+	return h.seedAll(owner, collection, map[string]string{name: body})[name]
+}
+
+func (h *house) seedAll(owner, collection string, objects map[string]string) map[string]string {
+	h.t.Helper()
+	tags := map[string]string{}
 	err := h.store.Write(context.Background(), nil, func(tx *db.Tx) error {
 		p, err := tx.PrincipalByAddress(owner)
 		if err != nil {
@@ -313,18 +320,27 @@ func (h *house) seed(owner, collection, name, body string) string {
 		if err != nil {
 			return err
 		}
-		o := db.Object{Collection: c.ID, Name: name, UID: name, Component: "VEVENT", Modseq: m[c.ID]}
-		if err := tx.LockThreads(o.UID); err != nil {
-			return err
+		for name, body := range objects {
+			o, err := ics.Parse([]byte(body), ics.Limits{})
+			if err != nil {
+				return err
+			}
+			rec, err := scheduling.Record(o, func(cuaddr.Address) bool { return false }, time.UTC, ics.Bound{})
+			if err != nil {
+				return err
+			}
+			row := db.Object{Collection: c.ID, Name: name, UID: o.UID(), Component: o.Kind(), Modseq: m[c.ID]}
+			if err := tx.PutObject(&row, []byte(body), rec, 0); err != nil {
+				return err
+			}
+			tags[name] = `"` + row.ETag + `"`
 		}
-		err = tx.PutObject(&o, []byte(body), db.Indexed{}, 0)
-		etag = `"` + o.ETag + `"`
-		return err
+		return nil
 	})
 	if err != nil {
 		h.t.Fatal(err)
 	}
-	return etag
+	return tags
 }
 
 // event is a small event in UTC.
@@ -345,3 +361,5 @@ func lines(ls ...string) string {
 	}
 	return b.String()
 }
+
+func dbPerson(address string) db.Principal { return db.Principal{Address: address, Kind: db.Person} }

@@ -96,8 +96,9 @@ func (x *exchange) move(segments []string, slash bool) error {
 	return x.sendWritten(w, memberHref(t.to.href, t.name), w.Created)
 }
 
-// copy answers a COPY. A scheduling object exists once (RFC 6638 §3.2.3.3,
-// §3.2.4.1); anything else is written a second time.
+// copy answers a COPY: a PUT of the same bytes, which the desk refuses where
+// it would make a second copy of one conversation (RFC 6638 §3.2.3.3, decision
+// 23).
 func (x *exchange) copy(segments []string, slash bool) error {
 	t, err := x.transfer(segments)
 	if err != nil {
@@ -105,10 +106,6 @@ func (x *exchange) copy(segments []string, slash bool) error {
 	}
 	if t.from.kind == kCard {
 		return x.copyCard(t)
-	}
-	if t.from.obj.ScheduleTag != "" {
-		return &dav.Error{Status: http.StatusForbidden, Cond: dav.C("unique-scheduling-object-resource"), Hrefs: []string{t.from.href},
-			Detail: "a meeting cannot be in two calendars"}
 	}
 	// The conditions of the request are about the source.
 	if m := dav.StrongTags(x.r.Header["If-Match"]); m.Asked && !m.Match(t.from.obj.ETag) {
@@ -118,7 +115,7 @@ func (x *exchange) copy(segments []string, slash bool) error {
 	if !t.overwrite {
 		c.IfNoneMatch = []string{"*"}
 	}
-	w, err := x.desk.Put(x.ctx, scheduling.Put{Actor: x.me, Collection: t.to.coll.ID, Name: t.name, Body: t.from.obj.Body, Conditions: c, Door: doorName})
+	w, err := x.desk.Put(x.ctx, scheduling.Put{Actor: x.me, Collection: t.to.coll.ID, Name: t.name, Body: t.from.obj.Body, Conditions: c, Door: doorName, Copy: true})
 	if err != nil {
 		return x.absolute(err)
 	}

@@ -1,0 +1,245 @@
+package caldav
+
+import (
+	"strings"
+	"testing"
+)
+
+// Apple's first writes (clients.md fixtures 4 and 5): kept with their
+// attributes.
+func TestAppleProppatch(t *testing.T) {
+	each(t, func(t *testing.T, h *house) {
+		r := h.proppatch(ann, annCalendar, `<D:set><D:prop><A:calendar-color symbolic-color="orange">#FD8208FF</A:calendar-color></D:prop></D:set>`)
+		if w := r.row(t, annCalendar); !w.has("A:calendar-color") || len(w.props) != 1 {
+			t.Errorf("%+v", w)
+		}
+		r = h.propfind(ann, annCalendar, "0", "A:calendar-color")
+		if !strings.Contains(r.body, `symbolic-color="orange"`) || r.row(t, annCalendar).text("A:calendar-color") != "#FD8208FF" {
+			t.Errorf("%s", r.body)
+		}
+		const alarm = "BEGIN:VALARM&#13;\nUID:A1&#13;\nX-WR-ALARMUID:A1&#13;\nTRIGGER:-PT15H&#13;\nACTION:AUDIO&#13;\nATTACH;VALUE=URI:Basso&#13;\nEND:VALARM&#13;\n"
+		for _, path := range []string{annHome, annCalendar, annInbox, annSelf} {
+			h.proppatch(ann, path, `<D:set><D:prop><C:default-alarm-vevent-date>`+alarm+`</C:default-alarm-vevent-date></D:prop></D:set>`).row(t, path)
+			w := h.propfind(ann, path, "0", "C:default-alarm-vevent-date").row(t, path)
+			if got, want := w.text("C:default-alarm-vevent-date"), strings.ReplaceAll(alarm, "&#13;", "\r"); got != want {
+				t.Errorf("%s: got %q, want %q", path, got, want)
+			}
+		}
+		// On an object, listed with the calendar.
+		etag := h.seed(ann, "calendar", "a.ics", event("a", "20261102T100000Z", "20261102T110000Z", ""))
+		h.proppatch(ann, annCalendar+"a.ics", `<D:set><D:prop><x xmlns="urn:y" xml:lang="de">Wert</x></D:prop></D:set>`).row(t, annCalendar+"a.ics")
+		r = h.do(ann, "PROPFIND", annCalendar, `<D:propfind xmlns:D="DAV:"><D:prop><D:getetag/><x xmlns="urn:y"/></D:prop></D:propfind>`, "Depth", "1")
+		if o := r.row(t, annCalendar+"a.ics"); o.text("{urn:y}x") != "Wert" || o.text("D:getetag") != etag || !strings.Contains(r.body, `xml:lang="de"`) {
+			t.Errorf("%s", r.body)
+		}
+		// Others see none of it.
+		if w := h.propfind(bob, annSelf, "0", "C:default-alarm-vevent-date").row(t, annSelf); !w.lacks("C:default-alarm-vevent-date") {
+			t.Errorf("%+v", w)
+		}
+		h.proppatch(ann, annCalendar, `<D:remove><D:prop><A:calendar-color/><A:never-there/></D:prop></D:remove>`).row(t, annCalendar)
+		if w := h.propfind(ann, annCalendar, "0", "A:calendar-color").row(t, annCalendar); !w.lacks("A:calendar-color") {
+			t.Errorf("%+v", w)
+		}
+	})
+}
+
+func TestProppatchLive(t *testing.T) {
+	each(t, func(t *testing.T, h *house) {
+		const zone = "BEGIN:VCALENDAR&#13;\nBEGIN:VTIMEZONE&#13;\nTZID:America/New_York&#13;\nBEGIN:STANDARD&#13;\nDTSTART:20071104T020000&#13;\n" +
+			"TZOFFSETFROM:-0400&#13;\nTZOFFSETTO:-0500&#13;\nEND:STANDARD&#13;\nEND:VTIMEZONE&#13;\nEND:VCALENDAR&#13;\n"
+		before := h.propfind(ann, annCalendar, "0", "CS:getctag").row(t, annCalendar).text("CS:getctag")
+		set := func(prop string) row {
+			t.Helper()
+			return h.proppatch(ann, annCalendar, "<D:set><D:prop>"+prop+"</D:prop></D:set>").row(t, annCalendar)
+		}
+		get := func(name string) string {
+			t.Helper()
+			return h.propfind(ann, annCalendar, "0", name).row(t, annCalendar).text(name)
+		}
+		if !set("<D:displayname>Arbeit &amp; mehr</D:displayname>").has("D:displayname") || get("D:displayname") != "Arbeit & mehr" {
+			t.Error("displayname")
+		}
+		if !set("<C:schedule-calendar-transp><C:transparent/></C:schedule-calendar-transp>").has("C:schedule-calendar-transp") || get("C:schedule-calendar-transp") != "<C:transparent/>" {
+			t.Error("schedule-calendar-transp")
+		}
+		if w := set("<C:schedule-calendar-transp>no</C:schedule-calendar-transp>"); w.props["HTTP/1.1 409 Conflict"] == nil {
+			t.Errorf("%+v", w)
+		}
+		if !set("<C:calendar-timezone>" + zone + "</C:calendar-timezone>").has("C:calendar-timezone") {
+			t.Error("calendar-timezone")
+		}
+		if got, want := get("C:calendar-timezone"), strings.ReplaceAll(zone, "&#13;", "\r"); got != want {
+			t.Errorf("calendar-timezone: got %q", got)
+		}
+		if get("C:calendar-timezone-id") != "America/New_York" {
+			t.Errorf("calendar-timezone-id: %q", get("C:calendar-timezone-id"))
+		}
+		if w := set("<C:calendar-timezone>BEGIN:VCALENDAR\nEND:VCALENDAR</C:calendar-timezone>"); w.props["HTTP/1.1 403 Forbidden"] == nil {
+			t.Errorf("%+v", w)
+		}
+		if !set("<C:calendar-timezone-id>Europe/Paris</C:calendar-timezone-id>").has("C:calendar-timezone-id") || get("C:calendar-timezone-id") != "Europe/Paris" {
+			t.Error("calendar-timezone-id")
+		}
+		if strings.Contains(get("C:calendar-timezone"), "New_York") {
+			t.Error("the old VTIMEZONE is told beside the new id")
+		}
+		if w := set("<C:calendar-timezone-id>Mars/Base</C:calendar-timezone-id>"); w.props["HTTP/1.1 403 Forbidden"] == nil {
+			t.Errorf("%+v", w)
+		}
+		if after := get("CS:getctag"); after == before {
+			t.Error("the ctag did not change")
+		}
+	})
+}
+
+// RFC 4918 §9.2: all changes or none.
+func TestProppatchIsAtomic(t *testing.T) {
+	each(t, func(t *testing.T, h *house) {
+		for _, protected := range []string{"D:getetag", "D:resourcetype", "D:owner", "D:current-user-privilege-set", "C:supported-calendar-component-set", "CS:getctag", "D:sync-token"} {
+			w := h.proppatch(ann, annCalendar, `<D:set><D:prop><D:displayname>new</D:displayname><A:calendar-order>1</A:calendar-order></D:prop></D:set>`+
+				`<D:set><D:prop><`+protected+`>x</`+protected+`></D:prop></D:set>`).row(t, annCalendar)
+			if _, ok := w.props["HTTP/1.1 403 Forbidden"][protected]; !ok {
+				t.Errorf("%s: %+v", protected, w)
+			}
+			if f := w.props["HTTP/1.1 424 Failed Dependency"]; len(f) != 2 || len(w.props) != 2 {
+				t.Errorf("%s: %+v", protected, w)
+			}
+		}
+		w := h.propfind(ann, annCalendar, "0", "D:displayname A:calendar-order").row(t, annCalendar)
+		if w.text("D:displayname") != "calendar" || !w.lacks("A:calendar-order") {
+			t.Errorf("%+v", w)
+		}
+		// What nobody may change.
+		h.proppatch(ann, "/dav/", `<D:set><D:prop><A:x>1</A:x></D:prop></D:set>`).refused(t, 403, "D:need-privileges")
+		h.proppatch(ann, "/dav/principals/bob@example.org/", `<D:set><D:prop><A:x>1</A:x></D:prop></D:set>`).refused(t, 403, "D:need-privileges")
+		if w := h.proppatch(ann, annSelf, `<D:set><D:prop><D:displayname>x</D:displayname></D:prop></D:set>`).row(t, annSelf); w.props["HTTP/1.1 403 Forbidden"] == nil {
+			t.Errorf("%+v", w)
+		}
+		big := `<D:set><D:prop><A:x>` + strings.Repeat("x", maxDeadProperty) + `</A:x></D:prop></D:set>`
+		if w := h.proppatch(ann, annCalendar, big).row(t, annCalendar); w.props["HTTP/1.1 403 Forbidden"] == nil {
+			t.Errorf("%+v", w.props)
+		}
+	})
+}
+
+// RFC 6638 §9.2, §4.3.1.2: where invitations arrive.
+func TestDefaultCalendar(t *testing.T) {
+	each(t, func(t *testing.T, h *house) {
+		h.do(ann, "MKCALENDAR", annHome+"work/", "").want(t, 201)
+		for _, at := range []string{annInbox, annSelf} {
+			for _, bad := range []string{annTasks, annInbox, annHome, annHome + "none/", bobCalendar, annCalendar + "x.ics", "mailto:x@y"} {
+				w := h.proppatch(ann, at, `<D:set><D:prop><C:schedule-default-calendar-URL><D:href>`+bad+`</D:href></C:schedule-default-calendar-URL></D:prop></D:set>`).row(t, at)
+				if w.props["HTTP/1.1 403 Forbidden"] == nil {
+					t.Errorf("%s became the default: %+v", bad, w)
+				}
+			}
+		}
+		for _, good := range []string{annHome + "work/", "https://cal.example.org/dav/calendars/ann%40example.org/calendar", annHome + "work"} {
+			if w := h.proppatch(ann, annInbox, `<D:set><D:prop><C:schedule-default-calendar-URL><D:href>`+good+`</D:href></C:schedule-default-calendar-URL></D:prop></D:set>`).row(t, annInbox); !w.has("C:schedule-default-calendar-URL") {
+				t.Errorf("%s: %+v", good, w)
+			}
+		}
+		for _, at := range []string{annInbox, annSelf} {
+			if got := h.propfind(ann, at, "0", "C:schedule-default-calendar-URL").row(t, at).text("C:schedule-default-calendar-URL"); got != "<D:href>"+annHome+"work/</D:href>" {
+				t.Errorf("%s: %s", at, got)
+			}
+		}
+	})
+}
+
+// RFC 8144 §2.2: nothing to tell about a PROPPATCH that was made.
+func TestProppatchMinimal(t *testing.T) {
+	each(t, func(t *testing.T, h *house) {
+		body := `<D:propertyupdate` + namespaces + `><D:set><D:prop><A:x>1</A:x></D:prop></D:set></D:propertyupdate>`
+		r := h.do(ann, "PROPPATCH", annCalendar, body, "Prefer", "return=minimal").want(t, 200)
+		if r.body != "" || r.header.Get("Preference-Applied") != "return=minimal" {
+			t.Errorf("%+v", r)
+		}
+		// RFC 8144 §2.1: an empty propstat where nothing is left.
+		w := h.propfind(ann, annCalendar, "0", "A:none", "Prefer", "return=minimal").row(t, annCalendar)
+		if p, ok := w.props["HTTP/1.1 200 OK"]; !ok || len(p) != 0 || len(w.props) != 1 {
+			t.Errorf("%+v", w)
+		}
+	})
+}
+
+// Apple's new list of reminders (clients.md fixture 6).
+func TestMkcalendar(t *testing.T) {
+	each(t, func(t *testing.T, h *house) {
+		const body = `<C:mkcalendar` + namespaces + `><D:set><D:prop><C:supported-calendar-component-set><C:comp name="VTODO"/></C:supported-calendar-component-set>` +
+			`<D:displayname>Groceries</D:displayname><A:calendar-order>7</A:calendar-order><A:calendar-color symbolic-color="custom">#1BADF8</A:calendar-color>` +
+			"<C:calendar-timezone>BEGIN:VCALENDAR&#13;\nVERSION:2.0&#13;\nBEGIN:VTIMEZONE&#13;\nTZID:Europe/Berlin&#13;\nBEGIN:STANDARD&#13;\nDTSTART:19961027T030000&#13;\n" +
+			"TZOFFSETFROM:+0200&#13;\nTZOFFSETTO:+0100&#13;\nEND:STANDARD&#13;\nEND:VTIMEZONE&#13;\nEND:VCALENDAR&#13;\n</C:calendar-timezone>" +
+			`<C:schedule-calendar-transp><C:opaque/></C:schedule-calendar-transp></D:prop></D:set></C:mkcalendar>`
+		const path = annHome + "5E3F1A0C-0000-4000-8000-000000000001/"
+		r := h.do(ann, "MKCALENDAR", path, body).want(t, 201)
+		if r.body != "" || r.header.Get("Cache-Control") != "no-cache" {
+			t.Errorf("%+v", r)
+		}
+		w := h.propfind(ann, annHome, "1", "D:resourcetype C:supported-calendar-component-set D:displayname A:calendar-order A:calendar-color C:calendar-timezone-id").row(t, path)
+		want := map[string]string{"D:resourcetype": "<D:collection/><C:calendar/>", "C:supported-calendar-component-set": `<C:comp name="VTODO"/>`,
+			"D:displayname": "Groceries", "A:calendar-order": "7", "A:calendar-color": "#1BADF8", "C:calendar-timezone-id": "Europe/Berlin"}
+		for k, v := range want {
+			if w.text(k) != v {
+				t.Errorf("%s: %q, want %q", k, w.text(k), v)
+			}
+		}
+		h.do(ann, "MKCALENDAR", path, body).refused(t, 405, "D:resource-must-be-null")
+		h.do(ann, "MKCALENDAR", annCalendar, "").refused(t, 405, "D:resource-must-be-null")
+		h.do(ann, "MKCALENDAR", annInbox, "").refused(t, 405, "D:resource-must-be-null")
+		h.do(ann, "MKCALENDAR", annHome, "").refused(t, 405, "D:resource-must-be-null")
+		h.do(ann, "MKCALENDAR", annCalendar+"inner/", "").refused(t, 403, "C:calendar-collection-location-ok")
+		h.do(ann, "MKCALENDAR", annHome+"none/inner/", "").want(t, 409)
+		h.do(ann, "MKCALENDAR", "/dav/addressbooks/ann@example.org/x/", "").refused(t, 403, "C:calendar-collection-location-ok")
+		h.do(ann, "MKCALENDAR", bobHome+"x/", "").want(t, 404)
+		h.do(ann, "MKCALENDAR", "/dav/calendars/nobody@example.org/x/", "").want(t, 404)
+
+		// Without a body, it takes everything (RFC 4791 §5.2.3).
+		h.do(ann, "MKCALENDAR", annHome+"all", "").want(t, 201)
+		if got := h.propfind(ann, annHome+"all/", "0", "C:supported-calendar-component-set").row(t, annHome+"all/").text("C:supported-calendar-component-set"); got != `<C:comp name="VEVENT"/><C:comp name="VTODO"/><C:comp name="VJOURNAL"/>` {
+			t.Errorf("components: %s", got)
+		}
+		// KDAV lists what is no kind of object, too.
+		h.do(ann, "MKCALENDAR", annHome+"kde/", `<C:mkcalendar`+namespaces+`><D:set><D:prop><C:supported-calendar-component-set><C:comp name="VCALENDAR"/><C:comp name="VEVENT"/>`+
+			`<C:comp name="VFREEBUSY"/></C:supported-calendar-component-set></D:prop></D:set></C:mkcalendar>`).want(t, 201)
+		if got := h.propfind(ann, annHome+"kde/", "0", "C:supported-calendar-component-set").row(t, annHome+"kde/").text("C:supported-calendar-component-set"); got != `<C:comp name="VEVENT"/>` {
+			t.Errorf("components: %s", got)
+		}
+	})
+}
+
+// RFC 5689 §3: all properties or no collection.
+func TestMkcol(t *testing.T) {
+	each(t, func(t *testing.T, h *house) {
+		mkcol := func(path, props string) reply {
+			t.Helper()
+			return h.do(ann, "MKCOL", path, `<D:mkcol`+namespaces+`><D:set><D:prop>`+props+`</D:prop></D:set></D:mkcol>`)
+		}
+		mkcol(annHome+"a/", `<D:resourcetype><D:collection/><C:calendar/></D:resourcetype><D:displayname>A</D:displayname>`).want(t, 201)
+		if got := h.propfind(ann, annHome+"a/", "0", "D:displayname").row(t, annHome+"a/").text("D:displayname"); got != "A" {
+			t.Errorf("displayname %q", got)
+		}
+		mkcol("/dav/addressbooks/ann@example.org/b/", `<D:resourcetype><D:collection/><CR:addressbook/></D:resourcetype>`).want(t, 201)
+		if got := h.propfind(ann, "/dav/addressbooks/ann@example.org/b/", "0", "D:resourcetype").rows(t)[0].text("D:resourcetype"); got != "<D:collection/><CR:addressbook/>" {
+			t.Errorf("resourcetype %q", got)
+		}
+		fail := func(path, props string, status int, want string) {
+			t.Helper()
+			r := mkcol(path, props).want(t, status)
+			root := parseXML(t, r.body)
+			if short(root) != "D:mkcol-response" || !strings.Contains(inner(root), want) {
+				t.Errorf("%s", r.body)
+			}
+			h.propfind(ann, path, "0", "D:displayname").want(t, 404)
+		}
+		const status403 = "<D:status>HTTP/1.1 403 Forbidden</D:status>"
+		fail(annHome+"c/", `<D:resourcetype><D:collection/><CR:addressbook/></D:resourcetype><D:displayname>C</D:displayname>`, 403,
+			"<D:propstat><D:prop><D:resourcetype/></D:prop>"+status403+"<D:error><D:valid-resourcetype/></D:error></D:propstat>"+
+				"<D:propstat><D:prop><D:displayname/></D:prop><D:status>HTTP/1.1 424 Failed Dependency</D:status></D:propstat>")
+		fail(annHome+"c/", `<D:resourcetype><D:collection/></D:resourcetype>`, 403, "<D:valid-resourcetype/>")
+		fail(annHome+"c/", `<D:resourcetype><D:collection/><C:calendar/></D:resourcetype><D:getetag>x</D:getetag>`, 403, "<D:cannot-modify-protected-property/>")
+		fail(annHome+"c/", `<D:resourcetype><D:collection/><C:calendar/></D:resourcetype><C:supported-calendar-component-set><C:comp name="X"/></C:supported-calendar-component-set>`, 409, "<C:supported-calendar-component/>")
+		h.do(ann, "MKCOL", annHome+"d/", "").refused(t, 403, "D:valid-resourcetype") // a plain collection
+		mkcol("/elsewhere/", `<D:resourcetype><D:collection/><C:calendar/></D:resourcetype>`).want(t, 403)
+	})
+}

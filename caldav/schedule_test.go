@@ -1,0 +1,212 @@
+package caldav
+
+import (
+	"strings"
+	"testing"
+)
+
+// meeting is an invitation from ann.
+func meeting(uid, start, end string, attendees ...string) string {
+	more := "ORGANIZER:mailto:ann@example.org\nATTENDEE;PARTSTAT=ACCEPTED:mailto:ann@example.org\n"
+	for _, a := range attendees {
+		more += "ATTENDEE;PARTSTAT=NEEDS-ACTION;RSVP=TRUE:mailto:" + a + "\n"
+	}
+	return event(uid, start, end, more)
+}
+
+// An invitation goes round: RFC 6638 as two programs see it.
+func TestMeeting(t *testing.T) {
+	each(t, func(t *testing.T, h *house) {
+		const path = annCalendar + "m.ics"
+		before := h.propfind(bob, bobHome, "0", "CS:getctag").rows(t)[0].text("CS:getctag")
+		r := h.put(ann, path, meeting("m", "20261203T100000Z", "20261203T110000Z", bob), "If-None-Match", "*").want(t, 201)
+		tag := r.header.Get("Schedule-Tag")
+		if len(tag) < 3 || tag[0] != '"' {
+			t.Errorf("Schedule-Tag %q", tag)
+		}
+		if r.header.Get("ETag") != "" {
+			t.Error("an ETag although SCHEDULE-STATUS was written") // RFC 4791 §5.3.4
+		}
+		g := h.do(ann, "GET", path, "").want(t, 200)
+		if g.header.Get("Schedule-Tag") != tag || !strings.Contains(strings.ReplaceAll(g.body, "\r\n ", ""), "SCHEDULE-STATUS=1.2") {
+			t.Errorf("%v\n%s", g.header, g.body)
+		}
+		w := h.propfind(ann, path, "0", "C:schedule-tag").row(t, path)
+		if w.text("C:schedule-tag") != tag {
+			t.Errorf("%+v", w)
+		}
+		// Bob has it in his calendar and in his inbox; his home changed.
+		if after := h.propfind(bob, bobHome, "0", "CS:getctag").rows(t)[0].text("CS:getctag"); after == before {
+			t.Error("the ctag of the home did not change")
+		}
+		rows := h.propfind(bob, bobCalendar, "1", "D:getetag").rows(t)
+		if len(rows) != 2 {
+			t.Fatalf("%+v", rows)
+		}
+		copyAt := rows[1].href
+		inbox := h.propfind(bob, bobHome+"inbox/", "1", "D:getetag D:getcontenttype").rows(t)
+		if len(inbox) != 2 || !strings.HasPrefix(inbox[1].text("D:getcontenttype"), "text/calendar; charset=utf-8; component=VEVENT") {
+			t.Fatalf("%+v", inbox)
+		}
+		if m := h.do(bob, "GET", inbox[1].href, "").want(t, 200); !strings.Contains(m.body, "METHOD:REQUEST") {
+			t.Errorf("%s", m.body)
+		}
+		equal(t, "inbox by query", len(h.report(bob, bobHome+"inbox/", queryOf(`<C:comp-filter name="VEVENT"><C:time-range start="20261203T000000Z" end="20261204T000000Z"/></C:comp-filter>`, "D:getetag"), "Depth", "1").rows(t)), 1)
+
+		// He accepts as Apple's program does (clients.md fixture 17).
+		mine := h.do(bob, "GET", copyAt, "").want(t, 200)
+		accepted := strings.Replace(strings.ReplaceAll(mine.body, "\r\n ", ""), "PARTSTAT=NEEDS-ACTION", "PARTSTAT=ACCEPTED", 1)
+		h.put(bob, copyAt, accepted, "If-Schedule-Tag-Match", `"other"`).want(t, 412)
+		h.put(bob, copyAt, accepted, "If-Schedule-Tag-Match", "").want(t, 412) // empty: a resource without a tag
+		h.put(bob, copyAt, accepted, "If-Schedule-Tag-Match", mine.header.Get("Schedule-Tag")).want(t, 204)
+		h.do(bob, "DELETE", inbox[1].href, "").want(t, 204) // no decline
+		g = h.do(ann, "GET", path, "").want(t, 200)
+		if text := strings.ReplaceAll(g.body, "\r\n ", ""); !strings.Contains(text, "PARTSTAT=ACCEPTED;") && !strings.Contains(text, "PARTSTAT=ACCEPTED:mailto:bob") {
+			t.Errorf("the organizer has not learned it: %s", text)
+		}
+		if g.header.Get("Schedule-Tag") != tag {
+			t.Error("a reply changed the organizer's Schedule-Tag") // RFC 6638 §3.2.10
+		}
+		// An attendee may not move the meeting (RFC 6638 §3.2.4.4).
+		mine = h.do(bob, "GET", copyAt, "").want(t, 200)
+		h.put(bob, copyAt, strings.Replace(mine.body, "20261203T100000Z", "20261203T090000Z", 1)).refused(t, 403, "C:allowed-attendee-scheduling-object-change")
+		// A second calendar cannot hold it (RFC 6638 §3.2.4.1).
+		h.do(ann, "MKCALENDAR", annHome+"work/", "").want(t, 201)
+		r = h.do(ann, "COPY", path, "", "Destination", annHome+"work/m.ics").refused(t, 403, "C:unique-scheduling-object-resource")
+		if !strings.Contains(r.body, "<D:href>"+path+"</D:href>") {
+			t.Errorf("%s", r.body)
+		}
+		// The organizer deletes: cancelled.
+		h.do(ann, "DELETE", path, "").want(t, 204)
+		if mine := h.do(bob, "GET", copyAt, ""); mine.status == 200 && !strings.Contains(mine.body, "STATUS:CANCELLED") {
+			t.Errorf("%s", mine.body)
+		}
+	})
+}
+
+// RFC 6638 §8.1.
+func TestScheduleReply(t *testing.T) {
+	each(t, func(t *testing.T, h *house) {
+		for _, quiet := range []bool{false, true} {
+			path := annCalendar + "m.ics"
+			h.put(ann, path, meeting("m", "20261203T100000Z", "20261203T110000Z", bob)).want(t, 201)
+			at := h.propfind(bob, bobCalendar, "1", "D:getetag").rows(t)[1].href
+			mine := h.do(bob, "GET", at, "").want(t, 200)
+			h.put(bob, at, strings.Replace(strings.ReplaceAll(mine.body, "\r\n ", ""), "PARTSTAT=NEEDS-ACTION", "PARTSTAT=ACCEPTED", 1)).want(t, 204)
+			var headers []string
+			if quiet {
+				headers = []string{"Schedule-Reply", "F"}
+			}
+			h.do(bob, "DELETE", at, "", headers...).want(t, 204)
+			g := h.do(ann, "GET", path, "").want(t, 200)
+			if told := strings.Contains(g.body, "DECLINED"); told == quiet {
+				t.Errorf("Schedule-Reply: F is %v, told is %v", quiet, told)
+			}
+			h.do(ann, "DELETE", path, "").want(t, 204)
+		}
+	})
+}
+
+// A question about busy time (clients.md fixture 15), and RFC 6638 appendix
+// B.5's shape of the answer.
+func TestOutbox(t *testing.T) {
+	each(t, func(t *testing.T, h *house) {
+		h.put(bob, bobCalendar+"a.ics", event("a", "20261102T100000Z", "20261102T110000Z", "")).want(t, 201)
+		h.put(bob, bobCalendar+"b.ics", event("b", "20261102T130000Z", "20261102T140000Z", "STATUS:TENTATIVE")).want(t, 201)
+		ask := func(more, mask string) string {
+			return lines("BEGIN:VCALENDAR", "VERSION:2.0", "METHOD:REQUEST", "PRODID:-//t", "BEGIN:VFREEBUSY", "UID:F1", "DTEND:20261103T000000Z",
+				more, "DTSTART:20261102T000000Z", mask, "DTSTAMP:20261101T000000Z", "ORGANIZER:mailto:ann@example.org", "END:VFREEBUSY", "END:VCALENDAR")
+		}
+		post := func(path, body string) reply {
+			t.Helper()
+			return h.do(ann, "POST", path, body, "Content-Type", `text/calendar; charset="utf-8"`, "Originator", "mailto:ann@example.org", "Recipient", "mailto:bob@example.org, mailto:nobody@example.org")
+		}
+		whom := "ATTENDEE:MAILTO:Bob@Example.org\nATTENDEE:mailto:nobody@example.org\nATTENDEE:mailto:ann@example.org"
+		for _, path := range []string{annOutbox, annInbox} { // Kontact posts to the inbox
+			r := post(path, ask(whom, "")).want(t, 200)
+			if !strings.HasPrefix(r.header.Get("Content-Type"), "application/xml") {
+				t.Errorf("%v", r.header)
+			}
+			root := parseXML(t, r.body)
+			if short(root) != "C:schedule-response" {
+				t.Fatalf("%s", r.body)
+			}
+			var got [][3]string
+			for _, e := range root.Children() {
+				w := [3]string{}
+				for _, c := range e.Children() {
+					switch short(c) {
+					case "C:recipient":
+						w[0] = inner(c)
+					case "C:request-status":
+						w[1] = c.Text()
+					case "C:calendar-data":
+						w[2] = c.Text()
+					}
+				}
+				got = append(got, w)
+			}
+			if len(got) != 3 {
+				t.Fatalf("%s", r.body)
+			}
+			// The spelling of the request, in its order.
+			equal(t, "recipients", []string{got[0][0], got[1][0], got[2][0]},
+				[]string{"<D:href>MAILTO:Bob@Example.org</D:href>", "<D:href>mailto:nobody@example.org</D:href>", "<D:href>mailto:ann@example.org</D:href>"})
+			equal(t, "statuses", []string{got[0][1], got[1][1], got[2][1]}, []string{"2.0;Success", "3.7;Invalid calendar user", "2.0;Success"})
+			for _, want := range []string{"METHOD:REPLY\r\n", "UID:F1\r\n", "DTSTART:20261102T000000Z\r\n", "DTEND:20261103T000000Z\r\n", "ORGANIZER:mailto:ann@example.org\r\n",
+				"ATTENDEE:MAILTO:Bob@Example.org\r\n", "FREEBUSY;FBTYPE=BUSY:20261102T100000Z/20261102T110000Z\r\n", "FREEBUSY;FBTYPE=BUSY-TENTATIVE:20261102T130000Z/20261102T140000Z\r\n"} {
+				if !strings.Contains(got[0][2], want) {
+					t.Errorf("no %q in %s", want, got[0][2])
+				}
+			}
+			if got[1][2] != "" {
+				t.Error("calendar-data about nobody")
+			}
+		}
+		// Apple's program leaves the event that it edits out.
+		if r := post(annOutbox, ask(whom, "X-CALENDARSERVER-MASK-UID:a")).want(t, 200); strings.Contains(r.body, "20261102T100000Z") {
+			t.Errorf("%s", r.body)
+		}
+		// RFC 6638 §5.2.
+		h.do(ann, "POST", annOutbox, ask(whom, ""), "Content-Type", "text/plain").refused(t, 403, "C:supported-calendar-data")
+		h.do(ann, "POST", annOutbox, ask(whom, "")).refused(t, 403, "C:supported-calendar-data")
+		post(annOutbox, "hello").refused(t, 403, "C:valid-calendar-data")
+		post(annOutbox, ask("", "")).refused(t, 403, "C:valid-scheduling-message")
+		post(annOutbox, strings.Replace(ask(whom, ""), "METHOD:REQUEST", "METHOD:REPLY", 1)).refused(t, 403, "C:valid-scheduling-message")
+		post(annOutbox, strings.Replace(ask(whom, ""), "DTSTART:20261102T000000Z", "DTSTART:20261102T000000", 1)).refused(t, 403, "C:valid-scheduling-message")
+		post(annOutbox, strings.Replace(ask(whom, ""), "DTSTART:20261102", "DTSTART:19261102", 1)).refused(t, 403, "C:valid-scheduling-message")
+		post(annOutbox, strings.Replace(ask(whom, ""), "ORGANIZER:mailto:ann@", "ORGANIZER:mailto:bob@", 1)).refused(t, 403, "C:valid-organizer")
+		post(annOutbox, strings.Replace(ask(whom, ""), "ORGANIZER:mailto:ann@example.org\r\n", "", 1)).refused(t, 403, "C:valid-organizer")
+		post(annOutbox, strings.Replace(ask(whom, ""), "ORGANIZER:mailto:ann@example.org", "ORGANIZER:/dav/principals/ann@example.org/", 1)).want(t, 200)
+		post(annOutbox, meeting("x", "20261203T100000Z", "20261203T110000Z", bob)).refused(t, 403, "C:valid-scheduling-message")
+		post(bobHome+"outbox/", ask(whom, "")).want(t, 404)
+		post(annCalendar, ask(whom, "")).want(t, 405)
+	})
+}
+
+// A plain GET of busy time, as Outlook asks for it.
+func TestFreeBusyURL(t *testing.T) {
+	each(t, func(t *testing.T, h *house) {
+		h.put(bob, bobCalendar+"a.ics", event("a", "20261103T100000Z", "20261103T110000Z", "")).want(t, 201)
+		r := h.do(ann, "GET", "/freebusy/bob%40example.org", "").want(t, 200)
+		if !strings.HasPrefix(r.header.Get("Content-Type"), "text/calendar") {
+			t.Errorf("%v", r.header)
+		}
+		for _, want := range []string{"BEGIN:VFREEBUSY\r\n", "DTSTART:20261102T000000Z\r\n", "DTEND:20270101T000000Z\r\n", "FREEBUSY;FBTYPE=BUSY:20261103T100000Z/20261103T110000Z\r\n"} {
+			if !strings.Contains(r.body, want) {
+				t.Errorf("no %q in %s", want, r.body)
+			}
+		}
+		if strings.Contains(r.body, "SUMMARY") || strings.Contains(r.body, "UID:a\r\n") {
+			t.Errorf("it tells more than busy time: %s", r.body)
+		}
+		r = h.do(ann, "GET", "/freebusy/"+bob+"?start=20261201T000000Z&end=20261202T000000Z", "").want(t, 200)
+		if strings.Contains(r.body, "FREEBUSY;") || !strings.Contains(r.body, "DTEND:20261202T000000Z\r\n") {
+			t.Errorf("%s", r.body)
+		}
+		h.do(ann, "GET", "/freebusy/"+bob+"?start=x", "").want(t, 400)
+		h.do(ann, "POST", "/freebusy/"+bob, "").want(t, 405)
+		h.do(ann, "GET", "/freebusy/", "").want(t, 404)
+		h.do(ann, "GET", "/freebusy/nobody@example.org", "").want(t, 404)
+	})
+}
