@@ -1,0 +1,138 @@
+package main
+
+import (
+	"fmt"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// vdirsyncer keeps a calendar and an address book in folders, both ways.
+func TestVdirsyncer(t *testing.T) {
+	_, err := exec.LookPath("vdirsyncer")
+	needs(t, err == nil, "no vdirsyncer")
+	onBoth(t, func(t *testing.T, dsn string) {
+		_, relay := startSink(t, false)
+		h := startHouse(t, dsn, "127.0.0.1:0", "", relay)
+		dir := t.TempDir()
+		config := fmt.Sprintf(`[general]
+status_path = "%[1]s/status"
+
+[pair events]
+a = "here_events"
+b = "there_events"
+collections = ["from b"]
+conflict_resolution = "b wins"
+metadata = ["displayname", "color"]
+
+[storage here_events]
+type = "filesystem"
+path = "%[1]s/events"
+fileext = ".ics"
+
+[storage there_events]
+type = "caldav"
+url = "%[2]s/"
+username = "%[3]s"
+password = "%[4]s"
+
+[pair people]
+a = "here_people"
+b = "there_people"
+collections = ["from b"]
+
+[storage here_people]
+type = "filesystem"
+path = "%[1]s/people"
+fileext = ".vcf"
+
+[storage there_people]
+type = "carddav"
+url = "%[2]s/"
+username = "%[3]s"
+password = "%[4]s"
+`, dir, h.Config.HTTP.PublicURL, ann, demoPasswords[ann])
+		file := filepath.Join(dir, "config")
+		if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		run := func(args ...string) {
+			t.Helper()
+			cmd := exec.CommandContext(t.Context(), "vdirsyncer", append([]string{"-c", file, "-v", "WARNING"}, args...)...)
+			cmd.Env = append(os.Environ(), "HOME="+dir)
+			cmd.Stdin = strings.NewReader(strings.Repeat("y\n", 20)) // makes the folders
+			if out, err := cmd.CombinedOutput(); err != nil {
+				t.Fatalf("vdirsyncer %v: %v\n%s", args, err, out)
+			}
+		}
+		dav := func(method, path, body string, want int, header ...string) string {
+			t.Helper()
+			status, _, got, err := h.as(ann).do(t.Context(), method, path, body, header...)
+			if err != nil || status != want {
+				t.Fatalf("%s %s: %d %v %s", method, path, status, err, got)
+			}
+			return got
+		}
+		event := func(uid, summary string) string {
+			return strings.ReplaceAll("BEGIN:VCALENDAR\nVERSION:2.0\nPRODID:-//x//EN\nBEGIN:VEVENT\nUID:"+uid+"\nDTSTAMP:20260101T000000Z\nDTSTART:20270101T090000Z\nDTEND:20270101T100000Z\nSUMMARY:"+summary+"\nX-KEPT;X-P=\"a,b\":as it was\nEND:VEVENT\nEND:VCALENDAR\n", "\n", "\r\n")
+		}
+		card := func(uid, name string) string {
+			return strings.ReplaceAll("BEGIN:VCARD\nVERSION:3.0\nUID:"+uid+"\nFN:"+name+"\nN:;"+name+";;;\nEND:VCARD\n", "\n", "\r\n")
+		}
+		here := func(path string) string {
+			data, err := os.ReadFile(filepath.Join(dir, path))
+			if err != nil {
+				return ""
+			}
+			return string(data)
+		}
+		cal, book := calendarOf(ann), "/dav/addressbooks/"+ann+"/contacts/"
+
+		// From the server to the folders.
+		dav("PUT", cal+"one.ics", event("one", "On the server"), http.StatusCreated, "Content-Type", "text/calendar")
+		dav("PUT", book+"carol.vcf", card("carol", "Carol"), http.StatusCreated, "Content-Type", "text/vcard")
+		run("discover")
+		run("sync")
+		if got := here("events/calendar/one.ics"); !strings.Contains(got, "SUMMARY:On the server") || !strings.Contains(got, `X-KEPT;X-P="a,b":as it was`) {
+			t.Fatalf("the event came as %q", got)
+		}
+		if !strings.Contains(here("people/contacts/carol.vcf"), "FN:Carol") {
+			t.Fatal("the card did not come")
+		}
+
+		// From the folders to the server, and changes both ways.
+		write := func(path, text string) {
+			t.Helper()
+			if err := os.WriteFile(filepath.Join(dir, path), []byte(text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		write("events/calendar/two.ics", event("two", "In the folder"))
+		write("people/contacts/dora.vcf", card("dora", "Dora"))
+		dav("PUT", cal+"one.ics", event("one", "Changed on the server"), http.StatusNoContent, "Content-Type", "text/calendar")
+		run("sync")
+		if !strings.Contains(dav("GET", cal+"two.ics", "", http.StatusOK), "SUMMARY:In the folder") || !strings.Contains(dav("GET", book+"dora.vcf", "", http.StatusOK), "FN:Dora") {
+			t.Error("what was in the folder is not on the server")
+		}
+		if !strings.Contains(here("events/calendar/one.ics"), "Changed on the server") {
+			t.Error("the change on the server did not come")
+		}
+		write("events/calendar/two.ics", event("two", "Changed in the folder"))
+		if err := os.Remove(filepath.Join(dir, "events/calendar/one.ics")); err != nil {
+			t.Fatal(err)
+		}
+		dav("DELETE", book+"carol.vcf", "", http.StatusNoContent)
+		run("sync")
+		dav("GET", cal+"one.ics", "", http.StatusNotFound)
+		if !strings.Contains(dav("GET", cal+"two.ics", "", http.StatusOK), "Changed in the folder") {
+			t.Error("the change in the folder did not reach the server")
+		}
+		if here("people/contacts/carol.vcf") != "" {
+			t.Error("a deleted card is still in the folder")
+		}
+		run("sync") // nothing left to do, no conflict
+	})
+}
