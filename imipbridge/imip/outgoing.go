@@ -1,0 +1,305 @@
+package imip
+
+import (
+	"errors"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/convene-server/convene/directory/cuaddr"
+	"github.com/convene-server/convene/scheduling/ics"
+)
+
+// Message is one outgoing mail: an iTIP message for one recipient.
+type Message struct {
+	ID           string // Message-ID without angle brackets
+	Conversation string // id that all mails of the conversation refer to
+	Date         time.Time
+
+	Speaker Mailbox // in whose name it speaks: the organizer, or an attendee who answers
+	From    Mailbox // whom the mail shows as its author
+	Sender  Mailbox // who sent it for him; zero: he himself
+	ReplyTo Mailbox // zero: From
+	To      Mailbox
+
+	Body  *ics.Object // with METHOD
+	Prior *ics.Object // what the recipient knew before; nil: nothing
+
+	// Token stands for the Speaker's address in ORGANIZER, with EMAIL= keeping
+	// the real one, where answers cannot reach him otherwise (decision 13).
+	Token cuaddr.Address
+	// SentBy is set on the Speaker's line where the mail cannot come from his
+	// address (RFC 5545 §3.2.18).
+	SentBy cuaddr.Address
+
+	Answer   string         // address of the page on which to answer; "" none
+	Zone     *time.Location // the recipient's; nil: times are shown in the event's
+	Language string         // of the texts, BCP 47
+	Bound    ics.Bound      // of the dates that a text lists
+}
+
+// ErrNoMethod is returned for a body that is no iTIP message.
+var ErrNoMethod = errors.New("imip: the object has no METHOD")
+
+// notForOthers are properties that a calendar program keeps for itself.
+var notForOthers = []string{"X-MOZ-", "X-EVOLUTION-", "X-KDE-", "X-RADICALE-", "X-LIC-", "X-CONVENE-", "X-APPLE-DEFAULT-ALARM", "X-MS-OLK-SENDER", "ACKNOWLEDGED"}
+
+// calendar makes of the iTIP message what all programs accept.
+func (m *Message) calendar() *ics.Object {
+	method := m.Body.Method()
+	root := m.Body.Root().Clone()
+	for i := range root.Props { // an edit folds long lines anew
+		root.Props[i] = root.Props[i].WithValue(root.Props[i].Value)
+	}
+	if root.Prop("PRODID") == nil {
+		root.Add(ics.NewProp("PRODID", "-//Convene//EN"))
+	}
+	if root.Prop("VERSION") == nil {
+		root.Add(ics.NewProp("VERSION", "2.0"))
+	}
+	if root.Prop("CALSCALE") == nil {
+		root.Add(ics.NewProp("CALSCALE", "GREGORIAN"))
+	}
+	for _, c := range root.Children {
+		if c.Name != "VTIMEZONE" {
+			m.component(c, method)
+		}
+	}
+	m.zones(root)
+	return ics.New(root)
+}
+
+func (m *Message) component(c *ics.Component, method string) {
+	var children []*ics.Component
+	for _, ch := range c.Children {
+		if ch.Name != "VALARM" { // everybody has alarms of his own
+			children = append(children, ch)
+		}
+	}
+	c.Children = children
+	c.RemoveFunc(func(p *ics.Prop) bool {
+		for _, n := range notForOthers {
+			if strings.HasPrefix(p.Name, n) {
+				return true
+			}
+		}
+		return false
+	})
+	for i, p := range c.Props {
+		p = p.WithValue(p.Value)
+		if p.Name == "ORGANIZER" || p.Name == "ATTENDEE" {
+			p = m.calendarUser(p, method)
+		}
+		c.Props[i] = p
+	}
+	if c.Prop("DTSTAMP") == nil {
+		c.Add(ics.NewProp("DTSTAMP", m.Date.UTC().Format("20060102T150405Z")))
+	}
+	if c.Prop("SEQUENCE") == nil {
+		c.Add(ics.NewProp("SEQUENCE", "0"))
+	}
+	if c.Name == "VEVENT" && c.Prop("DTEND") == nil {
+		if end, ok := m.end(c); ok {
+			// Some programs know no DURATION.
+			c.Remove("DURATION")
+			c.Add(end)
+		}
+	}
+	switch method {
+	case "CANCEL":
+		// RFC 5546 §3.2.5 wants it for a whole cancelled event; without it some
+		// programs show the mail and leave the event.
+		if c.Prop("STATUS") == nil {
+			c.Add(ics.NewProp("STATUS", "CANCELLED"))
+		}
+	case "REPLY":
+		if c.Prop("REQUEST-STATUS") == nil { // RFC 5546 §3.2.3
+			c.Add(ics.NewProp("REQUEST-STATUS", "2.0;Success"))
+		}
+	}
+}
+
+// calendarUser writes an ORGANIZER or ATTENDEE as mail programs expect it.
+func (m *Message) calendarUser(p ics.Prop, method string) ics.Prop {
+	p = p.WithoutParams("SCHEDULE-AGENT", "SCHEDULE-STATUS", "SCHEDULE-FORCE-SEND")
+	a := ics.CalAddress(&p)
+	if a.Mail() == "" {
+		// RFC 6047 §2.3: it must be a mailto: address.
+		if e, err := cuaddr.Parse(p.Param("EMAIL")); err == nil && e.Mail() != "" {
+			a = e
+			p = p.WithValue(a.String()).WithoutParams("EMAIL")
+		}
+	} else {
+		p = p.WithValue(a.String())
+	}
+	if !a.IsZero() && a == m.Speaker.Address {
+		if !m.Token.IsZero() {
+			p = p.WithValue(m.Token.String()).WithParam("EMAIL", a.Mail())
+		}
+		if !m.SentBy.IsZero() && SentBy(&p).IsZero() && (p.Name == "ATTENDEE") == (method == "REPLY" || method == "COUNTER" || method == "REFRESH") {
+			p = p.WithParam("SENT-BY", m.SentBy.String())
+		}
+	}
+	if p.Name != "ATTENDEE" {
+		return p
+	}
+	switch {
+	case method == "REPLY":
+		p = p.WithoutParams("RSVP")
+	case a == m.To.Address && (method == "REQUEST" || method == "ADD"):
+		// Programs look for these on the line of whom they shall ask.
+		fill := func(name, value string) {
+			if !p.HasParam(name) && value != "" {
+				p = p.WithParam(name, value)
+			}
+		}
+		fill("CN", m.To.Name)
+		fill("CUTYPE", "INDIVIDUAL")
+		fill("ROLE", "REQ-PARTICIPANT")
+		fill("PARTSTAT", "NEEDS-ACTION")
+		if ics.PartStat(&p) == "NEEDS-ACTION" {
+			fill("RSVP", "TRUE")
+		}
+	}
+	return p
+}
+
+// end makes a DTEND of DTSTART and DURATION.
+func (m *Message) end(c *ics.Component) (ics.Prop, bool) {
+	start := c.Prop("DTSTART")
+	if start == nil || c.Prop("DURATION") == nil {
+		return ics.Prop{}, false
+	}
+	t, err := m.Body.PropTime(start)
+	if err != nil {
+		return ics.Prop{}, false
+	}
+	days, clock, ok := duration(c.Value("DURATION"))
+	if !ok {
+		return ics.Prop{}, false
+	}
+	wall := t.Wall.AddDate(0, 0, days).Add(clock)
+	layout := "20060102T150405"
+	switch t.Form {
+	case ics.Date:
+		layout = "20060102"
+	case ics.UTC:
+		layout += "Z"
+	}
+	p := start.WithValue(wall.Format(layout))
+	p.Name = "DTEND"
+	return p, true
+}
+
+// duration reads a DURATION (RFC 5545 §3.3.6) as days and time of day.
+func duration(v string) (days int, clock time.Duration, ok bool) {
+	v = strings.TrimPrefix(strings.ToUpper(strings.TrimSpace(v)), "+")
+	v, ok = strings.CutPrefix(v, "P")
+	if !ok || v == "" {
+		return 0, 0, false
+	}
+	units := map[byte]time.Duration{'H': time.Hour, 'M': time.Minute, 'S': time.Second}
+	for inTime := false; v != ""; {
+		if v[0] == 'T' {
+			v, inTime = v[1:], true
+			continue
+		}
+		i := strings.IndexFunc(v, func(r rune) bool { return r < '0' || r > '9' })
+		if i <= 0 || i > 6 {
+			return 0, 0, false
+		}
+		n, _ := strconv.Atoi(v[:i])
+		switch unit := v[i]; {
+		case !inTime && unit == 'W':
+			days += 7 * n
+		case !inTime && unit == 'D':
+			days += n
+		case inTime && units[unit] != 0:
+			clock += time.Duration(n) * units[unit]
+		default:
+			return 0, 0, false
+		}
+		v = v[i+1:]
+	}
+	return days, clock, true
+}
+
+// zones leaves one VTIMEZONE for each TZID that is used and makes those that
+// are missing (RFC 5545 §3.6.5).
+func (m *Message) zones(root *ics.Component) {
+	used := m.Body.Zones()
+	have := map[string]*ics.Component{}
+	var rest []*ics.Component
+	for _, c := range root.Children {
+		if c.Name != "VTIMEZONE" {
+			rest = append(rest, c)
+		} else if id := c.Text("TZID"); have[id] == nil {
+			have[id] = c
+		}
+	}
+	var zones []*ics.Component
+	for _, id := range used {
+		c := have[id]
+		if c == nil {
+			if loc := ics.Location(id); loc != nil {
+				c = ics.Timezone(loc, m.earliest())
+				c.Set(ics.NewProp("TZID", ics.Escape(id)))
+			}
+		}
+		if c != nil {
+			zones = append(zones, c)
+		}
+	}
+	root.Children = append(zones, rest...)
+}
+
+// earliest returns a time before everything that the message speaks of.
+func (m *Message) earliest() time.Time {
+	first := m.Date
+	for _, c := range m.Body.Main() {
+		for _, name := range []string{"DTSTART", "RECURRENCE-ID", "DUE"} {
+			if p := c.Prop(name); p != nil {
+				if t, err := m.Body.PropTime(p); err == nil && t.Wall.Before(first) {
+					first = t.Wall
+				}
+			}
+		}
+	}
+	return first.AddDate(0, 0, -2)
+}
+
+// WithOrganizer returns a message with this ORGANIZER in every component: that
+// of the organizer's own copy, for answers that have none, as Exchange sends
+// them, or a token in its place.
+func WithOrganizer(o *ics.Object, organizer ics.Prop) *ics.Object {
+	root := o.Root().Clone()
+	organizer = organizer.WithoutParams("SCHEDULE-AGENT", "SCHEDULE-STATUS", "SCHEDULE-FORCE-SEND")
+	for _, c := range root.Children {
+		if c.Name != "VTIMEZONE" {
+			c.Set(organizer)
+		}
+	}
+	return ics.New(root)
+}
+
+// WithAttendee returns an answer in which the one ATTENDEE stands under the
+// address that was invited; EMAIL= keeps the one that he wrote.
+func WithAttendee(o *ics.Object, invited cuaddr.Address) *ics.Object {
+	root := o.Root().Clone()
+	for _, c := range root.Children {
+		list := c.PropsNamed("ATTENDEE")
+		if c.Name == "VTIMEZONE" || len(list) != 1 {
+			continue
+		}
+		wrote := ics.CalAddress(list[0])
+		if wrote == invited {
+			continue
+		}
+		p := list[0].WithValue(invited.String())
+		if wrote.Mail() != "" {
+			p = p.WithParam("EMAIL", wrote.Mail())
+		}
+		c.Set(p)
+	}
+	return ics.New(root)
+}

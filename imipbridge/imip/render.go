@@ -1,0 +1,169 @@
+package imip
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
+	"mime/quotedprintable"
+	"net/mail"
+	"strings"
+	"unicode"
+
+	"github.com/convene-server/convene/scheduling/ics"
+)
+
+// Render writes the mail in the one shape that all programs accept: an
+// alternative of plain text, HTML and the calendar, and beside it the calendar
+// as an attachment. All octets are ASCII unless an address is not; lines are
+// at most 78 long. Equal messages render to equal octets.
+func (m *Message) Render() ([]byte, error) {
+	method := m.Body.Method()
+	if method == "" {
+		return nil, ErrNoMethod
+	}
+	page := m.page()
+	calendar := m.calendar().Bytes()
+
+	var b bytes.Buffer
+	b.Grow(4096 + 3*len(calendar))
+	fieldLine(&b, "From", address(m.From))
+	if !m.Sender.Address.IsZero() && m.Sender.Address != m.From.Address {
+		fieldLine(&b, "Sender", address(m.Sender)) // RFC 5322 §3.6.2
+	}
+	if !m.ReplyTo.Address.IsZero() {
+		fieldLine(&b, "Reply-To", address(m.ReplyTo))
+	}
+	fieldLine(&b, "To", address(m.To))
+	fieldLine(&b, "Subject", encodeWord(page.subject))
+	fieldLine(&b, "Date", m.Date.UTC().Format("Mon, 02 Jan 2006 15:04:05 +0000"))
+	fieldLine(&b, "Message-ID", "<"+m.ID+">")
+	if m.Conversation != "" {
+		fieldLine(&b, "In-Reply-To", "<"+m.Conversation+">")
+		fieldLine(&b, "References", "<"+m.Conversation+">")
+	}
+	fieldLine(&b, "Auto-Submitted", "auto-generated") // RFC 3834 §5
+	fieldLine(&b, "MIME-Version", "1.0")
+
+	// "=_" stands in neither base64 nor quoted-printable (RFC 2045 §6.7).
+	sum := sha256.Sum256([]byte(m.ID))
+	mixed, alternative := "=_m"+hex.EncodeToString(sum[:10]), "=_a"+hex.EncodeToString(sum[10:20])
+	fieldLine(&b, "Content-Type", `multipart/mixed; boundary="`+mixed+`"`)
+	b.WriteString("\r\n--" + mixed + "\r\n")
+	fieldLine(&b, "Content-Type", `multipart/alternative; boundary="`+alternative+`"`)
+	b.WriteString("\r\n--" + alternative + "\r\n")
+	textPart(&b, "text/plain", page.language, page.plain())
+	b.WriteString("--" + alternative + "\r\n")
+	textPart(&b, "text/html", page.language, page.html())
+	b.WriteString("--" + alternative + "\r\n")
+	// RFC 6047 §2.4; without a Content-Disposition, or some programs show an
+	// attachment where they should ask.
+	fieldLine(&b, "Content-Type", `text/calendar; charset="UTF-8"; method=`+methodName(method))
+	base64Part(&b, calendar)
+	b.WriteString("--" + alternative + "--\r\n\r\n--" + mixed + "\r\n")
+	fieldLine(&b, "Content-Type", `application/ics; name="invite.ics"`)
+	fieldLine(&b, "Content-Disposition", `attachment; filename="invite.ics"`)
+	base64Part(&b, calendar)
+	b.WriteString("--" + mixed + "--\r\n")
+	return b.Bytes(), nil
+}
+
+// methodName keeps a METHOD that came from a stranger from being more than a
+// token.
+func methodName(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r >= 'A' && r <= 'Z' || r == '-' {
+			return r
+		}
+		return -1
+	}, s)
+}
+
+func address(b Mailbox) string {
+	a := mail.Address{Name: oneLine(b.Name, 80), Address: b.Address.Mail()}
+	return a.String()
+}
+
+// fieldLine writes a header field, folded at its blanks (RFC 5322 §2.2.3).
+func fieldLine(b *bytes.Buffer, name, value string) {
+	value = strings.Map(func(r rune) rune {
+		if r < 0x20 || r == 0x7f {
+			return ' '
+		}
+		return r
+	}, value)
+	b.WriteString(name + ":")
+	room := 78 - len(name) - 1
+	for _, w := range strings.Fields(value) {
+		if len(w)+1 > room && room < 77 {
+			b.WriteString("\r\n")
+			room = 78
+		}
+		b.WriteString(" " + w)
+		room -= len(w) + 1
+	}
+	b.WriteString("\r\n")
+}
+
+func textPart(b *bytes.Buffer, media, language, s string) {
+	fieldLine(b, "Content-Type", media+"; charset=utf-8")
+	fieldLine(b, "Content-Language", language)
+	fieldLine(b, "Content-Transfer-Encoding", "quoted-printable")
+	b.WriteString("\r\n")
+	w := quotedprintable.NewWriter(b)
+	w.Write([]byte(strings.ReplaceAll(s, "\n", "\r\n"))) // a bytes.Buffer takes everything
+	w.Close()
+	b.WriteString("\r\n")
+}
+
+func base64Part(b *bytes.Buffer, data []byte) {
+	fieldLine(b, "Content-Transfer-Encoding", "base64")
+	b.WriteString("\r\n")
+	for enc := base64.StdEncoding.EncodeToString(data); enc != ""; {
+		n := min(76, len(enc)) // RFC 2045 §6.8
+		b.WriteString(enc[:n] + "\r\n")
+		enc = enc[n:]
+	}
+	b.WriteString("\r\n")
+}
+
+// oneLine makes a text fit for one line: blanks joined, controls and marks
+// that turn the direction of writing taken out, at most n characters.
+func oneLine(s string, n int) string {
+	s = strings.Join(strings.Fields(clean(s)), " ")
+	r := []rune(s)
+	if len(r) > n {
+		s = strings.TrimSpace(string(r[:n-1])) + "…"
+	}
+	return s
+}
+
+// clean takes out what no person sees and some are deceived by.
+func clean(s string) string {
+	return strings.Map(func(r rune) rune {
+		switch {
+		case r == '\n' || r == '\t':
+			return r
+		case r == '\r', r == 0xfeff, r >= 0x202a && r <= 0x202e, r >= 0x2066 && r <= 0x2069, unicode.IsControl(r):
+			return -1
+		}
+		return r
+	}, strings.ToValidUTF8(s, "\uFFFD"))
+}
+
+// name returns how a calendar user is called: CN, else his address.
+func name(p *ics.Prop) string {
+	if p == nil {
+		return ""
+	}
+	if cn := oneLine(p.Param("CN"), 80); cn != "" {
+		return cn
+	}
+	if e := p.Param("EMAIL"); e != "" {
+		return oneLine(e, 200)
+	}
+	if a := ics.CalAddress(p); a.Mail() != "" {
+		return oneLine(a.Mail(), 200)
+	}
+	return ""
+}
