@@ -212,3 +212,23 @@ func WithoutFields(m []byte, prefix string) []byte {
 	}
 	return append(out, m[kept:]...)
 }
+
+// ReturnPath returns the envelope sender that a mail system wrote into a mail
+// when it delivered it (RFC 5321 §4.4); without one, who wrote the mail.
+func ReturnPath(m []byte) string {
+	h, _, err := readHeader(m, Defaults)
+	if err != nil {
+		return ""
+	}
+	for _, f := range h {
+		if f.name == "return-path" {
+			return strings.TrimSpace(strings.Trim(strings.TrimSpace(f.value), "<>"))
+		}
+	}
+	for _, name := range []string{"sender", "from"} {
+		if b := mailboxes(h.get(name)); len(b) > 0 {
+			return b[0].Address.Mail()
+		}
+	}
+	return ""
+}

@@ -1,0 +1,182 @@
+package imipbridge
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/emersion/go-smtp"
+
+	"github.com/convene-server/convene/db"
+	"github.com/convene-server/convene/directory"
+	"github.com/convene-server/convene/directory/cuaddr"
+	"github.com/convene-server/convene/imipbridge/imip"
+	"github.com/convene-server/convene/scheduling/ics"
+)
+
+// letter is a mail ready to go.
+type letter struct {
+	from, to string // envelope
+	id       string // Message-ID with its angle brackets taken off
+	data     []byte
+}
+
+// compose renders a row of the queue. An error that is a *smtp.SMTPError is
+// about the row, any other is the database's.
+func (b *Bridge) compose(ctx context.Context, k keys, d *db.Delivery) (letter, error) {
+	unsendable := func(why string) error {
+		return &smtp.SMTPError{Code: 554, EnhancedCode: smtp.EnhancedCode{5, 6, 0}, Message: why}
+	}
+	speaker, err := cuaddr.Parse(d.From)
+	if err != nil {
+		return letter{}, unsendable("the sender is no calendar user address")
+	}
+	rcpt, err := cuaddr.Parse(d.Rcpt)
+	if err != nil || rcpt.Mail() == "" {
+		return letter{}, &smtp.SMTPError{Code: 553, EnhancedCode: smtp.EnhancedCode{5, 1, 3}, Message: "the recipient is no mail address"}
+	}
+	body, err := ics.Parse(d.Body, ics.Limits{})
+	if err != nil || body.First() == nil || body.Method() == "" {
+		return letter{}, unsendable("the message is no iTIP message")
+	}
+	var prior *ics.Object
+	if len(d.Prior) > 0 {
+		if prior, err = ics.Parse(d.Prior, ics.Limits{}); err != nil || prior.First() == nil {
+			prior = nil // then the mail tells no difference
+		}
+	}
+
+	var sender db.Principal
+	var reader *db.Principal // the recipient, if he is here
+	invited := rcpt
+	err = b.store.Read(ctx, func(tx *db.Tx) error {
+		if sender, err = tx.Principal(d.Principal); err != nil && !errors.Is(err, db.ErrNotFound) {
+			return err
+		}
+		p, err := directory.Lookup(tx, rcpt)
+		if errors.Is(err, directory.ErrUnknown) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		reader = &p
+		self, err := directory.Self(tx, p, true)
+		if err != nil {
+			return err
+		}
+		if line := ics.Attendee(body.First(), self); line != nil && !listed(body, rcpt) {
+			invited = ics.CalAddress(line)
+		}
+		return nil
+	})
+	if err != nil {
+		return letter{}, err
+	}
+
+	m := imip.Message{
+		ID:           k.delivery(kindID, d) + "@" + b.from.Domain(),
+		Conversation: k.conversation(d.UID) + "@" + b.from.Domain(),
+		Date:         d.Created,
+		Speaker:      imip.Mailbox{Name: nameOf(body, speaker), Address: speaker},
+		To:           imip.Mailbox{Name: nameOf(body, invited), Address: rcpt},
+		Body:         body,
+		Prior:        prior,
+		Language:     sender.Language,
+	}
+	if m.Speaker.Name == "" {
+		m.Speaker.Name = sender.Name
+	}
+	if reader != nil {
+		if reader.Language != "" {
+			m.Language = reader.Language
+		}
+		if m.To.Name == "" {
+			m.To.Name = reader.Name
+		}
+		if reader.TZ != "" {
+			m.Zone, _ = time.LoadLocation(reader.TZ) // nil for a name that is none
+		}
+	}
+	domain := b.from.Domain()
+	if b.ours(speaker) {
+		// DMARC wants From and the envelope in one domain.
+		domain = speaker.Domain()
+		m.From = m.Speaker
+		if by := secretary(body, speaker); !by.IsZero() { // decision 30
+			m.Sender = imip.Mailbox{Address: by}
+		}
+	} else {
+		m.From = imip.Mailbox{Name: imip.Via(m.Language, displayName(m.Speaker)), Address: b.from}
+		if fromOrganizer(body.Method()) {
+			// Programs answer to ORGANIZER, not to Reply-To (decision 13).
+			token := b.at(k.reply(d.Principal, d.UID, invited), b.from.Domain())
+			m.Token = cuaddr.Mailto(token)
+			m.ReplyTo = imip.Mailbox{Name: m.Speaker.Name, Address: m.Token}
+		} else {
+			m.SentBy = b.from
+			m.ReplyTo = m.Speaker
+		}
+	}
+	if b.opt.PublicURL != "" && (body.Method() == "REQUEST" || body.Method() == "ADD") {
+		m.Answer = b.opt.PublicURL + "/rsvp/" + k.page(invitation{
+			Organizer: d.Principal, UID: d.UID, Attendee: invited, Expires: expiry(body, d.Created),
+		})
+	}
+	kind := kindBounce
+	if d.LocalCopy {
+		kind = kindCopy
+	}
+	data, err := m.Render()
+	if err != nil {
+		return letter{}, unsendable(err.Error())
+	}
+	return letter{from: b.at(k.delivery(kind, d), domain), to: rcpt.Mail(), id: m.ID, data: data}, nil
+}
+
+// displayName is how somebody is called where a name is needed.
+func displayName(m imip.Mailbox) string {
+	if m.Name != "" {
+		return m.Name
+	}
+	return m.Address.Mail()
+}
+
+// nameOf returns the CN under which a message names a calendar user.
+func nameOf(o *ics.Object, who cuaddr.Address) string {
+	for _, name := range []string{"ORGANIZER", "ATTENDEE"} {
+		for _, p := range o.First().PropsNamed(name) {
+			if imip.Same(ics.CalAddress(p), who) && p.Param("CN") != "" {
+				return p.Param("CN")
+			}
+		}
+	}
+	return ""
+}
+
+// secretary returns who acts for the speaker.
+func secretary(o *ics.Object, speaker cuaddr.Address) cuaddr.Address {
+	for _, name := range []string{"ORGANIZER", "ATTENDEE"} {
+		for _, p := range o.First().PropsNamed(name) {
+			if ics.CalAddress(p) == speaker {
+				if by := imip.SentBy(p); by.Mail() != "" {
+					return by
+				}
+			}
+		}
+	}
+	return cuaddr.Address{}
+}
+
+// expiry is until when one can answer by link: a week after the end, at least
+// a month from now, a year for what has no end.
+func expiry(o *ics.Object, now time.Time) time.Time {
+	last, ok := o.Last(time.UTC, ics.Bound{Instances: 10_000, Steps: 100_000})
+	if !ok {
+		return now.AddDate(1, 0, 0)
+	}
+	if end := last.AddDate(0, 0, 7); end.After(now.AddDate(0, 1, 0)) {
+		return end
+	}
+	return now.AddDate(0, 1, 0)
+}

@@ -1,0 +1,346 @@
+package imipbridge
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+
+	"github.com/emersion/go-smtp"
+
+	"github.com/convene-server/convene/db"
+	"github.com/convene-server/convene/directory"
+	"github.com/convene-server/convene/directory/cuaddr"
+	"github.com/convene-server/convene/imipbridge/imip"
+	"github.com/convene-server/convene/scheduling"
+	"github.com/convene-server/convene/scheduling/ics"
+)
+
+// arrival is one mail that came in.
+type arrival struct {
+	door     string // for the decision record: "lmtp", "pipe", "observe"
+	envelope string // MAIL FROM, "" for a bounce
+	data     []byte // as it came
+	keys     keys
+	mail     *imip.Mail // nil where it passes the limits
+	fault    string     // why mail is nil
+	evidence func() imip.Evidence
+}
+
+func (b *Bridge) arrive(ctx context.Context, door, envelope string, data []byte) (*arrival, error) {
+	k, err := b.keys(ctx)
+	if err != nil {
+		return nil, err
+	}
+	a := &arrival{door: door, envelope: envelope, data: data, keys: k}
+	if a.mail, err = imip.Parse(data, b.now(), b.limits()); err != nil {
+		a.fault = err.Error()
+		a.mail = &imip.Mail{}
+	}
+	a.evidence = sync.OnceValue(func() imip.Evidence { return b.evidence(ctx, data, a.mail) })
+	return a, nil
+}
+
+// key names the decision about one message for one recipient (decision 3): by
+// what the mail is, never by its Message-ID, which strangers choose.
+func (a *arrival) key(parts ...string) string {
+	h := sha256.New()
+	for _, p := range parts {
+		fmt.Fprintf(h, "%d:%s", len(p), p)
+	}
+	h.Write(a.data)
+	return "in:" + hex.EncodeToString(h.Sum(nil)[:20])
+}
+
+// noReply reports whether the mail must not be answered: nobody wrote it, or
+// its sender wants no answer (RFC 3834 §2).
+func (a *arrival) noReply() bool { return a.envelope == "" || a.mail.Automatic() }
+
+// station is what an address in an envelope is to us.
+type station int
+
+const (
+	outside station = iota // not in the directory: the next hop's business
+	person
+	group
+	agent   // a room or a resource: has no mailbox
+	answers // calendar+TOKEN@ in an ORGANIZER
+	bounces // calendar+TOKEN@ in an envelope
+)
+
+// recipient is one RCPT, resolved.
+type recipient struct {
+	asked     string // as it stands in the envelope
+	address   cuaddr.Address
+	station   station
+	principal db.Principal
+	kind      string // of the token
+	payload   []byte
+}
+
+// resolve finds out whom an envelope names. The error is the database's.
+func (b *Bridge) resolve(ctx context.Context, rcpt string) (recipient, error) {
+	r := recipient{asked: rcpt, address: cuaddr.Mailto(rcpt)}
+	if r.address.IsZero() {
+		return r, nil
+	}
+	k, err := b.keys(ctx)
+	if err != nil {
+		return r, err
+	}
+	if token := b.tokenOf(r.address); token != "" {
+		r.kind, r.payload = k.unpack(token)
+		switch r.kind {
+		case kindReply:
+			r.station = answers
+			return r, nil
+		case kindBounce, kindCopy:
+			r.station = bounces
+			return r, nil
+		}
+	}
+	err = b.store.Read(ctx, func(tx *db.Tx) (err error) {
+		r.principal, err = directory.Lookup(tx, r.address)
+		return err
+	})
+	if errors.Is(err, directory.ErrUnknown) {
+		return r, nil
+	}
+	if err != nil {
+		return r, err
+	}
+	switch r.principal.Kind {
+	case db.Room, db.Resource:
+		r.station = agent
+	case db.Group:
+		r.station = group
+	default:
+		r.station = person
+	}
+	return r, nil
+}
+
+// ruling is what follows from a mail for one recipient, once that is durable.
+type ruling struct {
+	// mailbox to which the original goes; "" none. forward: also in copy mode,
+	// since no mail system has a mailbox for the address it came to.
+	mailbox string
+	forward bool
+	notes   []string        // values of our header fields
+	refuse  *smtp.SMTPError // the verdict, where the mail goes nowhere
+}
+
+// rule decides about a mail for one recipient who is not outside, durably. The
+// error is always ours: the mail must come again.
+func (b *Bridge) rule(ctx context.Context, a *arrival, r recipient) (ruling, error) {
+	switch r.station {
+	case answers:
+		return b.ruleAnswer(ctx, a, r)
+	case bounces:
+		return b.ruleBounce(ctx, a, r)
+	case agent:
+		return b.ruleAgent(ctx, a, r)
+	case group:
+		return b.ruleGroup(ctx, a, r)
+	}
+	notes, err := b.deliver(ctx, a, r, []db.Principal{r.principal})
+	return ruling{mailbox: r.asked, notes: notes}, err
+}
+
+// ruleGroup brings the mail into every member's calendar; the original goes on
+// under the list's address only (decision 29).
+func (b *Bridge) ruleGroup(ctx context.Context, a *arrival, r recipient) (ruling, error) {
+	var members []db.Principal
+	if len(a.mail.Objects) > 0 {
+		err := b.store.Read(ctx, func(tx *db.Tx) (err error) {
+			members, _, err = directory.Expand(tx, r.principal)
+			return err
+		})
+		if err != nil {
+			return ruling{}, err
+		}
+	}
+	notes, err := b.deliver(ctx, a, r, members)
+	return ruling{mailbox: r.asked, notes: notes}, err
+}
+
+// ruleAgent consumes iTIP for a room or resource, which has no mailbox
+// (decision 8). Anything else goes to its owner, or back with a reason.
+func (b *Bridge) ruleAgent(ctx context.Context, a *arrival, r recipient) (ruling, error) {
+	if len(a.mail.Objects) > 0 {
+		_, err := b.deliver(ctx, a, r, []db.Principal{r.principal})
+		return ruling{}, err
+	}
+	reason := strings.Join(append([]string{a.fault}, a.mail.Problems...), "; ")
+	reason = strings.Trim(reason, "; ")
+	x := a.decision(r, r.principal.ID, "")
+	x.Detail = reason
+	switch owner := ownerOf(r.principal); {
+	case a.noReply():
+		x.Rule, x.Outcome = "automatic mail for a room or resource", "ignored"
+		return ruling{}, b.record(ctx, x)
+	case owner != "":
+		x.Rule, x.Outcome = "no scheduling message: to the owner of the room or resource", "handed on"
+		return ruling{mailbox: owner, forward: true}, b.record(ctx, x)
+	}
+	x.Rule, x.Outcome = "no scheduling message: a room or resource has no mailbox", "refused"
+	text := r.principal.Address + " is a room or resource and takes only invitations from calendar programs"
+	if reason != "" {
+		text += "; the calendar in this mail cannot be read: " + ascii(reason, 200)
+	}
+	return ruling{refuse: &smtp.SMTPError{Code: 550, EnhancedCode: smtp.EnhancedCode{5, 7, 1}, Message: text}}, b.record(ctx, x)
+}
+
+// ownerOf reads the owner rule of a policy.
+func ownerOf(p db.Principal) string {
+	for _, l := range strings.Split(p.Policy, "\n") {
+		if f := strings.Fields(l); len(f) == 2 && f[0] == "owner" {
+			if a, err := cuaddr.Parse(f[1]); err == nil {
+				return a.Mail()
+			}
+		}
+	}
+	return ""
+}
+
+// decision begins the record of a mail for a recipient.
+func (a *arrival) decision(r recipient, principal int64, uid string) *db.Decision {
+	return &db.Decision{
+		Direction: "in", Door: a.door, UID: uid, MessageID: a.mail.MessageID, Principal: principal,
+		From: a.mail.From.Address.String(), To: r.address.String(), Key: a.key(r.address.Fold(), uid),
+	}
+}
+
+// record makes a decision durable. One that stands already is as good.
+func (b *Bridge) record(ctx context.Context, x *db.Decision) error {
+	return b.store.Write(ctx, nil, func(tx *db.Tx) error {
+		err := tx.InsertDecision(x)
+		if errors.Is(err, db.ErrExists) {
+			return nil
+		}
+		return err
+	})
+}
+
+// deliver brings the iTIP messages of a mail before the desk, for each of the
+// people behind one recipient, and returns what became of them. A mail without
+// any concerns us not at all.
+func (b *Bridge) deliver(ctx context.Context, a *arrival, r recipient, people []db.Principal) (notes []string, err error) {
+	if a.keys.ownMail(a.mail.MessageID) {
+		// Decision 4: it tells nothing that is not known here.
+		x := a.decision(r, r.principal.ID, "")
+		x.Rule, x.Outcome = "our own mail came back", "ignored"
+		return []string{"ignored; " + x.Rule}, b.record(ctx, x)
+	}
+	for _, o := range a.mail.Objects {
+		for _, p := range people {
+			note, err := b.deliverOne(ctx, a, r, p, o)
+			if err != nil {
+				return nil, err
+			}
+			notes = append(notes, note)
+		}
+	}
+	problems := a.mail.Problems
+	if a.fault != "" {
+		problems = append(problems, a.fault)
+	}
+	for i, text := range problems {
+		x := a.decision(r, r.principal.ID, "")
+		x.Key = a.key(r.address.Fold(), "problem", fmt.Sprint(i))
+		x.Rule, x.Detail, x.Outcome = "the calendar cannot be read", text, "ignored"
+		if err := b.record(ctx, x); err != nil {
+			return nil, err
+		}
+		notes = append(notes, "ignored; "+x.Rule+": "+text)
+	}
+	return notes, nil
+}
+
+func (b *Bridge) deliverOne(ctx context.Context, a *arrival, r recipient, p db.Principal, o *ics.Object) (string, error) {
+	var w belief
+	err := b.store.Read(ctx, func(tx *db.Tx) (err error) {
+		w, err = b.believe(tx, a.mail, a.evidence(), o, p)
+		return err
+	})
+	if err != nil {
+		return "", err
+	}
+	return b.bring(ctx, a, scheduling.Deliver{
+		Recipient: p, Address: r.address, Body: o,
+		Believed: w.degree, Act: w.act, Quarantine: w.quarantine,
+		Key: a.key(r.address.Fold(), fmt.Sprint(p.ID), o.Method(), o.UID()),
+	})
+}
+
+// bring asks the desk and words its verdict.
+func (b *Bridge) bring(ctx context.Context, a *arrival, m scheduling.Deliver) (string, error) {
+	note, _, err := b.verdict(ctx, a, m)
+	return note, err
+}
+
+func (b *Bridge) verdict(ctx context.Context, a *arrival, m scheduling.Deliver) (string, scheduling.Verdict, error) {
+	m.From, m.Sender = a.mail.From.Address, a.mail.Sender.Address
+	m.MessageID, m.Date, m.Door = a.mail.MessageID, a.mail.Date, a.door
+	v, err := b.desk.Deliver(ctx, m)
+	if err != nil {
+		return "", v, err
+	}
+	outcome := "ignored"
+	switch {
+	case v.Refusal != nil:
+		outcome = "refused"
+	case v.Applied:
+		outcome = "applied"
+	}
+	b.log.Info("mail decided", "uid", m.Body.UID(), "method", m.Body.Method(), "from", m.From.String(), "to", m.Address.String(),
+		"belief", string(m.Believed), "outcome", outcome, "rule", v.Rule, "repeated", v.Repeated)
+	return m.Body.Method() + " " + outcome + "; " + v.Rule + "; sender " + string(m.Believed), v, nil
+}
+
+// original returns the mail as it is handed on: our header fields first, those
+// that claim to be ours taken out, every other octet as it came (decision 4).
+func (a *arrival) original(notes []string) []byte {
+	kept := imip.WithoutFields(a.data, "X-Convene-")
+	if len(notes) == 0 {
+		return kept
+	}
+	var head strings.Builder
+	for _, n := range notes {
+		head.WriteString("X-Convene-Decision: " + ascii(n, 400) + "\r\n")
+	}
+	return append([]byte(head.String()), kept...)
+}
+
+// ascii makes a text fit for a header field or a reply line.
+func ascii(s string, n int) string {
+	var b strings.Builder
+	for _, r := range s {
+		if b.Len() >= n {
+			break
+		}
+		switch {
+		case r < 0x20 || r == 0x7f:
+			b.WriteByte(' ')
+		case r > 0x7e:
+			b.WriteByte('?')
+		default:
+			b.WriteRune(r)
+		}
+	}
+	return strings.TrimSpace(b.String())
+}
+
+// fault renders an error of ours: the mail must come again (decision 2).
+func fault(err error) *smtp.SMTPError {
+	switch {
+	case errors.Is(err, db.ErrFull):
+		return &smtp.SMTPError{Code: 452, EnhancedCode: smtp.EnhancedCode{4, 3, 1}, Message: "no space left, try again later"}
+	case errors.Is(err, db.ErrAway):
+		return &smtp.SMTPError{Code: 451, EnhancedCode: smtp.EnhancedCode{4, 3, 0}, Message: "the database does not answer, try again later"}
+	}
+	return &smtp.SMTPError{Code: 451, EnhancedCode: smtp.EnhancedCode{4, 3, 0}, Message: "a fault of ours, try again later"}
+}

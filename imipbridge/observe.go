@@ -1,0 +1,84 @@
+package imipbridge
+
+import (
+	"context"
+	"errors"
+	"io"
+
+	"github.com/emersion/go-smtp"
+
+	"github.com/convene-server/convene/db"
+	"github.com/convene-server/convene/directory"
+	"github.com/convene-server/convene/directory/cuaddr"
+	"github.com/convene-server/convene/scheduling"
+)
+
+// observer is a session of the listener for copies of what local users send
+// from their mail programs (decision 12). Every recipient is taken: whom the
+// user wrote to is his business, and the copy goes nowhere.
+type observer struct{ *session }
+
+func (o *observer) Rcpt(to string, _ *smtp.RcptOptions) error {
+	o.rcpts = append(o.rcpts, recipient{asked: to, address: cuaddr.Mailto(to)})
+	return nil
+}
+
+func (o *observer) LMTPData(r io.Reader, status smtp.StatusCollector) error {
+	o.busy(true)
+	defer o.busy(false)
+	data, err := io.ReadAll(r)
+	if err != nil {
+		var too *smtp.SMTPError
+		if errors.As(err, &too) {
+			return too
+		}
+		return &smtp.SMTPError{Code: 451, EnhancedCode: smtp.EnhancedCode{4, 4, 2}, Message: "the mail did not come whole"}
+	}
+	if err := o.b.observe(o.ctx, o.from, data); err != nil {
+		o.b.log.Warn("copy not decided", "error", err)
+		return fault(err)
+	}
+	return nil
+}
+
+// observe takes the iTIP messages that a user here sent as what he did.
+func (b *Bridge) observe(ctx context.Context, envelope string, data []byte) error {
+	a, err := b.arrive(ctx, "observe", envelope, data)
+	if err != nil {
+		return err
+	}
+	if len(a.mail.Objects) == 0 || a.keys.ownMail(a.mail.MessageID) {
+		return nil
+	}
+	var actor db.Principal
+	his := false
+	err = b.store.Read(ctx, func(tx *db.Tx) (err error) {
+		if actor, err = directory.Lookup(tx, a.mail.From.Address); err != nil {
+			return err
+		}
+		his, err = samePerson(tx, a.mail.From.Address, cuaddr.Mailto(envelope))
+		return err
+	})
+	if errors.Is(err, directory.ErrUnknown) {
+		err, actor = nil, db.Principal{}
+	}
+	if err != nil {
+		return err
+	}
+	if actor.ID == 0 || !his || a.mail.Froms != 1 {
+		x := a.decision(recipient{address: a.mail.From.Address}, actor.ID, a.mail.Objects[0].UID())
+		x.Method, x.Belief = a.mail.Objects[0].Method(), string(scheduling.Contradicted)
+		x.Rule, x.Outcome = "header From is nobody here, or MAIL FROM is not his", "ignored"
+		x.Detail = "MAIL FROM " + ascii(envelope, 200)
+		return b.record(ctx, x)
+	}
+	for _, o := range a.mail.Objects {
+		if _, err := b.bring(ctx, a, scheduling.Deliver{
+			Recipient: actor, Address: a.mail.From.Address, Body: o,
+			Believed: scheduling.Proved, Act: true, Key: a.key("observe", o.Method(), o.UID()),
+		}); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,207 @@
+package imipbridge
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"github.com/emersion/go-smtp"
+
+	"github.com/convene-server/convene/db"
+	"github.com/convene-server/convene/directory/cuaddr"
+	"github.com/convene-server/convene/scheduling/itip"
+)
+
+const (
+	workers = 8                // mails on their way at once, on one node
+	lease   = 10 * time.Minute // of a claimed row (STORAGE 28)
+)
+
+// Work sends what is due until ctx ends. It is woken by the queue and looks by
+// itself beside that.
+func (b *Bridge) Work(ctx context.Context) {
+	woken := b.store.Listen(ctx, "delivery")
+	for ctx.Err() == nil {
+		if _, err := b.WorkOnce(ctx); err != nil && ctx.Err() == nil {
+			b.log.Warn("the queue of mail is not worked on", "error", err)
+		}
+		pause := time.NewTimer(b.nextLook(ctx))
+		select {
+		case <-ctx.Done():
+		case <-woken:
+		case <-pause.C:
+		}
+		pause.Stop()
+	}
+}
+
+// nextLook is how long nothing is due: at least a little, at most a minute, for
+// a wake-up is only a hint (STORAGE 26).
+func (b *Bridge) nextLook(ctx context.Context) time.Duration {
+	wait := time.Minute
+	err := b.store.View(ctx, func(tx *db.Tx) error {
+		due, any, err := tx.NextDelivery()
+		if err != nil || !any {
+			return err
+		}
+		now, err := tx.Now()
+		if err == nil {
+			wait = min(wait, due.Sub(now))
+		}
+		return err
+	})
+	if err != nil {
+		return time.Second + rand.N(time.Second)
+	}
+	return max(wait, 50*time.Millisecond)
+}
+
+// WorkOnce sends what is due now and returns how many mails it took in hand.
+// The error is the database's; what the relay says is in the rows.
+func (b *Bridge) WorkOnce(ctx context.Context) (int, error) {
+	defer b.relay.rest()
+	n := 0
+	for ctx.Err() == nil {
+		var rows []db.Delivery
+		err := b.store.Write(ctx, nil, func(tx *db.Tx) (err error) {
+			rows, err = tx.ClaimDeliveries(workers, lease)
+			return err
+		})
+		if err != nil || len(rows) == 0 {
+			return n, err
+		}
+		n += len(rows)
+		// All at once: none waits for another while its lease runs.
+		faults := make([]error, len(rows))
+		var wg sync.WaitGroup
+		for i := range rows {
+			wg.Go(func() { faults[i] = b.work(context.WithoutCancel(ctx), &rows[i]) })
+		}
+		wg.Wait()
+		if err := errors.Join(faults...); err != nil {
+			return n, err
+		}
+	}
+	return n, ctx.Err()
+}
+
+// work sends one mail and settles its row.
+func (b *Bridge) work(ctx context.Context, d *db.Delivery) error {
+	k, err := b.keys(ctx)
+	if err != nil {
+		return err
+	}
+	mail, err := b.compose(ctx, k, d)
+	var cannot *smtp.SMTPError
+	if err == nil {
+		err = b.relay.submit(ctx, mail.from, mail.to, mail.data)
+	} else if !errors.As(err, &cannot) {
+		return err // the database's: the row comes again when its lease ends
+	}
+	x := db.Decision{
+		Direction: "out", Door: "queue", UID: d.UID, MessageID: mail.id, Method: d.Method, Principal: d.Principal,
+		From: d.From, To: d.Rcpt, Key: mailKey(d.ID, d.Created),
+	}
+	said, forGood := permanent(err)
+	switch {
+	case err == nil:
+		x.Outcome, x.Rule = "sent", "the relay has it"
+		if d.LocalCopy {
+			x.Rule = "mail copy for somebody here: " + x.Rule
+		}
+		b.log.Info("mail sent", "id", d.ID, "uid", d.UID, "method", d.Method, "to", d.Rcpt, "attempt", d.Attempts)
+		return b.finish(ctx, d, &x)
+	case forGood:
+		return b.giveUp(ctx, d, &x, deliveryStatus(enhanced(said), said.Code), "refused", replyText(said))
+	}
+	now, err2 := b.queueTime(ctx)
+	if err2 != nil {
+		return err2
+	}
+	if now.Sub(d.Created) >= b.opt.GiveUp {
+		return b.giveUp(ctx, d, &x, itip.StatusNotDelivered, "given up", answer(err))
+	}
+	b.log.Warn("mail not sent yet", "id", d.ID, "uid", d.UID, "to", d.Rcpt, "attempt", d.Attempts, "error", err)
+	return b.store.Write(ctx, nil, func(tx *db.Tx) error {
+		_, e := tx.PostponeDelivery(d.ID, d.Token, now.Add(backOff(d.Attempts)), answer(err))
+		return e
+	})
+}
+
+// finish takes the row out of the queue and records why. A row that another
+// worker has taken over meanwhile is his.
+func (b *Bridge) finish(ctx context.Context, d *db.Delivery, x *db.Decision) error {
+	return b.store.Write(ctx, nil, func(tx *db.Tx) error {
+		mine, err := tx.FinishDelivery(d.ID, d.Token)
+		if err != nil || !mine {
+			return err
+		}
+		if err = tx.InsertDecision(x); errors.Is(err, db.ErrExists) {
+			err = nil
+		}
+		tx.Wake("delivery") // its successor may be due
+		return err
+	})
+}
+
+// giveUp tells the organizer's object first: if we stop in between, the row is
+// tried once more, and a status that stands already changes nothing.
+func (b *Bridge) giveUp(ctx context.Context, d *db.Delivery, x *db.Decision, status, outcome, why string) error {
+	x.Outcome, x.Rule, x.Detail = outcome, "not delivered: "+status, why
+	b.log.Warn("mail given up", "id", d.ID, "uid", d.UID, "to", d.Rcpt, "status", status, "reason", why)
+	if !d.LocalCopy { // the calendar of somebody here has it anyway
+		rcpt, err := cuaddr.Parse(d.Rcpt)
+		if err == nil {
+			err = b.desk.Bounced(ctx, d.Principal, d.UID, rcpt, status, why)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return b.finish(ctx, d, x)
+}
+
+func (b *Bridge) queueTime(ctx context.Context) (now time.Time, err error) {
+	err = b.store.View(ctx, func(tx *db.Tx) (err error) {
+		now, err = tx.Now()
+		return err
+	})
+	return now, err
+}
+
+// backOff is the pause after the nth attempt: a minute, doubled up to half an
+// hour, and a quarter of it by chance to either side.
+func backOff(n int) time.Duration {
+	d := 30 * time.Minute
+	if n < 6 {
+		d = time.Minute << max(n-1, 0)
+	}
+	return d*3/4 + rand.N(d/2)
+}
+
+func enhanced(e *smtp.SMTPError) string {
+	if e.EnhancedCode == smtp.EnhancedCodeNotSet || e.EnhancedCode == smtp.NoEnhancedCode {
+		return ""
+	}
+	return fmt.Sprintf("%d.%d.%d", e.EnhancedCode[0], e.EnhancedCode[1], e.EnhancedCode[2])
+}
+
+// replyText is what a server said, for people.
+func replyText(e *smtp.SMTPError) string {
+	s := fmt.Sprint(e.Code)
+	if c := enhanced(e); c != "" {
+		s += " " + c
+	}
+	return s + " " + ascii(e.Message, 400)
+}
+
+func answer(err error) string {
+	var said *smtp.SMTPError
+	if errors.As(err, &said) {
+		return replyText(said)
+	}
+	return ascii(err.Error(), 400)
+}

@@ -1,0 +1,226 @@
+package imipbridge
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/convene-server/convene/db"
+	"github.com/convene-server/convene/directory/cuaddr"
+	"github.com/convene-server/convene/imipbridge/imip"
+	"github.com/convene-server/convene/scheduling"
+	"github.com/convene-server/convene/scheduling/ics"
+)
+
+// ruleAnswer takes mail at the address that stands for an organizer whose own
+// domain is not ours. What is no answer, or had no effect, reaches him as it
+// came.
+func (b *Bridge) ruleAnswer(ctx context.Context, a *arrival, r recipient) (ruling, error) {
+	t, ok := readReply(r.payload)
+	var organizer db.Principal
+	if ok {
+		err := b.store.Read(ctx, func(tx *db.Tx) (err error) {
+			organizer, err = tx.Principal(t.Principal)
+			return err
+		})
+		if errors.Is(err, db.ErrNotFound) {
+			ok = false
+		} else if err != nil {
+			return ruling{}, err
+		}
+	}
+	if !ok {
+		x := a.decision(r, 0, "")
+		x.Rule, x.Outcome = "the organizer is gone", "ignored"
+		return ruling{}, b.record(ctx, x)
+	}
+	r.principal = organizer
+	consumed := false
+	var notes []string
+	for _, o := range a.mail.Objects {
+		m, err := b.proved(ctx, a, t, organizer, o)
+		if err != nil {
+			return ruling{}, err
+		}
+		if m == nil { // the token says nothing about it
+			note, err := b.deliverOne(ctx, a, r, organizer, o)
+			if err != nil {
+				return ruling{}, err
+			}
+			notes = append(notes, note)
+			continue
+		}
+		m.Address = cuaddr.Mailto(organizer.Address)
+		m.Key = a.key(r.address.Fold(), fmt.Sprint(organizer.ID), o.Method(), o.UID())
+		note, v, err := b.verdict(ctx, a, *m)
+		if err != nil {
+			return ruling{}, err
+		}
+		notes = append(notes, note)
+		consumed = consumed || v.Applied
+	}
+	if consumed {
+		return ruling{notes: notes}, nil
+	}
+	x := a.decision(r, organizer.ID, "")
+	if a.mail.Report != nil || a.envelope == "" {
+		x.Rule, x.Outcome = "automatic mail at the address for answers", "ignored"
+		return ruling{}, b.record(ctx, x)
+	}
+	x.Rule, x.Outcome = "no answer that counts: to the organizer as it came", "handed on"
+	return ruling{mailbox: organizer.Address, forward: true, notes: notes}, b.record(ctx, x)
+}
+
+// proved returns the message in the words of the organizer's own copy, if the
+// token proves who sent it: the invited address in ATTENDEE, the real ORGANIZER
+// in place of the token. nil: the token was made for something else.
+func (b *Bridge) proved(ctx context.Context, a *arrival, t replyToken, organizer db.Principal, o *ics.Object) (*scheduling.Deliver, error) {
+	if fromOrganizer(o.Method()) || !t.conversation(a.keys, o.UID()) || o.First() == nil {
+		return nil, nil
+	}
+	var have []db.OwnedObject
+	err := b.store.Read(ctx, func(tx *db.Tx) (err error) {
+		have, err = tx.ObjectsByUID(o.UID(), organizer.ID)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	for _, x := range have {
+		stored, err := ics.Parse(x.Body, ics.Limits{})
+		if err != nil || stored.First() == nil || stored.First().Prop("ORGANIZER") == nil {
+			continue
+		}
+		invited, ok := invitedBy(a.keys, t, stored)
+		if !ok {
+			continue
+		}
+		body := imip.WithOrganizer(o, *stored.First().Prop("ORGANIZER"))
+		if lines := ics.Attendees(o.First()); len(lines) == 1 {
+			wrote := ics.CalAddress(lines[0])
+			if !imip.Same(wrote, invited) {
+				// An alias of whom was invited, or somebody whom he told? An
+				// alias is of his domain, and nobody else on the list.
+				if !imip.Aligned(wrote.Domain(), invited.Domain()) || listed(stored, wrote) {
+					return nil, nil
+				}
+				body = imip.WithAttendee(body, invited)
+			}
+		}
+		return &scheduling.Deliver{Recipient: organizer, Body: body, Believed: scheduling.Proved, Act: true}, nil
+	}
+	return nil, nil
+}
+
+// invitedBy returns the attendee for whom the token was made.
+func invitedBy(k keys, t replyToken, o *ics.Object) (cuaddr.Address, bool) {
+	for _, c := range o.Main() {
+		for _, p := range ics.Attendees(c) {
+			if a := ics.CalAddress(p); t.names(k, o.UID(), a) {
+				return a, true
+			}
+		}
+	}
+	return cuaddr.Address{}, false
+}
+
+func listed(o *ics.Object, who cuaddr.Address) bool {
+	for _, c := range o.Main() {
+		if ics.Attendee(c, func(a cuaddr.Address) bool { return imip.Same(a, who) }) != nil {
+			return true
+		}
+	}
+	return false
+}
+
+// ruleBounce takes what comes to the envelope sender of a mail of ours:
+// delivery reports, automatic answers, and people who answer to it by mistake.
+func (b *Bridge) ruleBounce(ctx context.Context, a *arrival, r recipient) (ruling, error) {
+	id, created, ok := readDelivery(r.payload)
+	var sent sentMail
+	if ok {
+		var err error
+		if sent, ok, err = b.sentMail(ctx, id, mailKey(id, created)); err != nil {
+			return ruling{}, err
+		}
+	}
+	x := a.decision(r, sent.principal, sent.uid)
+	x.Outcome = "ignored"
+	if !ok {
+		x.Rule = "about a mail that is not known any more"
+		return ruling{}, b.record(ctx, x)
+	}
+	failed := (*imip.Delivery)(nil)
+	if a.mail.Report != nil {
+		failed = a.mail.Report.Failed()
+	}
+	switch {
+	case failed != nil && r.kind == kindCopy:
+		x.Rule = "a mail copy to somebody here was not delivered" // the calendar has it
+		x.Detail = failed.Status + " " + failed.Diagnostic
+	case failed != nil:
+		status := deliveryStatus(failed.Status, 0)
+		x.Rule, x.Outcome, x.Detail = "delivery report: "+status, "applied", failed.Status+" "+failed.Diagnostic
+		if err := b.desk.Bounced(ctx, sent.principal, sent.uid, sent.rcpt, status, strings.TrimSpace(x.Detail)); err != nil {
+			return ruling{}, err
+		}
+	case a.mail.Report != nil:
+		x.Rule = "delivery report: nothing final"
+	case a.noReply():
+		x.Rule = "automatic answer to a mail of ours"
+	default:
+		var owner db.Principal
+		err := b.store.Read(ctx, func(tx *db.Tx) (err error) {
+			owner, err = tx.Principal(sent.principal)
+			return err
+		})
+		if err != nil && !errors.Is(err, db.ErrNotFound) {
+			return ruling{}, err
+		}
+		if err == nil && (owner.Kind == db.Person || owner.Kind == "") {
+			x.Rule, x.Outcome = "an answer to the envelope: to whom it was sent for", "handed on"
+			return ruling{mailbox: owner.Address, forward: true}, b.record(ctx, x)
+		}
+		x.Rule = "an answer to the envelope of somebody without a mailbox"
+	}
+	return ruling{}, b.record(ctx, x)
+}
+
+// sentMail is what is known of a mail that went out.
+type sentMail struct {
+	principal int64
+	uid       string
+	rcpt      cuaddr.Address
+}
+
+// mailKey is the key of the decision by which a mail left the queue.
+func mailKey(id int64, created interface{ UnixMicro() int64 }) string {
+	return fmt.Sprintf("out:%d:%d", id, created.UnixMicro())
+}
+
+// sentMail finds a mail by the decision that it left, or in the queue if the
+// report was faster than our commit.
+func (b *Bridge) sentMail(ctx context.Context, id int64, key string) (s sentMail, ok bool, err error) {
+	err = b.store.Read(ctx, func(tx *db.Tx) error {
+		d, err := tx.DecisionByKey(key)
+		if err == nil {
+			to, _ := cuaddr.Parse(d.To)
+			s, ok = sentMail{d.Principal, d.UID, to}, true
+			return nil
+		}
+		if !errors.Is(err, db.ErrNotFound) {
+			return err
+		}
+		row, err := tx.Delivery(id)
+		if errors.Is(err, db.ErrNotFound) {
+			return nil
+		}
+		if err == nil && mailKey(row.ID, row.Created) == key {
+			to, _ := cuaddr.Parse(row.Rcpt)
+			s, ok = sentMail{row.Principal, row.UID, to}, true
+		}
+		return err
+	})
+	return s, ok, err
+}
