@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/convene-server/convene/db"
@@ -190,11 +191,11 @@ func (s *sitting) actor(h *holding, groups bool) (itip.Actor, error) {
 }
 
 // recordKey names a record that equal copies share: what counts is the object,
-// the zone, and what each component means for its owner.
+// the zone, and what its owner's lines say.
 type recordKey struct {
-	obj     *ics.Object
-	zone    *time.Location
-	effects string
+	obj   *ics.Object
+	zone  *time.Location
+	lines string
 }
 
 // record makes the busy record of a holding, for equal copies once.
@@ -210,11 +211,12 @@ func (s *sitting) record(h *holding) (db.Indexed, error) {
 	if err := s.meetIn(h.obj); err != nil {
 		return db.Indexed{}, err
 	}
-	effects := make([]byte, 0, 16)
-	for _, c := range h.obj.Main() {
-		effects = append(effects, '0'+byte(ics.Effect(c, who)))
+	all := s.roster(h.obj)
+	lines := all.parts[h.owner.ID].key()
+	if all.mixed {
+		lines = strconv.FormatInt(h.owner.ID, 10)
 	}
-	key := recordKey{h.obj, loc, string(effects)}
+	key := recordKey{h.obj, loc, lines}
 	if rec, ok := s.records[key]; ok {
 		return rec, nil
 	}

@@ -244,13 +244,6 @@ func (s *sitting) bring(l *letter) (status string, more []*letter, err error) {
 	return status, more, nil
 }
 
-// receipt names a reception that has the same outcome for many: of one body by
-// people who have nothing yet.
-type receipt struct {
-	body *ics.Object
-	zone *time.Location
-}
-
 // receive lets a local recipient take a message in.
 func (s *sitting) receive(l *letter, p db.Principal) (status string, more []*letter, err error) {
 	h := s.holdings[thread{p.ID, l.UID}]
@@ -296,33 +289,6 @@ func (s *sitting) receive(l *letter, p db.Principal) (status string, more []*let
 	return itip.StatusDelivered, more, nil
 }
 
-// ask calls the core. Those who have nothing yet and were invited by the same
-// message get the same copy, so it is made once (STORAGE 18).
-func (s *sitting) ask(l *letter, h *holding) (itip.Outcome, error) {
-	me, err := s.actor(h, true)
-	if err != nil {
-		return itip.Outcome{}, err
-	}
-	if h.obj != nil || !l.direct || agent(h.owner) {
-		if err := s.meetIn(h.obj); err != nil {
-			return itip.Outcome{}, err
-		}
-		return itip.Receive(me, h.obj, l.Message)
-	}
-	key := receipt{l.Body, me.Floating}
-	if out, ok := s.received[key]; ok {
-		return out, nil
-	}
-	out, err := itip.Receive(me, nil, l.Message)
-	if err == nil && !out.Ignored && len(out.Messages) == 0 {
-		if s.received == nil {
-			s.received = map[receipt]itip.Outcome{}
-		}
-		s.received[key] = out
-	}
-	return out, err
-}
-
 // copiesAfter is how long somebody may be away from DAV before he gets mail
 // (decision 5).
 const copiesAfter = 30 * 24 * time.Hour
@@ -362,18 +328,11 @@ func (s *sitting) post(l *letter, to cuaddr.Address) string {
 		return itip.StatusInvalidUser
 	}
 	var prior *ics.Object
-	if l.prior != nil && l.Method != itip.Reply && named(l.prior, l.To) {
+	if l.prior != nil && l.Method != itip.Reply && s.roster(l.prior).named[l.To] {
 		prior = l.prior
 	}
 	s.mail(l, to, prior, false)
 	return itip.StatusSent
-}
-
-// named reports whether an object names somebody as an attendee.
-func named(o *ics.Object, a cuaddr.Address) bool {
-	return slices.ContainsFunc(o.Main(), func(c *ics.Component) bool {
-		return ics.Attendee(c, func(b cuaddr.Address) bool { return a == b }) != nil
-	})
 }
 
 // mail queues one mail to one recipient.

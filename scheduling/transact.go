@@ -76,6 +76,7 @@ type sitting struct {
 	decisions  []db.Decision
 	heard      map[int64]string // agents and others that answered the originator in this sitting
 
+	rosters  map[*ics.Object]*roster
 	received map[receipt]itip.Outcome
 	records  map[recordKey]db.Indexed
 }
