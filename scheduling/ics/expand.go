@@ -112,8 +112,20 @@ func (r *rule) iterate(start int64, allDay bool, b *budget) *ruleIter {
 	}
 	if it.unit > 0 {
 		it.first = floorDiv(start, it.unit)
-		it.done = it.done || !it.reachable() || !fits(q.spos, len(it.hs)*len(it.ms)*len(it.ss))
+		it.done = it.done || !it.reachable()
 	}
+	most := len(it.hs) * len(it.ms) * len(it.ss)
+	switch q.freq {
+	case yearly:
+		most *= 366
+	case monthly:
+		most *= 31
+	case weekly:
+		if most *= 7; len(q.day) > 0 {
+			most = most / 7 * len(q.day)
+		}
+	}
+	it.done = it.done || !fits(q.spos, most)
 	return it
 }
 

@@ -149,7 +149,7 @@ func (o *Object) each(from, to int64, floating *time.Location, b *budget, yield 
 		x.end = max(x.end, x.start)
 		return !overlaps(x.start, x.end, from, to) || yield(x)
 	}
-	if !s.recurs() {
+	if s.single() {
 		if key := s.start.key(s.start); !s.excluded(key) {
 			place(key, nil)
 		}

@@ -1,7 +1,6 @@
 package ics
 
 import (
-	"fmt"
 	"slices"
 	"time"
 )
@@ -222,86 +221,4 @@ func (s *series) ridKey(r RID) (int64, bool) {
 		return 0, false
 	}
 	return s.start.key(t), true
-}
-
-// Check says whether the object may be stored as a calendar object resource
-// (RFC 4791 §4.1): one kind of component, one UID, no METHOD, at most one
-// master, one DTSTART that can be read, no instance named twice, recurrence
-// rules that can be read. The error is a *SyntaxError with the line's reason.
-func (o *Object) Check() error {
-	whole := func(format string, args ...any) error {
-		return &SyntaxError{0, fmt.Sprintf(format, args...)}
-	}
-	if p := o.root.Prop("METHOD"); p != nil {
-		return &SyntaxError{o.line(p), "METHOD is for messages, not for what is stored (RFC 4791 §4.1)"}
-	}
-	if p := o.root.Prop("CALSCALE"); p != nil && !equalFold(p.Value, "GREGORIAN") {
-		return &SyntaxError{o.line(p), "CALSCALE: only the Gregorian calendar is known"}
-	}
-	if len(o.main) == 0 {
-		return whole("no component but VTIMEZONE (RFC 4791 §4.1)")
-	}
-	kind, uid := o.Kind(), o.UID()
-	masters := 0
-	seen := map[RID]bool{}
-	for _, c := range o.main {
-		if c.Name != kind {
-			return whole("both %s and %s in one object (RFC 4791 §4.1)", kind, clip(c.Name))
-		}
-		if err := o.checkComponent(c, uid); err != nil {
-			return err
-		}
-		p := c.Prop("RECURRENCE-ID")
-		if p == nil {
-			if masters++; masters > 1 {
-				return whole("more than one %s without RECURRENCE-ID (RFC 4791 §4.1)", kind)
-			}
-			continue
-		}
-		r := o.RID(c)
-		if seen[r] {
-			return &SyntaxError{o.line(p), "RECURRENCE-ID: " + string(r) + " is named twice"}
-		}
-		seen[r] = true
-	}
-	_, err := o.series()
-	return err
-}
-
-// maxUID bounds a UID, in octets: it is a key in the database.
-const maxUID = 1024
-
-// singles are the properties that a component has at most once (RFC 5545 §3.6).
-var singles = []string{"UID", "DTSTAMP", "DTSTART", "DTEND", "DUE", "DURATION", "RECURRENCE-ID", "ORGANIZER", "SEQUENCE", "STATUS", "TRANSP"}
-
-func (o *Object) checkComponent(c *Component, uid string) error {
-	fault := func(p *Prop, reason string) error { return &SyntaxError{o.line(p), p.Name + ": " + reason} }
-	var count [16]*Prop
-	for i := range c.Props {
-		p := &c.Props[i]
-		if n := slices.Index(singles, p.Name); n >= 0 {
-			if count[n] != nil {
-				return fault(p, "more than one in a "+c.Name)
-			}
-			count[n] = p
-		}
-	}
-	switch p := c.Prop("UID"); {
-	case p == nil:
-		return &SyntaxError{0, "UID: none in a " + c.Name + " (RFC 5545 §3.6)"}
-	case uid == "" || len(p.Value) > maxUID:
-		return fault(p, fmt.Sprintf("between 1 and %d octets", maxUID))
-	case trim(p.Value) != uid:
-		return fault(p, "more than one in an object (RFC 4791 §4.1)")
-	}
-	if c.Prop("DTSTART") == nil && c.Name == "VEVENT" {
-		return &SyntaxError{0, "DTSTART: none in a VEVENT (RFC 5545 §3.6.1)"}
-	}
-	if p := c.Prop("RECURRENCE-ID"); p != nil {
-		if _, err := o.PropTime(p); err != nil {
-			return err
-		}
-	}
-	_, err := o.times(c)
-	return err
 }

@@ -12,12 +12,10 @@ import (
 // series of tests: a master in some form with overrides after it.
 func withOverrides(t testing.TB, master string, overrides ...string) *Object {
 	t.Helper()
-	body := "BEGIN:VEVENT\nUID:1\n" + master + "\nEND:VEVENT\n"
+	body := withOverridesBody(master, overrides)
 	if master == "" {
-		body = ""
-	}
-	for _, o := range overrides {
-		body += "BEGIN:VEVENT\nUID:1\n" + o + "\nEND:VEVENT\n"
+		body = withOverridesBody("X:1", overrides)
+		body = body[strings.Index(body, "END:VEVENT\n")+len("END:VEVENT\n"):]
 	}
 	return object(t, body)
 }
@@ -122,6 +120,7 @@ func TestHasInstance(t *testing.T) {
 	test("20360101", true, "DTSTART;VALUE=DATE:20260101\nRRULE:FREQ=YEARLY")
 	test("20260103T090000Z", false, "DTSTART:20260101T090000Z\nRRULE:FREQ=DAILY;COUNT=2")
 	test("20260105T090000Z", false, "DTSTART:20260101T090000Z\nRRULE:FREQ=DAILY\nEXRULE:FREQ=DAILY;INTERVAL=2")
+	test("20260101T090000Z", false, "DTSTART:20260101T090000Z\nEXRULE:FREQ=DAILY")
 	test("20260106T090000Z", true, "DTSTART:20260101T090000Z\nRRULE:FREQ=DAILY\nEXRULE:FREQ=DAILY;INTERVAL=2")
 	test("20260101T090000Z", false, "DTSTART:20260101T090000Z\nRRULE:FREQ=DAILY\nEXRULE:FREQ=DAILY;INTERVAL=2")
 }

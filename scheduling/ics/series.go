@@ -239,8 +239,8 @@ func (s *series) readEXDATE(p *Prop) error {
 	return nil
 }
 
-// recurs tells whether there is more in the set than DTSTART.
-func (s *series) recurs() bool { return len(s.rules) > 0 || len(s.rdates) > 0 }
+// single tells whether DTSTART, if EXDATE leaves it, is the whole set.
+func (s *series) single() bool { return len(s.rules)+len(s.exrules)+len(s.rdates) == 0 }
 
 // endless tells whether a rule has neither COUNT nor UNTIL.
 func (s *series) endless() bool {
