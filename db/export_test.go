@@ -11,3 +11,6 @@ func (tx *Tx) Run(text string, args ...any) error {
 	_, err := tx.exec(text, args...)
 	return err
 }
+
+// Script runs statements with words in braces.
+func (tx *Tx) Script(text string) error { return tx.script(text) }

@@ -2,11 +2,14 @@ package db_test
 
 import (
 	"errors"
+	"fmt"
+	"os"
 	"sync"
 	"testing"
 
 	"github.com/convene-server/convene/db"
 	"github.com/convene-server/convene/db/dbtest"
+	"github.com/convene-server/convene/db/migrations"
 )
 
 // Nodes that start together make one schema, and a second time nothing.
@@ -42,4 +45,68 @@ func TestNewerSchema(t *testing.T) {
 			t.Errorf("Migrate of a newer schema: %v", err)
 		}
 	})
+}
+
+// TestUpgrade begins with each released schema as it was, with data in it, and
+// brings it up to date. A released migration is never changed: what comes
+// later goes into a new one, and its copy beside schema-1.sql.
+func TestUpgrade(t *testing.T) {
+	all, err := migrations.All()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range all {
+		frozen, err := os.ReadFile(fmt.Sprintf("testdata/schema-%d.sql", m.Version))
+		if err != nil {
+			t.Errorf("%s has no frozen copy: %v", m.Name, err)
+		} else if string(frozen) != m.SQL {
+			t.Errorf("%s is not what was released", m.Name)
+		}
+	}
+	for _, kind := range []string{"sqlite", "postgres"} {
+		t.Run(kind, func(t *testing.T) {
+			s := dbtest.Open(t, dbtest.Empty(t, kind), db.Options{})
+			schema, err := os.ReadFile("testdata/schema-1.sql")
+			if err != nil {
+				t.Fatal(err)
+			}
+			data, err := os.ReadFile("testdata/data-1.sql")
+			if err != nil {
+				t.Fatal(err)
+			}
+			write(t, s, func(tx *db.Tx) error { return tx.Script(string(schema) + string(data)) })
+			if err := s.Migrate(ctx); err != nil {
+				t.Fatal(err)
+			}
+			view(t, s, func(tx *db.Tx) error {
+				p, err := tx.PrincipalByAddress("ann@example.org")
+				if err != nil || p.Name != "Ann" {
+					t.Errorf("PrincipalByAddress = %+v, %v", p, err)
+				}
+				o, kind, _, err := tx.ObjectAt(p.ID, db.Calendar, "calendar", "a.ics")
+				if err != nil || kind != db.Calendar || string(o.Body) != "body" || o.UID != "uid" {
+					t.Errorf("ObjectAt = %+v, %v", o, err)
+				}
+				rows, err := tx.BusyRows([]int64{p.ID}, 0, 100)
+				if err != nil || len(rows) != 1 || rows[0].UID != "uid" {
+					t.Errorf("BusyRows = %+v, %v", rows, err)
+				}
+				ds, err := tx.Deliveries(0, 10)
+				if err != nil || len(ds) != 1 || string(ds[0].Body) != "body" || ds[0].Prior != nil {
+					t.Errorf("Deliveries = %+v, %v", ds, err)
+				}
+				d, err := tx.DecisionByKey("key")
+				if err != nil || d.Rule != "rule" {
+					t.Errorf("DecisionByKey = %+v, %v", d, err)
+				}
+				epoch, err := tx.Meta("epoch")
+				if err != nil || string(epoch) != "epoch-1" {
+					t.Errorf("epoch %q, %v", epoch, err)
+				}
+				return nil
+			})
+			person(t, s, "new@example.org") // numbers go on where they were
+			put(t, s, 1, "a.ics", "uid", "changed", slot(10, 20))
+		})
+	}
 }

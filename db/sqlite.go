@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net/url"
 	"os"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -15,11 +16,22 @@ import (
 	"modernc.org/sqlite"
 )
 
-// openSQLite opens the file, made for its owner alone. It is opened by SQLite
-// only and never again by this process (STORAGE 22): closing any other
-// descriptor of it would drop SQLite's locks.
+// openSQLite opens PATH or PATH?max_page_count=N, which limits the size of the
+// file. The file is made for its owner alone. It is opened by SQLite only and
+// never again by this process (STORAGE 22): closing any other descriptor of it
+// would drop SQLite's locks.
 func (s *Store) openSQLite(ctx context.Context, path string) error {
 	s.d = sqliteDialect
+	writing := []string{"cache_size(-4000)"}
+	path, option, _ := strings.Cut(path, "?")
+	if option != "" {
+		n, ok := strings.CutPrefix(option, "max_page_count=")
+		pages, err := strconv.ParseUint(n, 10, 31)
+		if !ok || err != nil {
+			return fmt.Errorf("db: sqlite: the only option is max_page_count=N, not %q", option)
+		}
+		writing = append(writing, fmt.Sprintf("max_page_count(%d)", pages))
+	}
 	if path == "" || strings.Contains(path, ":memory:") {
 		return errors.New("db: sqlite: needs the path of a file")
 	}
@@ -33,12 +45,12 @@ func (s *Store) openSQLite(ctx context.Context, path string) error {
 	}
 	name := func(pragmas ...string) string {
 		q := url.Values{"_pragma": append([]string{
-			"busy_timeout(5000)", "journal_mode(wal)", "synchronous(full)", "foreign_keys(on)", "cache_size(-1500)",
+			"busy_timeout(5000)", "temp_store(memory)", "journal_mode(wal)", "synchronous(full)", "foreign_keys(on)", "cache_size(-1500)",
 		}, pragmas...)}
 		return (&url.URL{Scheme: "file", Opaque: (&url.URL{Path: path}).EscapedPath(), RawQuery: q.Encode()}).String()
 	}
 	s.readers = newPool(s.opt.MaxOpen, 0, s.opener(sqliteConnector(name("query_only(on)"))))
-	s.writer = newWriter(s.opener(sqliteConnector(name("cache_size(-4000)"))))
+	s.writer = newWriter(s.opener(sqliteConnector(name(writing...))))
 	s.write = s.writeSQLite
 	// The writer first: it is the one that may turn the file into WAL mode.
 	c, err := s.writer.connection(ctx)

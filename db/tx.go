@@ -89,7 +89,7 @@ func (tx *Tx) do(text string, f func(context.Context, *sql.Stmt) error) error {
 			tx.c = nil
 			fresh, err := tx.pool.get(tx.ctx)
 			if err != nil {
-				return tx.fail(err)
+				return tx.fail(tx.s.connecting(err))
 			}
 			tx.c = fresh
 			continue

@@ -103,11 +103,31 @@ func sqliteCopy(t testing.TB) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	path := filepath.Join(t.TempDir(), "convene.db")
+	dir, err := os.MkdirTemp(place(false), "convene-dbtest-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	path := filepath.Join(dir, "convene.db")
 	if err := os.WriteFile(path, template, 0o600); err != nil {
 		t.Fatal(err)
 	}
 	return "sqlite:" + path
+}
+
+// Durable is DSN of a database that is as durable as one in service: a file on
+// the disk, or a server of its own that waits for its disk.
+func Durable(t testing.TB, kind string) string {
+	t.Helper()
+	if kind == "postgres" {
+		_, dsn := Private(t)
+		return dsn
+	}
+	dsn := "sqlite:" + filepath.Join(t.TempDir(), "convene.db")
+	if err := migrated(dsn); err != nil {
+		t.Fatal(err)
+	}
+	return dsn
 }
 
 // server is a PostgreSQL server on which databases may be made.
