@@ -207,9 +207,11 @@ func (d *demo) play(ctx context.Context) error {
 	fmt.Fprintf(out, "Convene runs on loopback with throw-away data in %s.\n", d.dir)
 	fmt.Fprintf(out, "Ann and Ben are here, with calendar programs; so is a room, Blue. Carol is outside and has nothing but mail.\n")
 
-	// Ben's program is set up: whoever uses none would get mail too.
-	if _, err := d.as(ben).query(ctx, calendarOf(ben), ""); err != nil {
-		return err
+	// Their programs are set up: whoever uses none would get mail too.
+	for _, who := range []string{ann, ben} {
+		if _, err := d.as(who).query(ctx, calendarOf(who), ""); err != nil {
+			return err
+		}
 	}
 	d.say("Ann's calendar program stores a meeting with Ben, Blue and Carol (CalDAV PUT).")
 	path := calendarOf(ann) + "plans.ics"

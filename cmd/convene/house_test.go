@@ -28,11 +28,12 @@ func onBoth(t *testing.T, f func(t *testing.T, dsn string)) {
 	}
 }
 
-// startHouse starts it; lmtp, deliverTo and relay are addresses.
-func startHouse(t *testing.T, dsn, lmtp, deliverTo, relay string) *house {
+// startHouse starts it; lmtp, deliverTo and relay are addresses, lmtpKeys more
+// lines of the table [lmtp].
+func startHouse(t *testing.T, dsn, lmtp, deliverTo, relay string, lmtpKeys ...string) *house {
 	t.Helper()
-	c, err := parseConfig("test", fmt.Sprintf("domains = [\"example.org\"]\n[http]\nlisten = \"127.0.0.1:0\"\n[store]\ndsn = %q\n[lmtp]\nlisten = %q\ndeliver_to = %q\n[smtp]\nrelay = %q\ncoalesce = \"0s\"\n[trust]\nverify_dkim = false\n",
-		dsn, lmtp, deliverTo, relay))
+	c, err := parseConfig("test", fmt.Sprintf("domains = [\"example.org\"]\n[http]\nlisten = \"127.0.0.1:0\"\n[store]\ndsn = %q\n[lmtp]\nlisten = %q\ndeliver_to = %q\n%s\n[smtp]\nrelay = %q\ncoalesce = \"0s\"\n[trust]\nverify_dkim = false\n",
+		dsn, lmtp, deliverTo, strings.Join(lmtpKeys, "\n"), relay))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"runtime/debug"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/convene-server/convene/db"
@@ -31,9 +32,11 @@ func newHTTPServer(h http.Handler, log *slog.Logger) *http.Server {
 // a request.
 func (s *server) routes() http.Handler {
 	m := newMetrics(s.Store)
-	dav := s.davDoor()
+	dav, rsvp := s.davDoor(), s.Bridge.RSVP()
 	h := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch p := r.URL.Path; {
+		case strings.HasPrefix(p, "/rsvp/"):
+			rsvp.ServeHTTP(w, r)
 		case p == "/healthz":
 			s.health(w, r)
 		case p == "/metrics":

@@ -38,6 +38,7 @@ const (
 type cli struct {
 	ConfigFile string `name:"config" placeholder:"FILE" help:"Configuration (default: ./convene.toml, then /etc/convene/convene.toml)."`
 
+	Demo  demoCmd  `cmd:"" help:"Show everything on loopback with throw-away data: sample people, a room, a mail catcher; one meeting played through."`
 	Serve serveCmd `cmd:"" help:"Run the server."`
 
 	User struct {
@@ -59,6 +60,7 @@ type cli struct {
 
 	Import importCmd `cmd:"" help:"Store the events of iCalendar files; nobody is told."`
 	Export exportCmd `cmd:"" help:"Write a calendar, or all of somebody's, to standard output."`
+	Mail   mailCmd   `cmd:"" help:"Take one mail in from standard input, for MTAs that pipe (exit 0, 65, 67, 75)."`
 	Why    whyCmd    `cmd:"" help:"Tell what was decided about a meeting or a mail, when, and by which rule."`
 	Queue  struct {
 		List  queueListCmd  `cmd:"" help:"List outgoing mail, one a line."`

@@ -15,6 +15,7 @@ import (
 	"github.com/convene-server/convene/caldav"
 	"github.com/convene-server/convene/db"
 	"github.com/convene-server/convene/directory"
+	"github.com/convene-server/convene/imipbridge"
 	"github.com/convene-server/convene/scheduling"
 	"github.com/coreos/go-systemd/v22/activation"
 	"github.com/coreos/go-systemd/v22/daemon"
@@ -27,6 +28,7 @@ type server struct {
 	Store     *db.Store
 	Directory *directory.Directory
 	Desk      *scheduling.Desk
+	Bridge    *imipbridge.Bridge
 
 	HTTP, LMTP, Observe net.Addr // nil where the configuration has none
 
@@ -87,16 +89,22 @@ func start(ctx context.Context, c Config, log *slog.Logger) (_ *server, err erro
 
 	s.Directory = directory.New(s.Store)
 	s.Desk = newDesk(s.Store, s.Config, log)
+	if s.Bridge, err = newBridge(s.Store, s.Desk, s.Config, log); err != nil {
+		return nil, err
+	}
 	s.warn(ctx)
 
 	run, cancel := context.WithCancel(context.Background())
 	s.cancel = cancel
 	s.work(func() { s.Desk.Work(run) })
+	s.work(func() { s.Bridge.Work(run) })
 	if lmtp != nil {
 		s.LMTP = lmtp.Addr()
+		s.work(func() { s.report("lmtp", s.Bridge.ServeLMTP(run, lmtp, false)) })
 	}
 	if observe != nil {
 		s.Observe = observe.Addr()
+		s.work(func() { s.report("lmtp observe", s.Bridge.ServeLMTP(run, observe, true)) })
 	}
 	s.http = newHTTPServer(s.routes(), log)
 	s.work(func() {
@@ -222,6 +230,17 @@ func (serveCmd) Run(e *env) error {
 	case err := <-s.failed:
 		return err
 	}
+}
+
+func newBridge(s *db.Store, desk *scheduling.Desk, c Config, log *slog.Logger) (*imipbridge.Bridge, error) {
+	trust := imipbridge.Trust{AuthservIDs: c.Trust.AuthservIDs, Unverified: c.Trust.Unverified}
+	if c.Trust.VerifyDKIM {
+		trust.LookupTXT = net.DefaultResolver.LookupTXT
+	}
+	return imipbridge.New(imipbridge.Options{
+		Store: s, Desk: desk, Domains: c.Domains, DeliverTo: c.LMTP.DeliverTo, Relay: c.SMTP.Relay, From: c.SMTP.From,
+		PublicURL: c.HTTP.PublicURL, Trust: trust, Log: log,
+	})
 }
 
 func (s *server) davDoor() http.Handler {

@@ -65,7 +65,7 @@ func why(e *env, s *db.Store, w io.Writer, what string) error {
 // doorWords say through which door something came.
 var doorWords = map[string]string{
 	"dav": "a calendar program", "lmtp": "mail", "pipe": "mail (piped)", "observe": "mail that a user sent",
-	"rsvp": "the answer page", "import": "an import", "queue": "the mail queue", "command": "a command", "job": "work in the background",
+	"rsvp": "the answer page", "import": "an import", "queue": "the queue", "command": "a command", "agent": "",
 }
 
 // printDecisions writes decisions for people: what happened to whom, then
@@ -90,16 +90,18 @@ func printDecisions(w io.Writer, list []db.Decision, who map[int64]string) {
 		case "out":
 			what = arrow("mail out", d)
 		case "local":
-			what = arrow("in the house", d)
+			what = arrow("between people here", d)
 		case "agent":
 			what = "answered by itself: " + or(who[d.Principal], d.From, "a room")
 		default:
 			what = arrow(d.Direction, d)
 		}
-		if door, ok := doorWords[d.Door]; ok {
+		door, known := doorWords[d.Door]
+		if !known {
+			door = d.Door
+		}
+		if door != "" {
 			what += " (" + door + ")"
-		} else if d.Door != "" {
-			what += " (" + d.Door + ")"
 		}
 		fmt.Fprintf(w, "%s  %-9s %s\n", at.Format("15:04:05.000"), or(d.Outcome, "-"), what)
 		line := func(label, text string) {
@@ -131,7 +133,7 @@ func arrow(what string, d db.Decision) string {
 		what += " from " + strings.TrimPrefix(d.From, "mailto:")
 	}
 	if d.To != "" {
-		what += " to " + strings.TrimPrefix(d.To, "mailto:")
+		what += " to " + strings.Join(strings.Fields(strings.ReplaceAll(d.To, "mailto:", "")), ", ")
 	}
 	return what
 }

@@ -1,0 +1,135 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"net/smtp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/convene-server/convene/cmd/convene/catcher"
+)
+
+// The main job with a real mail server between Convene and the world, by the
+// recipes of deploy/postfix: the invitation goes out by Convene's submission
+// through Postfix, the answer comes in by Postfix's LMTP transport, the
+// original is in the mailbox.
+func TestPostfix(t *testing.T) {
+	for _, mode := range []struct{ name, recipe, master string }{
+		{"inline", "inline.cf", ""},
+		{"copy", "copy.cf", "copy.master"},
+	} {
+		t.Run(mode.name, func(t *testing.T) {
+			onBoth(t, func(t *testing.T, dsn string) {
+				outside, outsideAddr := startSink(t, false)
+				boxes, boxesAddr := startSink(t, true)
+				lmtp := freeAddr(t)
+				deliverTo := ""
+				if mode.name == "inline" {
+					deliverTo = boxesAddr
+				}
+				mta := startPostfix(t, mode.recipe, mode.master, []string{ann, ben, "dave@example.org"}, outsideAddr,
+					"127.0.0.1:2424", lmtp, "$mailbox_server", boxesAddr)
+				h := startHouse(t, dsn, lmtp, deliverTo, mta.smtp)
+				send := func(from, to string, mail []byte) {
+					t.Helper()
+					if err := smtp.SendMail(mta.smtp, nil, from, []string{to}, mail); err != nil {
+						t.Fatal(err)
+					}
+				}
+
+				// Out: CalDAV PUT, through Postfix, to the sink.
+				const uid = "postfix-1@example.org"
+				event := demoEvent(time.Now(), uid, "Plans", ann, ben, blue, carol)
+				if _, err := h.as(ann).put(t.Context(), calendarOf(ann)+"plans.ics", event, "If-None-Match", "*"); err != nil {
+					t.Fatal(err)
+				}
+				invitation := waitMail(t, outside, carol, "REQUEST", "Plans")
+				if !bytes.Contains(invitation.Raw, []byte("by mx.example.org (Postfix)")) {
+					t.Error("the invitation did not go through Postfix")
+				}
+				h.eventually(ann, uid, carol, "NEEDS-ACTION")
+
+				// In: her mail program's answer.
+				from, to, reply, err := invitation.Reply("ACCEPTED", time.Now())
+				if err != nil {
+					t.Fatal(err)
+				}
+				send(from, to, reply)
+				h.eventually(ann, uid, carol, "ACCEPTED")
+				h.eventually(ben, uid, carol, "ACCEPTED") // the others learn of it
+				original := waitMail(t, boxes, ann, "REPLY", "Accepted")
+				sent, _, _ := bytes.Cut(reply, []byte("\r\n\r\n"))
+				if !bytes.HasSuffix(original.Raw, reply[len(sent):]) {
+					t.Errorf("the original was altered on its way to the mailbox:\n%s", original.Raw)
+				}
+				h.eventually(ann, uid, blue, "ACCEPTED")
+
+				// From outside, to a person and to a room.
+				const uid2 = "outside-1@example.net"
+				request := outsideRequest(uid2, "Their plans", ann, blue)
+				send(carol, ann, request)
+				send(carol, blue, request)
+				f := h.arrived(ann, uid2)
+				answer := strings.Replace(string(f.Object.Bytes()), "PARTSTAT=NEEDS-ACTION;RSVP=TRUE:mailto:"+ann, "PARTSTAT=ACCEPTED:mailto:"+ann, 1)
+				if _, err := h.as(ann).put(t.Context(), f.Href, answer, "If-Match", f.ETag); err != nil {
+					t.Fatal(err)
+				}
+				waitMail(t, boxes, ann, "REQUEST", "Their plans")
+				waitReply(t, outside, uid2, ann, "ACCEPTED")
+				waitReply(t, outside, uid2, blue, "ACCEPTED")
+				for _, m := range boxes.Mails() {
+					if m.Rcpt() == blue {
+						t.Error("the room got a mail into a mailbox")
+					}
+				}
+
+				// Mail that is none of Convene's business, for somebody it does
+				// not know.
+				send("eve@example.net", "dave@example.org", []byte("From: eve@example.net\r\nTo: dave@example.org\r\nSubject: lunch\r\n\r\nNow?\r\n"))
+				waitMail(t, boxes, "dave@example.org", "", "lunch")
+				if err := smtp.SendMail(mta.smtp, nil, "eve@example.net", []string{"nobody@example.org"}, []byte("Subject: x\r\n\r\nx\r\n")); err == nil || !strings.HasPrefix(err.Error(), "550") {
+					t.Errorf("mail to nobody: %v, want 550", err)
+				}
+				// The copy of a mail for somebody without a calendar is no
+				// bounce.
+				time.Sleep(time.Second)
+				for _, m := range outside.Mails() {
+					if m.EnvelopeFrom == "" {
+						t.Errorf("a bounce went out:\n%s", m.Raw)
+					}
+				}
+			})
+		})
+	}
+}
+
+// outsideRequest is an invitation that somebody's mail program sends.
+func outsideRequest(uid, summary string, attendees ...string) []byte {
+	day := time.Now().AddDate(0, 0, 20).UTC().Format("20060102")
+	var b strings.Builder
+	fmt.Fprintf(&b, "From: Carol <%s>\nTo: %s\nSubject: %s\nMessage-ID: <%s>\nDate: %s\nMIME-Version: 1.0\nContent-Type: text/calendar; charset=utf-8; method=REQUEST\n\n",
+		carol, strings.Join(attendees, ", "), summary, uid, time.Now().Format(time.RFC1123Z))
+	fmt.Fprintf(&b, "BEGIN:VCALENDAR\nVERSION:2.0\nPRODID:-//Elsewhere//EN\nMETHOD:REQUEST\nBEGIN:VEVENT\nUID:%s\nDTSTAMP:%s\nDTSTART:%sT150000Z\nDTEND:%sT160000Z\nSUMMARY:%s\nORGANIZER;CN=Carol:mailto:%s\nATTENDEE;PARTSTAT=ACCEPTED:mailto:%s\n",
+		uid, time.Now().UTC().Format("20060102T150405Z"), day, day, summary, carol, carol)
+	for _, a := range attendees {
+		fmt.Fprintf(&b, "ATTENDEE;PARTSTAT=NEEDS-ACTION;RSVP=TRUE:mailto:%s\n", a)
+	}
+	b.WriteString("END:VEVENT\nEND:VCALENDAR\n")
+	return []byte(strings.ReplaceAll(b.String(), "\n", "\r\n"))
+}
+
+// waitReply waits for somebody's answer to the organizer outside.
+func waitReply(t *testing.T, c *catcher.Catcher, uid, attendee, partstat string) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	_, err := c.Wait(ctx, func(m *catcher.Mail) bool {
+		return m.Method == "REPLY" && m.Calendar.UID() == uid && partStats(m.Calendar)[attendee] == partstat
+	})
+	if err != nil {
+		t.Fatalf("%s of %s: %v", partstat, attendee, err)
+	}
+}
