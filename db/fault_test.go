@@ -174,7 +174,7 @@ func TestPostgresErrors(t *testing.T) {
 // before it is handed on, or after it was answered.
 type proxy struct {
 	l      net.Listener
-	to     string
+	dial   func() (net.Conn, error)
 	before atomic.Int32 // commits to swallow
 	after  atomic.Int32 // commits whose answer to swallow
 }
@@ -190,7 +190,19 @@ func newProxy(t *testing.T, dsn string) (p *proxy, through string) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { l.Close() })
-	p = &proxy{l: l, to: u.Host}
+	host := u.Host
+	p = &proxy{l: l, dial: func() (net.Conn, error) { return net.Dial("tcp", host) }}
+	q := u.Query()
+	if dir := q.Get("host"); dir != "" { // a unix socket
+		port := q.Get("port")
+		if port == "" {
+			port = "5432"
+		}
+		p.dial = func() (net.Conn, error) { return net.Dial("unix", filepath.Join(dir, ".s.PGSQL."+port)) }
+		q.Del("host")
+		q.Del("port")
+		u.RawQuery = q.Encode()
+	}
 	go func() {
 		for {
 			c, err := l.Accept()
@@ -206,7 +218,7 @@ func newProxy(t *testing.T, dsn string) (p *proxy, through string) {
 
 func (p *proxy) serve(client net.Conn) {
 	defer client.Close()
-	server, err := net.Dial("tcp", p.to)
+	server, err := p.dial()
 	if err != nil {
 		return
 	}
