@@ -54,7 +54,7 @@ func (me Actor) organize(before *ics.Object, s *series, opt Options) (Outcome, e
 	case me.past(before, s.obj):
 		out.Rule += ", nothing sent: the meeting is past" // decision 18
 	default:
-		v.revise()
+		v.revise(plans)
 		out.Messages = v.messages(plans)
 		v.refuseForce(out.Messages)
 	}
@@ -196,6 +196,9 @@ func (v *revision) answers() {
 			l = l.WithoutParams("SCHEDULE-FORCE-SEND") // RFC 6638 §7.2
 			if !v.me.Self(a) {
 				l = v.answer(l, a, old, again)
+				if old != nil && old.rid != p.rid {
+					l = sinceRevision(l)
+				}
 			}
 			if !l.Equal(&p.comp.Props[i]) {
 				p.comp.Props[i] = l
@@ -387,14 +390,23 @@ func (v *revision) some(g *plan, a cuaddr.Address, took func(ics.RID) bool) {
 // revise sets SEQUENCE: never lower than before, and higher where RFC 5546
 // §2.1.4 wants it and the program did not do it. Each attendee's line remembers
 // from which revision on his answers count.
-func (v *revision) revise() {
+func (v *revision) revise(plans []*plan) {
+	outlive := map[*part]bool{} // overrides for those who lose the series by a CANCEL
+	for _, g := range plans {
+		for _, p := range g.request {
+			outlive[p] = outlive[p] || g.whole
+		}
+	}
 	for _, p := range v.is.parts {
 		base := v.base[p]
 		if base == nil {
 			continue
 		}
 		from, to := sequence(base.comp), sequence(p.comp)
-		if v.raises(p, base) {
+		if outlive[p] {
+			from = max(from, sequence(v.was.master.comp))
+		}
+		if outlive[p] || v.raises(p, base) {
 			from++
 		}
 		if to < from {

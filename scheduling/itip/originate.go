@@ -32,8 +32,6 @@ func Originate(me Actor, before, after *ics.Object, opt Options) (Outcome, error
 		}
 	}
 	switch {
-	case was == attendee && is == organizer:
-		return Outcome{}, &Refusal{Precondition: AllowedAttendeeChange, Detail: "an attendee cannot become the organizer of a meeting"}
 	case was == attendee:
 		return me.attend(before, s, opt)
 	case was == organizer && is != organizer:

@@ -82,11 +82,9 @@ func (r *replying) component(c *part, from cuaddr.Address) {
 			return
 		}
 		p = r.s.graft(occ)
-		for i := range p.comp.Props { // answers to the whole do not outdate answers to one
-			q := &p.comp.Props[i]
-			if v := q.Param(paramSince); q.Name == "ATTENDEE" && strings.Contains(v, "/") {
-				seq, _, _ := strings.Cut(v, "/")
-				*q = q.WithParam(paramSince, seq)
+		for i := range p.comp.Props {
+			if q := &p.comp.Props[i]; q.Name == "ATTENDEE" {
+				*q = sinceRevision(*q)
 			}
 		}
 	}
@@ -226,7 +224,7 @@ func (r *replying) stale(c, p *part, l *ics.Prop) (bool, string) {
 		switch {
 		case seq < n:
 			return true, "stale: he answers revision " + strconv.Itoa(seq) + ", answers count from " + s + " on"
-		case seq == n && len(stamp) == len(d) && stamp < d:
+		case seq == n && c.rid == p.rid && len(stamp) == len(d) && stamp < d:
 			return true, "stale: he answered at " + d + ", this was written at " + stamp
 		}
 		return false, ""
@@ -235,6 +233,15 @@ func (r *replying) stale(c, p *part, l *ics.Prop) (bool, string) {
 		return true, "stale: he answers revision " + strconv.Itoa(seq) + " of " + strconv.Itoa(sequence(p.comp))
 	}
 	return false, ""
+}
+
+// sinceRevision is a line of the master as it stands in a new override: that he
+// answered for the series does not outdate his answer for one occurrence.
+func sinceRevision(l ics.Prop) ics.Prop {
+	if seq, _, both := strings.Cut(l.Param(paramSince), "/"); both {
+		return l.WithParam(paramSince, seq)
+	}
+	return l
 }
 
 func (r *replying) sameStart(c, p *part) bool {
