@@ -200,7 +200,7 @@ func (x *exchange) withCard(coll *resource, name string, fn func(tx *db.Tx, o *d
 // moveCard puts a card elsewhere among one's own address books.
 func (x *exchange) moveCard(t transfer) error {
 	conditions := x.conditions()
-	from := x.collectionResource(t.from.coll)
+	from := x.collectionResource(*t.from.coll)
 	var w scheduling.Written
 	err := x.withCard(from, t.from.obj.Name, func(tx *db.Tx, o *db.Object, modseqs map[int64]int64) error {
 		if err := conditions.Check(o); err != nil {

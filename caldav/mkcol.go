@@ -39,7 +39,7 @@ func (x *exchange) mkcol(segments []string, slash bool) error {
 		return &dav.Error{Status: http.StatusForbidden, Cond: dav.C("calendar-collection-location-ok"), Detail: "collections can be made in a home only"}
 	}
 	c := db.Collection{Owner: x.me.ID, Kind: p.wing.home, Name: p.coll}
-	r := &resource{href: collectionHref(&x.me, &c), owner: x.me, coll: c}
+	r := &resource{href: collectionHref(&x.me, &c), owner: &x.me, coll: &c}
 	r.kind, _ = kindOf(c.Kind)
 	if calendar && c.Kind != db.Calendar {
 		return &dav.Error{Status: http.StatusForbidden, Cond: dav.C("calendar-collection-location-ok"), Detail: "calendars are made in " + homeHref(wings[wingCalendars], &x.me)}

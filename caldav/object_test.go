@@ -1,10 +1,13 @@
 package caldav
 
 import (
+	"context"
 	"io"
 	"net/http"
 	"strings"
 	"testing"
+
+	"github.com/convene-server/convene/db"
 )
 
 const calendarType = "text/calendar; charset=utf-8"
@@ -236,5 +239,35 @@ func TestDeleteCollection(t *testing.T) {
 		}
 		h.do(ann, "DELETE", bobCalendar, "").want(t, 404)
 		h.do(ann, "DELETE", annHome+"none/", "").want(t, 404)
+	})
+}
+
+// A password that was changed counts no longer at once, whatever was cached of
+// it, and whichever way a request is recognised.
+func TestRevocation(t *testing.T) {
+	each(t, func(t *testing.T, h *house) {
+		h.put(ann, annCalendar+"a.ics", event("a", "20261102T100000Z", "20261102T110000Z", "")).want(t, 201)
+		asks := func(status [4]int) {
+			t.Helper()
+			h.do(ann, "GET", annCalendar+"a.ics", "").want(t, status[0])
+			h.do(ann, "GET", annCalendar+"none.ics", "").want(t, status[1])
+			h.propfind(ann, annCalendar, "0", "CS:getctag").want(t, status[2])
+			h.propfind(ann, annHome, "0", "CS:getctag").want(t, status[3])
+		}
+		asks([4]int{200, 404, 207, 207})
+		err := h.store.Write(context.Background(), nil, func(tx *db.Tx) error {
+			p, err := tx.PrincipalByAddress(ann)
+			if err != nil {
+				return err
+			}
+			p.Password = ""
+			return tx.UpdatePrincipal(&p)
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		asks([4]int{401, 401, 401, 401})
+		h.put(ann, annCalendar+"b.ics", event("b", "20261102T100000Z", "20261102T110000Z", "")).want(t, 401)
+		h.do(ann, "DELETE", annCalendar+"a.ics", "").want(t, 401)
 	})
 }

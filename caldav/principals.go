@@ -136,7 +136,7 @@ func (x *exchange) renderPrincipals(ms *dav.MultiStatus, ps []db.Principal, p *p
 }
 
 func (x *exchange) renderPrincipal(ms *dav.MultiStatus, who *db.Principal, p *plan) error {
-	r := &resource{kind: kPrincipal, href: principalHref(who), owner: *who}
+	r := &resource{kind: kPrincipal, href: principalHref(who), owner: who}
 	if err := x.loadDead(p, r); err != nil {
 		return err
 	}
@@ -206,7 +206,7 @@ func (x *exchange) aclPrincipals(r *resource, root *dav.Element) error {
 	if err != nil {
 		return err
 	}
-	return x.renderPrincipals(x.multistatus(), []db.Principal{r.owner}, p)
+	return x.renderPrincipals(x.multistatus(), []db.Principal{*r.owner}, p)
 }
 
 // expandProperty answers an expand-property REPORT (RFC 3253 §3.8) on a

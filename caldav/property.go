@@ -19,6 +19,8 @@ type property struct {
 	// if own is set; false: this resource has none after all.
 	read func(x *exchange, r *resource, w *dav.Writer) bool
 	own  bool
+	// heavy: of an object it needs more than name, entity tag and component.
+	heavy bool
 	// kept: the value is also kept as it was sent, among the dead properties.
 	kept bool
 	// write prepares a change; nil: protected.
@@ -96,6 +98,28 @@ func (p *plan) dead(k kind) (names []string, ask bool) {
 	}
 	return names, names != nil
 }
+
+// lean reports whether the name and the entity tag of each object of a
+// collection are enough to answer, which an index has (STORAGE 19).
+func (p *plan) lean(coll *resource) bool {
+	_, member := kindOf(coll.coll.Kind)
+	if _, dead := p.dead(member); dead || p.bodies {
+		return false
+	}
+	for _, w := range p.wants {
+		if w.prop == nil || w.prop.heavy || w.name == contentTypeName && member != kCard && !oneComponent(coll.coll) {
+			return false
+		}
+	}
+	return true
+}
+
+// oneComponent reports whether all objects of a calendar are of one kind.
+func oneComponent(c *db.Collection) bool {
+	return c.Components != "" && !strings.Contains(c.Components, ",")
+}
+
+var contentTypeName = dav.D("getcontenttype")
 
 // clark is a name as the database keeps it: "{namespace}local".
 func clark(n xml.Name) string { return "{" + n.Space + "}" + n.Local }

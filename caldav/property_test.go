@@ -80,8 +80,8 @@ func TestProppatchLive(t *testing.T) {
 		if !set("<C:calendar-timezone-id>Europe/Paris</C:calendar-timezone-id>").has("C:calendar-timezone-id") || get("C:calendar-timezone-id") != "Europe/Paris" {
 			t.Error("calendar-timezone-id")
 		}
-		if strings.Contains(get("C:calendar-timezone"), "New_York") {
-			t.Error("the old VTIMEZONE is told beside the new id")
+		if got := get("C:calendar-timezone"); !strings.Contains(got, "TZID:Europe/Paris\r\n") || !strings.Contains(got, "BEGIN:DAYLIGHT") {
+			t.Errorf("calendar-timezone beside the new id: %s", got)
 		}
 		if w := set("<C:calendar-timezone-id>Mars/Base</C:calendar-timezone-id>"); w.props["HTTP/1.1 403 Forbidden"] == nil {
 			t.Errorf("%+v", w)

@@ -54,6 +54,9 @@ func (x *exchange) propfind(segments []string, slash bool) error {
 
 // renderMembers writes what is one level below r.
 func (x *exchange) renderMembers(ms *dav.MultiStatus, r *resource, p *plan) error {
+	if r.kind&kSynced != 0 && p.lean(r) {
+		return x.renderLean(ms, r, p)
+	}
 	if r.kind&kColl != 0 {
 		return x.eachMember(r, func(page []*resource) error {
 			if err := x.loadDead(p, page...); err != nil {
@@ -84,7 +87,7 @@ func (x *exchange) renderMembers(ms *dav.MultiStatus, r *resource, p *plan) erro
 // below are the containers in a container: of what belongs to people, only
 // mine.
 func (x *exchange) below(r *resource) ([]*resource, error) {
-	me := &resource{kind: kPrincipal, href: principalHref(&x.me), owner: x.me}
+	me := &resource{kind: kPrincipal, href: principalHref(&x.me), owner: &x.me}
 	switch r.kind {
 	case kRoot:
 		if r.href == "/" {
@@ -139,6 +142,41 @@ func (x *exchange) eachMember(coll *resource, fn func(page []*resource) error) e
 			return nil
 		}
 		after = os[len(os)-1].Name
+	}
+}
+
+// renderLean is renderMembers where names and entity tags are enough.
+func (x *exchange) renderLean(ms *dav.MultiStatus, coll *resource, p *plan) error {
+	_, k := kindOf(coll.coll.Kind)
+	m := &resource{kind: k, owner: coll.owner, coll: coll.coll}
+	if oneComponent(coll.coll) {
+		m.obj.Component = coll.coll.Components
+	}
+	after := ""
+	for {
+		var ls []db.Listed
+		err := x.store.View(x.ctx, func(tx *db.Tx) (err error) {
+			ls, err = tx.Names(coll.coll.ID, after, pageRows)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		for i := range ls {
+			m.obj.Name, m.obj.ETag = ls[i].Name, ls[i].ETag
+			m.href = memberHref(coll.href, ls[i].Name)
+			x.render(ms, m, p)
+		}
+		if x.broken != nil {
+			return x.broken
+		}
+		if err := ms.Err(); err != nil {
+			return err
+		}
+		if len(ls) < pageRows {
+			return nil
+		}
+		after = ls[len(ls)-1].Name
 	}
 }
 

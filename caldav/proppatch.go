@@ -44,7 +44,10 @@ func (x *exchange) proppatch(segments []string, slash bool) error {
 	if what, _ := r.deadHome(); what == "" || r.kind == kPrincipal && r.owner.ID != x.me.ID {
 		return needs(r.href, "write-properties")
 	}
-	u := &update{coll: r.coll}
+	u := &update{}
+	if r.coll != nil {
+		u.coll = *r.coll
+	}
 	failed := x.prepare(r, changes, u)
 	if failed == nil {
 		if err := x.commit(r, u); err != nil {
@@ -279,7 +282,7 @@ func writeDefaultCalendar(x *exchange, r *resource, c dav.Change, u *update) err
 		return invalid
 	}
 	cal, err := x.collection(p)
-	if err != nil || cal.kind != kCalendar || !takes(&cal.coll, "VEVENT") {
+	if err != nil || cal.kind != kCalendar || !takes(cal.coll, "VEVENT") {
 		return invalid
 	}
 	u.makeDefault = cal.coll.ID

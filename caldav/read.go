@@ -13,6 +13,7 @@ import (
 	"github.com/convene-server/convene/caldav/dav"
 	"github.com/convene-server/convene/db"
 	"github.com/convene-server/convene/directory/cuaddr"
+	"github.com/convene-server/convene/scheduling/ics"
 )
 
 func readNothing(*exchange, *resource, *dav.Writer) bool { return true }
@@ -61,9 +62,9 @@ func readDisplayName(x *exchange, r *resource, w *dav.Writer) bool {
 }
 
 func readCreationDate(x *exchange, r *resource, w *dav.Writer) bool {
-	t := r.coll.Created
-	if r.kind&kMember != 0 {
-		t = r.obj.Created
+	t := r.obj.Created
+	if r.kind&kColl != 0 {
+		t = r.coll.Created
 	}
 	if t.IsZero() {
 		return false
@@ -127,7 +128,7 @@ func readPrincipalCollections(x *exchange, r *resource, w *dav.Writer) bool {
 }
 
 func readOwner(x *exchange, r *resource, w *dav.Writer) bool {
-	w.Href(principalHref(&r.owner))
+	w.Href(principalHref(r.owner))
 	return true
 }
 
@@ -207,7 +208,7 @@ func homeOf(wg *wing, x *exchange, r *resource, w *dav.Writer) bool {
 	if r.owner.ID != x.me.ID {
 		return false
 	}
-	w.Href(homeHref(wg, &r.owner))
+	w.Href(homeHref(wg, r.owner))
 	return true
 }
 
@@ -248,13 +249,23 @@ func readCollations(x *exchange, r *resource, w *dav.Writer) bool {
 	return true
 }
 
-// readTimezone tells the VTIMEZONE as it was set.
+// readTimezone tells the VTIMEZONE as it was set, or makes one where only its
+// name was.
 func readTimezone(x *exchange, r *resource, w *dav.Writer) bool {
-	d := r.deadNamed(dav.C("calendar-timezone"))
-	if d == nil {
+	name := dav.C("calendar-timezone")
+	if d := r.deadNamed(name); d != nil {
+		w.Raw(d.XML)
+		return true
+	}
+	loc := ics.Location(r.coll.TZ)
+	if r.coll.TZ == "" || loc == nil {
 		return false
 	}
-	w.Raw(d.XML)
+	root := &ics.Component{Name: "VCALENDAR", Children: []*ics.Component{ics.Timezone(loc, x.now().AddDate(-1, 0, 0))},
+		Props: []ics.Prop{ics.NewProp("VERSION", "2.0"), ics.NewProp("PRODID", "-//Convene//EN")}}
+	w.Open(name)
+	w.TextBytes(ics.New(root).Bytes())
+	w.Close(name)
 	return true
 }
 
@@ -284,7 +295,7 @@ func (x *exchange) addresses(p *db.Principal) []string {
 // readAddresses tells mail addresses first, the preferred one before all and
 // marked: programs take the first, the last or the marked one as ORGANIZER.
 func readAddresses(x *exchange, r *resource, w *dav.Writer) bool {
-	all := x.addresses(&r.owner)
+	all := x.addresses(r.owner)
 	for _, mail := range []bool{true, false} {
 		for i, a := range all {
 			m := cuaddr.Mailto(a)
@@ -307,7 +318,7 @@ func readAddresses(x *exchange, r *resource, w *dav.Writer) bool {
 }
 
 func readMailAddresses(x *exchange, r *resource, w *dav.Writer) bool {
-	for _, a := range x.addresses(&r.owner) {
+	for _, a := range x.addresses(r.owner) {
 		if m := cuaddr.Mailto(a); !m.IsZero() {
 			w.Element(dav.CS("email-address"), strings.TrimPrefix(m.Fold(), "mailto:"))
 		}
@@ -339,7 +350,7 @@ func ownCollection(x *exchange, r *resource, w *dav.Writer, k db.CollectionKind)
 	}
 	for i := range cs {
 		if cs[i].Kind == k {
-			w.Href(collectionHref(&r.owner, &cs[i]))
+			w.Href(collectionHref(r.owner, &cs[i]))
 			return true
 		}
 	}
@@ -357,7 +368,7 @@ func readDefaultCalendar(x *exchange, r *resource, w *dav.Writer) bool {
 	}
 	for i := range cs {
 		if cs[i].Default && cs[i].Kind == db.Calendar {
-			w.Href(collectionHref(&r.owner, &cs[i]))
+			w.Href(collectionHref(r.owner, &cs[i]))
 			return true
 		}
 	}

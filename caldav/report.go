@@ -67,7 +67,7 @@ func (x *exchange) report(segments []string, slash bool) error {
 // calendarData is how reports return bodies: the CALDAV:calendar-data element
 // of the request says which parts (RFC 4791 §9.6).
 func (x *exchange) calendarData(r *resource) func(*dav.Element) (datum, error) {
-	zone := x.zoneOf(&r.coll)
+	zone := x.zoneOf(r.coll)
 	return func(e *dav.Element) (datum, error) {
 		if e.Name != dav.C("calendar-data") {
 			return nil, nil

@@ -25,6 +25,7 @@ type exchange struct {
 
 	prefer dav.Prefer
 	// What was loaded once for this request.
+	found  *found
 	self   []string
 	listed map[*wing][]db.Collection
 	// broken is the first error of the database while an answer was written.
@@ -94,14 +95,13 @@ func (x *exchange) route() error {
 	if path == "/" && (x.r.Method == "GET" || x.r.Method == "HEAD") {
 		return x.front()
 	}
-	if x.r.Method == "GET" && strings.HasPrefix(path, "/dav/calendars/") {
-		if done, err := x.quick(path); done {
+	segments, slash, err := dav.Segments(path)
+	misnamed := err != nil
+	ok := !misnamed && x.recognise(segments)
+	if !ok {
+		if ok, err = x.authenticate(); err != nil {
 			return err
 		}
-	}
-	ok, err := x.authenticate()
-	if err != nil {
-		return err
 	}
 	if !ok {
 		x.challenge()
@@ -109,8 +109,7 @@ func (x *exchange) route() error {
 	}
 	defer x.directory.Touch(x.ctx, x.me) // decision 5; a failure has no effect on the answer
 	x.prefer = dav.ParsePrefer(x.r.Header["Prefer"], x.r.Header.Get("Brief"))
-	segments, slash, err := dav.Segments(path)
-	if err != nil {
+	if misnamed {
 		return notFound
 	}
 	if len(segments) > 0 && segments[0] == "freebusy" {
@@ -170,33 +169,52 @@ func (x *exchange) authenticate() (bool, error) {
 	return err == nil, err
 }
 
-// quick serves GET of an object of mine with one statement (STORAGE 24): the
-// credentials are those that were checked last, and count because the statement
-// itself returns the version under which they were.
-func (x *exchange) quick(path string) (done bool, err error) {
+// recognise finds out who asks without a statement of its own (STORAGE 24):
+// the credentials are those that were checked last, and they count because the
+// statement that finds the resource also returns the version under which they
+// were. false: authenticate decides.
+func (x *exchange) recognise(segments []string) bool {
 	login, password, ok := x.r.BasicAuth()
 	if !ok {
-		return false, nil
+		return false
 	}
 	if x.me, ok = x.directory.AuthenticateCached(login, password); !ok {
-		return false, nil
-	}
-	segments, slash, err := dav.Segments(path)
-	if err != nil || slash {
-		return false, nil
+		return false
 	}
 	p, ok := x.placeOf(segments)
-	if !ok || p.member == "" {
-		return false, nil
+	if !ok {
+		return false
 	}
-	r, version, err := x.objectAt(p)
+	var version int64
+	f := &found{place: p}
+	if m := x.r.Method; p.member != "" && m != "PUT" && m != "DELETE" {
+		f.r, version, f.err = x.objectAt(p)
+	} else {
+		f.place.member = ""
+		f.r, version, f.err = x.collectionAt(f.place)
+	}
 	if version != x.me.Version {
-		return false, nil
+		return false
 	}
-	if err != nil {
-		return true, err
+	x.found = f
+	return true
+}
+
+// found is a resource that was looked up while its owner was recognised.
+type found struct {
+	place
+	r   *resource
+	err error
+}
+
+// take returns it, once: whoever looks again sees what is there then.
+func (x *exchange) take(p place) (r *resource, err error, ok bool) {
+	f := x.found
+	if f == nil || f.place != p {
+		return nil, nil, false
 	}
-	return true, x.sendObject(r, http.StatusOK)
+	x.found = nil
+	return f.r, f.err, true
 }
 
 // capabilities is the DAV header: only what is true, "1" first because

@@ -73,11 +73,15 @@ func (x *exchange) syncCollection(r *resource, root *dav.Element) error {
 		if from.epoch != now.epoch || from.incarnation != now.incarnation || from.modseq > now.modseq || from.modseq < r.coll.PurgedModseq {
 			return errToken
 		}
-		if from.modseq == 0 && from.id == 0 {
-			from.incarnation = "" // nothing had changed yet: as from the beginning
-		}
 	}
 	ms := x.multistatus()
+	if from.modseq == 0 && s.Limit == 0 && p.lean(r) {
+		// From the beginning: what is there now, and nothing is gone.
+		if err := x.renderLean(ms, r, p); err != nil {
+			return err
+		}
+		return ms.End(now.String())
+	}
 	modseq, id := from.modseq, from.id
 	if id == 0 && modseq > 0 {
 		id = math.MaxInt64

@@ -11,11 +11,11 @@ var table = []property{
 	// RFC 4918
 	{name: dav.D("resourcetype"), kinds: kEvery, spec: "RFC 4918 §15.9", all: true, read: readResourceType},
 	{name: dav.D("displayname"), kinds: kEvery &^ kMember, spec: "RFC 4918 §15.2", all: true, read: readDisplayName, write: writeDisplayName},
-	{name: dav.D("creationdate"), kinds: kColl | kMember, spec: "RFC 4918 §15.1", all: true, read: readCreationDate},
+	{name: dav.D("creationdate"), kinds: kColl | kMember, spec: "RFC 4918 §15.1", all: true, read: readCreationDate, heavy: true},
 	{name: dav.D("getetag"), kinds: kMember, spec: "RFC 4918 §15.6", all: true, read: readETag},
 	{name: dav.D("getcontenttype"), kinds: kMember, spec: "RFC 4918 §15.5", all: true, read: readContentType},
-	{name: dav.D("getcontentlength"), kinds: kMember, spec: "RFC 4918 §15.4", all: true, read: readContentLength},
-	{name: dav.D("getlastmodified"), kinds: kMember, spec: "RFC 4918 §15.7", all: true, read: readLastModified},
+	{name: dav.D("getcontentlength"), kinds: kMember, spec: "RFC 4918 §15.4", all: true, read: readContentLength, heavy: true},
+	{name: dav.D("getlastmodified"), kinds: kMember, spec: "RFC 4918 §15.7", all: true, read: readLastModified, heavy: true},
 
 	// RFC 3744, RFC 5397
 	{name: dav.D("current-user-principal"), kinds: kEvery, spec: "RFC 5397 §3", read: readCurrentUserPrincipal},
@@ -32,7 +32,7 @@ var table = []property{
 
 	// RFC 3253, RFC 5842, RFC 6578
 	{name: dav.D("supported-report-set"), kinds: kEvery, spec: "RFC 3253 §3.1.5", read: readSupportedReports},
-	{name: dav.D("resource-id"), kinds: kPrincipal | kHome | kColl | kMember, spec: "RFC 5842 §3.1", read: readResourceID},
+	{name: dav.D("resource-id"), kinds: kPrincipal | kHome | kColl | kMember, spec: "RFC 5842 §3.1", read: readResourceID, heavy: true},
 	{name: dav.D("sync-token"), kinds: kSynced, spec: "RFC 6578 §4", read: readSyncToken},
 
 	// RFC 4791
@@ -58,7 +58,7 @@ var table = []property{
 	{name: dav.C("schedule-outbox-URL"), kinds: kPrincipal, spec: "RFC 6638 §2.1.1", read: readOutboxURL},
 	{name: dav.C("schedule-default-calendar-URL"), kinds: kInbox | kPrincipal, spec: "RFC 6638 §9.2", read: readDefaultCalendar, write: writeDefaultCalendar},
 	{name: dav.C("schedule-calendar-transp"), kinds: kCalendar, spec: "RFC 6638 §9.1", read: readTransp, write: writeTransp},
-	{name: dav.C("schedule-tag"), kinds: kEvent, spec: "RFC 6638 §9.3", read: readScheduleTag},
+	{name: dav.C("schedule-tag"), kinds: kEvent, spec: "RFC 6638 §9.3", read: readScheduleTag, heavy: true},
 
 	// calendarserver.org
 	{name: dav.CS("getctag"), kinds: kSynced | kCalendarHome, spec: "caldav-ctag", read: readCTag},

@@ -39,10 +39,10 @@ const (
 // resource is one node of the tree, with what the database says of it.
 type resource struct {
 	kind  kind
-	href  string // encoded, in the one spelling that answers have
-	owner db.Principal
-	coll  db.Collection // kColl and kMember
-	obj   db.Object     // kMember; with Body where a method needed it
+	href  string         // encoded, in the one spelling that answers have
+	owner *db.Principal  // of kPrincipal, kHome, kColl and kMember
+	coll  *db.Collection // of kColl and kMember
+	obj   db.Object      // of kMember; with Body where a method needed it
 
 	dead []db.Property // once loaded
 }
@@ -180,7 +180,7 @@ func (x *exchange) find(segments []string) (*resource, error) {
 }
 
 func (x *exchange) home(w *wing) *resource {
-	return &resource{kind: w.node, href: homeHref(w, &x.me), owner: x.me}
+	return &resource{kind: w.node, href: homeHref(w, &x.me), owner: &x.me}
 }
 
 // principal finds one that everybody who has logged in may see: name and
@@ -199,28 +199,40 @@ func (x *exchange) principal(address string) (*resource, error) {
 			return nil, err
 		}
 	}
-	return &resource{kind: kPrincipal, href: principalHref(&p), owner: p}, nil
+	return &resource{kind: kPrincipal, href: principalHref(&p), owner: &p}, nil
 }
 
 func (x *exchange) collection(p place) (*resource, error) {
+	if r, err, ok := x.take(p); ok {
+		return r, err
+	}
+	r, _, err := x.collectionAt(p)
+	return r, err
+}
+
+// collectionAt is collection with my version as the statement saw it.
+func (x *exchange) collectionAt(p place) (r *resource, version int64, err error) {
 	var c db.Collection
-	err := x.store.View(x.ctx, func(tx *db.Tx) (err error) {
-		c, err = tx.CollectionByName(x.me.ID, p.wing.home, p.coll)
+	err = x.store.View(x.ctx, func(tx *db.Tx) (err error) {
+		c, version, err = tx.CollectionAt(x.me.ID, p.wing.home, p.coll)
 		return err
 	})
 	if err != nil {
-		return nil, err
+		return nil, version, err
 	}
-	return x.collectionResource(c), nil
+	return x.collectionResource(c), version, nil
 }
 
 func (x *exchange) collectionResource(c db.Collection) *resource {
 	k, _ := kindOf(c.Kind)
-	return &resource{kind: k, href: collectionHref(&x.me, &c), owner: x.me, coll: c}
+	return &resource{kind: k, href: collectionHref(&x.me, &c), owner: &x.me, coll: &c}
 }
 
 // object finds an object with its body, in one statement (STORAGE 24).
 func (x *exchange) object(p place) (*resource, error) {
+	if r, err, ok := x.take(p); ok {
+		return r, err
+	}
 	r, _, err := x.objectAt(p)
 	return r, err
 }
@@ -237,6 +249,6 @@ func (x *exchange) objectAt(p place) (r *resource, version int64, err error) {
 		return nil, version, err
 	}
 	_, member := kindOf(k)
-	coll := db.Collection{ID: o.Collection, Owner: x.me.ID, Kind: k, Name: p.coll}
-	return &resource{kind: member, href: memberHref(collectionHref(&x.me, &coll), o.Name), owner: x.me, coll: coll, obj: o}, version, nil
+	coll := &db.Collection{ID: o.Collection, Owner: x.me.ID, Kind: k, Name: p.coll}
+	return &resource{kind: member, href: memberHref(collectionHref(&x.me, coll), o.Name), owner: &x.me, coll: coll, obj: o}, version, nil
 }

@@ -66,6 +66,27 @@ func (tx *Tx) CollectionByName(owner int64, home CollectionKind, name string) (c
 	return c, err
 }
 
+// CollectionAt is CollectionByName with the owner's Principal.Version, for a
+// poll: the hot path beside ObjectAt. version is 0 if there is no such owner,
+// and set with ErrNotFound if there is.
+func (tx *Tx) CollectionAt(owner int64, home CollectionKind, name string) (c Collection, version int64, err error) {
+	if !key(name) {
+		name = ""
+	}
+	var kind, components, displayName, tz, incarnation nullText
+	err = tx.row(`SELECT p.version, c.kind, coalesce(c.id, 0), c.components, c.display_name, c.tz, coalesce(c.transparent, 0), coalesce(c.main, 0),
+		c.incarnation, coalesce(c.modseq, 0), coalesce(c.purged_modseq, 0), coalesce(c.created, 0)
+		FROM principal p LEFT JOIN collection c ON c.owner = p.id AND c.home = $2 AND c.name = $3 WHERE p.id = $1`,
+		[]any{owner, home.home(), name},
+		&version, &kind, &c.ID, &components, &displayName, &tz, flag{&c.Transparent}, flag{&c.Default}, &incarnation, &c.Modseq, &c.PurgedModseq, when{&c.Created})
+	if err == nil && c.ID == 0 {
+		err = ErrNotFound
+	}
+	c.Owner, c.Kind, c.Name, c.Components, c.DisplayName, c.TZ, c.Incarnation =
+		owner, CollectionKind(kind), name, string(components), string(displayName), string(tz), string(incarnation)
+	return c, version, err
+}
+
 // Collections lists an owner's collections of these kinds (without any: of all
 // kinds), the default first, then by name.
 func (tx *Tx) Collections(owner int64, kinds ...CollectionKind) ([]Collection, error) {

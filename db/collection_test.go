@@ -207,3 +207,29 @@ func TestMeta(t *testing.T) {
 		})
 	})
 }
+
+// CollectionAt is CollectionByName with the owner's version.
+func TestCollectionAt(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, s *db.Store) {
+		ann, cal, _ := person(t, s, "ann@example.org")
+		at := func(owner int64, home db.CollectionKind, name string, found bool, version int64) {
+			t.Helper()
+			view(t, s, func(tx *db.Tx) error {
+				got, v, err := tx.CollectionAt(owner, home, name)
+				if found != (err == nil) || !found && !errors.Is(err, db.ErrNotFound) || v != version {
+					t.Errorf("CollectionAt(%d, %s, %q): version %d, %v", owner, home, name, v, err)
+				}
+				if want, err := tx.CollectionByName(owner, home, name); err == nil && got != want {
+					t.Errorf("CollectionAt = %+v, CollectionByName = %+v", got, want)
+				}
+				return nil
+			})
+		}
+		at(ann.ID, db.Calendar, cal.Name, true, ann.Version)
+		at(ann.ID, db.Outbox, cal.Name, true, ann.Version) // the same home
+		at(ann.ID, db.AddressBook, cal.Name, false, ann.Version)
+		at(ann.ID, db.Calendar, "none", false, ann.Version)
+		at(ann.ID, db.Calendar, "no\x00ne", false, ann.Version)
+		at(ann.ID+1000, db.Calendar, cal.Name, false, 0)
+	})
+}
