@@ -119,6 +119,22 @@ func (tx *Tx) takeBack(id int64) (bool, error) {
 	return n == 1, err
 }
 
+// WithdrawDeliveries removes what waits for its first attempt and tells these
+// recipients, in somebody's name, of a revision of a conversation up to
+// sequence: they have heard of it otherwise.
+func (tx *Tx) WithdrawDeliveries(uid string, principal, sequence int64, rcpts []string) error {
+	for _, r := range rcpts {
+		if !key(r) {
+			continue // nothing is queued for what cannot be stored
+		}
+		if _, err := tx.exec(`DELETE FROM delivery WHERE uid = $1 AND rcpt = $2 AND principal = $3 AND sequence <= $4 AND attempts = 0`,
+			uid, r, principal, sequence); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // ClaimDeliveries takes up to limit due ones, oldest of each conversation and
 // recipient first, for the time of lease (STORAGE 27): a row that has not
 // ended holds back its successors. The claim counts as an attempt, for the

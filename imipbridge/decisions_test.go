@@ -346,7 +346,7 @@ func TestDecision10Belief(t *testing.T) {
 	const foreign = "Authentication-Results: mx.evil.example; dmarc=pass header.from=example.net\n"
 	test := func(name, head, from, want, belief string, set ...func(*Options)) {
 		t.Run(name, func(t *testing.T) {
-			each(t, func(h *house) {
+			one(t, func(h *house) {
 				h.persons("ann")
 				h.put("ann", event("", "u1", organizer(ann)+attendees(ann, cleo)))
 				data := mailOf(from, ann, head, event("REPLY", "u1", organizer(ann)+answered(cleo, "ACCEPTED")))
@@ -377,7 +377,7 @@ func TestDecision10Belief(t *testing.T) {
 func TestDecision10Requests(t *testing.T) {
 	test := func(name, head, from, org, want string, set ...func(*Options)) {
 		t.Run(name, func(t *testing.T) {
-			each(t, func(h *house) {
+			one(t, func(h *house) {
 				h.persons("ann")
 				h.give(from, mailOf(from, ann, head, event("REQUEST", "u1", org+attendees(ann))), ann)
 				h.want("copy", h.partstat("ann", "u1", ann), want)
@@ -457,6 +457,65 @@ func TestDecision12Observe(t *testing.T) {
 		h.giveTo(h.observe, cleo, stranger, ann)
 		h.want("a stranger", h.partstat("ann", "u2", ann), "no copy")
 		h.want("copies go nowhere", len(h.nextHop.all())+len(h.relay.all()), 0)
+	})
+}
+
+// What a user sends from his mail program is what he did: his copy, people
+// here in their calendars; nobody is mailed twice.
+func TestDecision12ObservedMail(t *testing.T) {
+	each(t, func(h *house) {
+		h.persons("ann", "ben")
+		both := ann + ", " + ben + ", " + cleo
+		invite := mailOf(ann, both, "", event("REQUEST", "u1", organizer(ann)+attendees(ben, cleo)))
+		h.want("observed", h.giveTo(h.observe, "ann.alias@example.org", invite, cleo)[cleo], "250")
+		h.want("her copy", h.partstat("ann", "u1", cleo), "NEEDS-ACTION")
+		h.want("Ben's", h.partstat("ben", "u1", ben), "NEEDS-ACTION")
+		h.want("status", h.status("ann", "u1", cleo), "1.1")
+		// Ben's mail comes by the other door, and the copy once more.
+		h.give(ann, invite, ben)
+		h.giveTo(h.observe, ann, invite, cleo)
+		h.want("nobody is mailed", len(h.queue()), 0)
+
+		// Somebody whom her mail program has not told is mailed by us.
+		some := mailOf(ann, cleo, "", event("REQUEST", "u1", "SEQUENCE:1\nLOCATION:Hall\n"+organizer(ann)+attendees(ben, cleo, "finn@example.net")))
+		h.giveTo(h.observe, ann, some, cleo)
+		h.want("Ben's", h.copyOf("ben", "u1").Master().Value("LOCATION"), "Hall")
+		h.work()
+		h.want("mailed", h.relay.rcpts(), "finn@example.net")
+
+		// Ben answers from his mail program.
+		reply := mailOf(ben, ann, "", event("REPLY", "u1", "SEQUENCE:1\n"+organizer(ann)+answered(ben, "ACCEPTED")))
+		h.giveTo(h.observe, ben, reply, ann)
+		h.want("his copy", h.partstat("ben", "u1", ben), "ACCEPTED")
+		h.want("her copy", h.partstat("ann", "u1", ben), "ACCEPTED")
+
+		cancel := mailOf(ann, both+", finn@example.net", "", event("CANCEL", "u1", "SEQUENCE:2\n"+organizer(ann)+attendees(ben, cleo, "finn@example.net")))
+		h.giveTo(h.observe, ann, cancel, cleo)
+		h.want("her copy", h.partstat("ann", "u1", cleo), "no copy")
+		if o := h.copyOf("ben", "u1"); o != nil && o.Master().Value("STATUS") != "CANCELLED" {
+			t.Errorf("Ben's copy:\n%s", o.Bytes())
+		}
+		h.want("nobody is mailed", len(h.queue()), 0)
+	})
+}
+
+// The same change by PUT and by observed mail: one object state, and one mail
+// if it was observed before the delivery was claimed (decision 33).
+func TestDecision33PutAndMail(t *testing.T) {
+	each(t, func(h *house) {
+		h.persons("ann")
+		h.put("ann", event("", "u1", organizer(ann)+attendees(cleo)))
+		h.want("queued by the PUT", len(h.queue()), 1)
+		invite := mailOf(ann, cleo, "", event("REQUEST", "u1", organizer(ann)+attendees(cleo)))
+		h.giveTo(h.observe, ann, invite, cleo)
+		h.want("taken back", len(h.queue()), 0)
+		h.want("one object", h.partstat("ann", "u1", cleo), "NEEDS-ACTION")
+
+		h.put("ann", event("", "u1", "SEQUENCE:1\nLOCATION:Hall\n"+organizer(ann)+attendees(cleo)))
+		old := mailOf(ann, cleo, "X: again\n", event("REQUEST", "u1", organizer(ann)+attendees(cleo)))
+		h.giveTo(h.observe, ann, old, cleo)
+		h.want("an older mail takes nothing back", len(h.queue()), 1)
+		h.want("nor changes anything", h.copyOf("ann", "u1").Master().Value("LOCATION"), "Hall")
 	})
 }
 

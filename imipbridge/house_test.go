@@ -70,6 +70,9 @@ func each(t *testing.T, f func(h *house), set ...func(*Options)) {
 	}
 }
 
+// one runs a test on SQLite, where what it asks does not depend on the database.
+func one(t *testing.T, f func(h *house), set ...func(*Options)) { f(open(t, "sqlite", set...)) }
+
 // copyMode has no next hop: the mail system delivers originals itself.
 func copyMode(o *Options) { o.DeliverTo = "" }
 

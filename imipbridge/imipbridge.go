@@ -65,6 +65,7 @@ type Options struct {
 // desk is what the mail door asks of scheduling.
 type desk interface {
 	Deliver(context.Context, scheduling.Deliver) (scheduling.Verdict, error)
+	Observe(context.Context, scheduling.Observe) (scheduling.Verdict, error)
 	Answer(context.Context, scheduling.Answer) (scheduling.Verdict, error)
 	Bounced(ctx context.Context, principal int64, uid string, rcpt cuaddr.Address, status, detail string) error
 }

@@ -269,20 +269,16 @@ func (b *Bridge) deliverOne(ctx context.Context, a *arrival, r recipient, p db.P
 	if err != nil {
 		return "", err
 	}
-	return b.bring(ctx, a, scheduling.Deliver{
+	note, _, err := b.bring(ctx, a, scheduling.Deliver{
 		Recipient: p, Address: r.address, Body: o,
 		Believed: w.degree, Act: w.act, Quarantine: w.quarantine,
 		Key: a.key(r.address.Fold(), fmt.Sprint(p.ID), o.Method(), o.UID()),
 	})
-}
-
-// bring asks the desk and words its verdict.
-func (b *Bridge) bring(ctx context.Context, a *arrival, m scheduling.Deliver) (string, error) {
-	note, _, err := b.verdict(ctx, a, m)
 	return note, err
 }
 
-func (b *Bridge) verdict(ctx context.Context, a *arrival, m scheduling.Deliver) (string, scheduling.Verdict, error) {
+// bring asks the desk and words its verdict.
+func (b *Bridge) bring(ctx context.Context, a *arrival, m scheduling.Deliver) (string, scheduling.Verdict, error) {
 	m.From, m.Sender = a.mail.From.Address, a.mail.Sender.Address
 	m.MessageID, m.Date, m.Door = a.mail.MessageID, a.mail.Date, a.door
 	v, err := b.desk.Deliver(ctx, m)

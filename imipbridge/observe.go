@@ -72,13 +72,18 @@ func (b *Bridge) observe(ctx context.Context, envelope string, data []byte) erro
 		x.Detail = "MAIL FROM " + ascii(envelope, 200)
 		return b.record(ctx, x)
 	}
+	var told []cuaddr.Address
+	for _, m := range a.mail.To {
+		told = append(told, m.Address)
+	}
 	for _, o := range a.mail.Objects {
-		if _, err := b.bring(ctx, a, scheduling.Deliver{
-			Recipient: actor, Address: a.mail.From.Address, Body: o,
-			Believed: scheduling.Proved, Act: true, Key: a.key("observe", o.Method(), o.UID()),
-		}); err != nil {
+		v, err := b.desk.Observe(ctx, scheduling.Observe{
+			Actor: actor, Body: o, Told: told, MessageID: a.mail.MessageID, Key: a.key("observe", o.Method(), o.UID()), Door: a.door,
+		})
+		if err != nil {
 			return err
 		}
+		b.log.Info("mail observed", "uid", o.UID(), "method", o.Method(), "from", a.mail.From.Address.String(), "applied", v.Applied, "rule", v.Rule)
 	}
 	return nil
 }

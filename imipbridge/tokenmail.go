@@ -53,7 +53,7 @@ func (b *Bridge) ruleAnswer(ctx context.Context, a *arrival, r recipient) (rulin
 		}
 		m.Address = cuaddr.Mailto(organizer.Address)
 		m.Key = a.key(r.address.Fold(), fmt.Sprint(organizer.ID), o.Method(), o.UID())
-		note, v, err := b.verdict(ctx, a, *m)
+		note, v, err := b.bring(ctx, a, *m)
 		if err != nil {
 			return ruling{}, err
 		}

@@ -283,7 +283,7 @@ func (s *sitting) receive(l *letter, p db.Principal) (status string, more []*let
 	if in := s.homes[p.ID].inbox; out.Inbox != nil && in != 0 && p.Kind == db.Person {
 		s.inbox = append(s.inbox, inboxItem{in, out.Inbox})
 	}
-	if !l.quiet && s.wantsCopy(p, l.Method) {
+	if !l.quiet && !s.toldAlready(l, l.To) && s.wantsCopy(p, l.Method) {
 		s.mail(l, cuaddr.Mailto(p.Address), before, true)
 	}
 	return itip.StatusDelivered, more, nil
@@ -326,6 +326,13 @@ func (s *sitting) post(l *letter, to cuaddr.Address) string {
 			From: l.From.String(), To: to.String(), Rule: "no such calendar user", Outcome: "refused",
 		})
 		return itip.StatusInvalidUser
+	}
+	if s.toldAlready(l, to) {
+		s.decide(db.Decision{
+			Direction: "out", Door: l.door, UID: l.UID, Method: string(l.Method), Principal: l.from.ID,
+			From: l.From.String(), To: to.String(), Rule: "told by his own mail program", Outcome: "ignored",
+		})
+		return itip.StatusSent
 	}
 	var prior *ics.Object
 	if l.prior != nil && l.Method != itip.Reply && s.roster(l.prior).named[l.To] {

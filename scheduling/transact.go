@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/convene-server/convene/db"
+	"github.com/convene-server/convene/directory/cuaddr"
 	"github.com/convene-server/convene/scheduling/ics"
 	"github.com/convene-server/convene/scheduling/itip"
 )
@@ -75,6 +76,10 @@ type sitting struct {
 	jobs       []db.Job
 	decisions  []db.Decision
 	heard      map[int64]string // agents and others that answered the originator in this sitting
+
+	mailer   int64            // user whose mail program has told people already (decision 12)
+	told     []cuaddr.Address // these
+	withdraw *withdrawal
 
 	rosters  map[*ics.Object]*roster
 	received map[receipt]itip.Outcome
@@ -296,6 +301,9 @@ func (b *batch) write(tx *db.Tx) error {
 
 // flushQueue inserts mail and jobs. Due times stand on the database's clock.
 func (s *sitting) flushQueue() error {
+	if err := s.takeBack(); err != nil {
+		return err
+	}
 	if len(s.deliveries) == 0 && len(s.jobs) == 0 {
 		return nil
 	}

@@ -1,0 +1,143 @@
+package scheduling
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/convene-server/convene/db"
+	"github.com/convene-server/convene/directory/cuaddr"
+	"github.com/convene-server/convene/scheduling/ics"
+	"github.com/convene-server/convene/scheduling/itip"
+)
+
+// Observe is one iTIP message that a user here sent from his mail program, and
+// of which the mail system gave us a copy (decision 12).
+type Observe struct {
+	Actor db.Principal
+	Body  *ics.Object // one UID, with METHOD
+	// Told are those to whom his mail program sent it. They are not mailed once
+	// more, and what waits in the queue for them is taken back (decision 33).
+	Told      []cuaddr.Address
+	MessageID string
+	Key       string // of the decision: a repetition changes nothing
+	Door      string
+}
+
+// Observe does what would have followed had the user's calendar program put
+// the same: his copy, and people here in their calendars. The error is only
+// ever ours: try again.
+func (d *Desk) Observe(ctx context.Context, m Observe) (Verdict, error) {
+	l, err := d.foresee(ctx, m.Actor, m.Body)
+	if err != nil {
+		return Verdict{}, err
+	}
+	var v Verdict
+	err = d.transact(ctx, l, func(s *sitting) (err error) {
+		v, err = s.observe(m)
+		return err
+	})
+	return v, err
+}
+
+func (s *sitting) observe(m Observe) (Verdict, error) {
+	if m.Key != "" {
+		earlier, err := s.tx.DecisionByKey(m.Key)
+		if err == nil {
+			return Verdict{Repeated: true, Applied: earlier.Outcome == "applied", Rule: earlier.Rule}, nil
+		}
+		if !errors.Is(err, db.ErrNotFound) {
+			return Verdict{}, err
+		}
+	}
+	x := db.Decision{
+		Direction: "user", Door: m.Door, UID: m.Body.UID(), MessageID: m.MessageID, Method: m.Body.Method(), Principal: m.Actor.ID,
+		From: m.Actor.Address, Belief: string(Proved), Key: m.Key, Outcome: "ignored",
+	}
+	rule, applied, err := s.observed(m)
+	var no *itip.Refusal
+	if errors.As(err, &no) {
+		s.drop()
+		x.Rule, x.Detail, x.Outcome = no.Precondition, no.Detail, "refused"
+		s.decide(x)
+		return Verdict{Rule: no.Detail, Refusal: no}, nil
+	}
+	if err != nil {
+		return Verdict{}, err
+	}
+	x.Rule = rule
+	if applied {
+		x.Outcome = "applied"
+	}
+	s.decide(x)
+	return Verdict{Applied: applied, Rule: rule}, nil
+}
+
+func (s *sitting) observed(m Observe) (rule string, applied bool, err error) {
+	if m.Body.Kind() != "VEVENT" {
+		return m.Body.Kind() + " is not scheduled", false, nil
+	}
+	uid := m.Body.UID()
+	if err := s.load(uid, m.Actor); err != nil {
+		return "", false, err
+	}
+	h := s.holdings[thread{m.Actor.ID, uid}]
+	if err := s.meetIn(h.obj, m.Body); err != nil {
+		return "", false, err
+	}
+	me, err := s.actor(h, false)
+	if err != nil {
+		return "", false, err
+	}
+	after, rule := itip.Observed(me, h.obj, m.Body)
+	if after == h.obj {
+		return rule, false, nil
+	}
+	if after != nil {
+		if err := after.Check(); err != nil {
+			return "", false, &itip.Refusal{Precondition: itip.ValidResource, Detail: err.Error()}
+		}
+	}
+	if h.row == nil && h.collection == 0 {
+		return "he has no calendar for it", false, nil
+	}
+	s.mailer, s.told = m.Actor.ID, m.Told
+	s.withdraw = &withdrawal{uid: uid, sequence: highest(m.Body)}
+	return rule, true, s.originate(h, after, itip.Options{}, m.Door)
+}
+
+// toldAlready reports whether a user's own mail program has told somebody what
+// a letter says.
+func (s *sitting) toldAlready(l *letter, to cuaddr.Address) bool {
+	return s.mailer != 0 && l.from.ID == s.mailer && slices.ContainsFunc(s.told, func(a cuaddr.Address) bool { return s.same(a, to) })
+}
+
+// withdrawal is what an observed mail takes back from the queue.
+type withdrawal struct {
+	uid      string
+	sequence int64
+}
+
+// highest returns the revision that a message tells of.
+func highest(o *ics.Object) int64 {
+	n := int64(0)
+	for _, c := range o.Main() {
+		v, _ := strconv.ParseInt(strings.TrimSpace(c.Value("SEQUENCE")), 10, 64)
+		n = max(n, v)
+	}
+	return n
+}
+
+// takeBack removes from the queue what those who were told wait for.
+func (s *sitting) takeBack() error {
+	if s.withdraw == nil {
+		return nil
+	}
+	var rcpts []string
+	for _, a := range s.told {
+		rcpts = append(rcpts, a.String())
+	}
+	return s.tx.WithdrawDeliveries(s.withdraw.uid, s.mailer, s.withdraw.sequence, rcpts)
+}
