@@ -15,6 +15,9 @@ func (d *Desk) Answer(ctx context.Context, a Answer) (Verdict, error) {
 	var v Verdict
 	err := d.transact(ctx, locks{uids: []string{a.UID}}, func(s *sitting) error {
 		r, err := s.rsvp(a)
+		if err == nil {
+			err = s.index()
+		}
 		if no, ok := err.(*itip.Refusal); ok {
 			s.drop()
 			v = Verdict{Rule: no.Detail, Refusal: no}

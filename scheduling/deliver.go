@@ -47,12 +47,14 @@ func (s *sitting) deliver(m Deliver) (Verdict, error) {
 		From: m.From.String(), To: m.Address.String(), Belief: string(m.Believed), Key: m.Key, Outcome: "ignored",
 	}
 	at := len(s.decisions)
-	s.decide(x)
+	s.decide(x) // before those that follow from it
 	r, err := s.take(m)
+	if err == nil {
+		err = s.index()
+	}
 	var no *itip.Refusal
 	if errors.As(err, &no) {
 		s.drop()
-		at = 0
 		x.Rule, x.Detail, x.Outcome = no.Precondition, no.Detail, "refused"
 		s.decide(x)
 		return Verdict{Rule: no.Detail, Refusal: no}, nil

@@ -176,6 +176,19 @@ func TestDeliverRequest(t *testing.T) {
 		if got := h.busy("ann", 7); got != "" {
 			t.Errorf("busy %q", got)
 		}
+		// Another organizer takes no meeting over, and a series without measure is
+		// refused; both are in the record (decision 14).
+		v := h.deliver("ann", method(strings.NewReplacer("ORGANIZER:mailto:out@", "ORGANIZER:mailto:thief@", "SUMMARY", "SEQUENCE:5\r\nSUMMARY").Replace(text), "REQUEST"), "thief@example.net")
+		if v.Applied || v.Refusal == nil {
+			t.Errorf("another organizer: %+v", v)
+		}
+		h.decided("x1", "refused", itip.AllowedOrganizerReceived)
+		v = h.deliver("ann", method(series("x2", "20260303T1000", "20260303T1100", "FREQ=MINUTELY", out, "ann"), "REQUEST"), out)
+		if v.Applied || v.Refusal == nil || v.Refusal.Precondition != itip.MaxInstances {
+			t.Errorf("a series without measure: %+v", v)
+		}
+		h.decided("x2", "refused", itip.MaxInstances)
+		h.hasNot("ann", "x2")
 		// What is no method of iTIP, or is not carried out, changes nothing.
 		for _, m := range []string{"PUBLISH", "ADD", "DECLINECOUNTER", "REFRESH", "COUNTER", "NONSENSE"} {
 			if v := h.deliver("ann", method(strings.Replace(text, "UID:x1", "UID:"+m, 1), m), out); v.Applied || v.Rule == "" {

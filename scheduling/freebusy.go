@@ -2,6 +2,7 @@ package scheduling
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/convene-server/convene/db"
@@ -199,7 +200,9 @@ func (d *Desk) expandBeyond(tx *db.Tx, rows []db.BusyRow, from, to time.Time, yi
 			}
 			return true
 		})
-		if err != nil {
+		// What is too much work to compute is left out: no client of others may
+		// fail because of it.
+		if err != nil && !errors.Is(err, ics.ErrTooMany) {
 			return err
 		}
 	}

@@ -205,7 +205,8 @@ func (s *sitting) record(h *holding) (db.Indexed, error) {
 		return db.Indexed{}, err
 	}
 	if h.quarantine {
-		return quarantined(h.obj, loc, s.d.opt.Bound)
+		rec, err := quarantined(h.obj, loc, s.d.opt.Bound)
+		return rec, refuseIndex(err)
 	}
 	who := s.self(h.owner, false)
 	if err := s.meetIn(h.obj); err != nil {
@@ -221,6 +222,9 @@ func (s *sitting) record(h *holding) (db.Indexed, error) {
 		return rec, nil
 	}
 	rec, err := Record(h.obj, who, loc, s.d.opt.Bound)
+	if err == nil {
+		err = dense(h.obj, rec, loc, s.d.opt.Bound)
+	}
 	if err != nil {
 		return db.Indexed{}, refuseIndex(err)
 	}
@@ -229,6 +233,29 @@ func (s *sitting) record(h *holding) (db.Indexed, error) {
 	}
 	s.records[key] = rec
 	return rec, nil
+}
+
+// dense returns ics.ErrTooMany for a series with more instances in its first
+// year than the bound allows: nobody could ask about any part of it later.
+func dense(o *ics.Object, rec db.Indexed, loc *time.Location, b ics.Bound) error {
+	if rec.Series == nil || !o.Recurs() {
+		return nil
+	}
+	from := micro(max(rec.Series.First, time.Time{}.UnixMicro()))
+	return o.Instances(from, from.AddDate(1, 0, 0), loc, b, func(ics.Instance) bool { return true })
+}
+
+// index makes the records of all that is about to be written, so that what
+// cannot be recorded is refused before anything is decided.
+func (s *sitting) index() error {
+	for _, h := range s.order {
+		if h.dirty() && h.obj != nil {
+			if _, err := s.record(h); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // quarantined is the record of an object that must not block time yet
@@ -263,6 +290,9 @@ func Record(o *ics.Object, self func(cuaddr.Address) bool, floating *time.Locati
 
 // refuseIndex makes a refusal of what keeps an object from being indexed.
 func refuseIndex(err error) error {
+	if err == nil {
+		return nil
+	}
 	if errors.Is(err, ics.ErrTooMany) {
 		return &itip.Refusal{Precondition: itip.MaxInstances, Detail: "the recurrence has too many instances"} // RFC 4791 §5.3.2.1
 	}
