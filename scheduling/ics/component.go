@@ -1,6 +1,9 @@
 package ics
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // Param is one parameter of a property; its values are decoded (quotes
 // removed, RFC 6868 carets resolved).
@@ -83,18 +86,9 @@ func (p Prop) WithParam(name string, values ...string) Prop {
 // WithoutParams returns the property without the named parameters; a property
 // that has none of them keeps its line.
 func (p Prop) WithoutParams(names ...string) Prop {
-	var params []Param
-	for _, old := range p.Params {
-		keep := true
-		for _, n := range names {
-			keep = keep && old.Name != n
-		}
-		if keep {
-			params = append(params, old)
-		}
-	}
-	if len(params) != len(p.Params) {
-		p.Params, p.raw = params, nil
+	gone := func(q Param) bool { return slices.Contains(names, q.Name) }
+	if slices.ContainsFunc(p.Params, gone) {
+		p.Params, p.raw = slices.DeleteFunc(slices.Clone(p.Params), gone), nil
 	}
 	return p
 }

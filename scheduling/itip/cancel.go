@@ -28,7 +28,7 @@ func (me Actor) receiveCancel(have *ics.Object, msg Message) (Outcome, error) {
 	in := newSeries(msg.Body, msg.Body.Root())
 	done, stale := false, "nothing of it is in his copy"
 	for _, c := range in.parts {
-		if len(c.order) > 0 && c.self(me) == nil {
+		if len(c.guests()) > 0 && c.self(me) == nil {
 			// Which attendees are taken off is said in the message; one that names
 			// nobody is for whoever it reaches.
 			stale = "others are taken off the meeting, not he"

@@ -330,8 +330,6 @@ func dtstamp(c *ics.Component) string {
 
 func utc(t time.Time) string { return t.UTC().Format("20060102T150405Z") }
 
-func sortStrings(s []string) { sort.Strings(s) }
-
 // equalSets reports whether two lists hold the same texts in whatever order.
 func equalSets(a, b []string) bool {
 	if len(a) != len(b) {

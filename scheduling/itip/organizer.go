@@ -93,13 +93,13 @@ func (v *revision) claim() error {
 			p.comp.Set(own.WithoutParams("SCHEDULE-FORCE-SEND"))
 			v.is.dirty = true
 		}
-		p.meet()
+		p.moved()
 		for i := range p.comp.Props {
 			a := &p.comp.Props[i]
 			if a.Name == "ATTENDEE" && ics.CalAddress(a).Mail() == "" && v.me.Self(ics.CalAddress(a)) && !v.me.Address.IsZero() {
 				p.comp.Props[i] = a.WithValue(v.me.Address.String())
 				v.is.dirty = true
-				p.meet()
+				p.moved()
 			}
 		}
 	}
@@ -127,11 +127,11 @@ func (v *revision) keepAnswers() {
 }
 
 func samePeople(a, b *part) bool {
-	if len(a.people) != len(b.people) {
+	if len(a.guests()) != len(b.guests()) {
 		return false
 	}
-	for who := range a.people {
-		if _, ok := b.people[who]; !ok {
+	for _, who := range a.guests() {
+		if b.attendee(who) == nil {
 			return false
 		}
 	}
@@ -260,7 +260,7 @@ type plan struct {
 
 // listed is part.listed under a master that is not cancelled as a whole.
 func (s *series) listed(p *part, a cuaddr.Address) bool {
-	return p.listed(a) && (s.master == nil || !cancelled(s.master.comp))
+	return p.listed(a) && (s.master == nil || !s.master.off)
 }
 
 // plans groups the attendees and decides for each group (RFC 6638 §3.2.1.2,
@@ -272,7 +272,7 @@ func (v *revision) plans() []*plan {
 	key := make([]byte, 0, len(v.is.parts)+len(v.was.parts)+1)
 	for _, side := range []*series{v.is, v.was} {
 		for _, p := range side.parts {
-			for _, a := range p.order {
+			for _, a := range p.guests() {
 				if seen[a] {
 					continue
 				}
@@ -444,7 +444,7 @@ func (v *revision) revise(plans []*plan) {
 func (v *revision) raises(p, base *part) bool {
 	audience := false
 	for _, side := range []*part{p, base} {
-		for _, a := range side.order {
+		for _, a := range side.guests() {
 			if v.me.Self(a) {
 				continue
 			}

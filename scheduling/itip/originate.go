@@ -92,7 +92,7 @@ func (me Actor) valid(s *series) error {
 	}
 	first := ""
 	for _, p := range s.parts {
-		if me.MaxAttendees > 0 && len(p.order) > me.MaxAttendees {
+		if me.MaxAttendees > 0 && len(p.guests()) > me.MaxAttendees {
 			return &Refusal{Precondition: MaxAttendeesPerInstance, Detail: "too many ATTENDEE properties in one component"}
 		}
 		o := p.comp.Prop("ORGANIZER")
@@ -117,7 +117,7 @@ func (me Actor) valid(s *series) error {
 // others reports whether anybody but the user is in the object.
 func (me Actor) others(s *series) bool {
 	for _, p := range s.parts {
-		for _, a := range p.order {
+		for _, a := range p.guests() {
 			if !me.Self(a) {
 				return true
 			}

@@ -183,7 +183,7 @@ func (r *replying) delegate(c, p *part, l *ics.Prop) {
 		}
 		line = line.WithParam("DELEGATED-FROM", ics.CalAddress(l).String())
 		p.comp.Add(line)
-		p.meet()
+		p.moved()
 		r.noted, r.news = true, true
 	}
 }
@@ -198,8 +198,8 @@ func answering(c *part, from cuaddr.Address) *ics.Prop {
 	if l := find(c, from); l != nil {
 		return l
 	}
-	if from.IsZero() && len(c.order) == 1 {
-		return c.attendee(c.order[0])
+	if from.IsZero() && len(c.guests()) == 1 {
+		return c.attendee(c.guests()[0])
 	}
 	return nil
 }

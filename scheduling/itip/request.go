@@ -1,6 +1,7 @@
 package itip
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/convene-server/convene/scheduling/ics"
@@ -162,7 +163,7 @@ func (me Actor) update(have *ics.Object, in *series, msg Message) Outcome {
 			return ignored("a repetition: nothing in it is new")
 		}
 		out.KeepTag, out.Inbox, out.Rule = true, msg.Body, "confirmed by the organizer: nothing in it is new" // RFC 5546 §3.2.2.2
-	case statusOnly: // RFC 6638 §3.2.10: tag and inbox stay
+	case answersOnly: // RFC 6638 §3.2.10: tag and inbox stay
 		out.KeepTag, out.Rule = true, "others' answers noted"
 	default:
 		out.Inbox = msg.Body
@@ -346,49 +347,61 @@ type change uint8
 
 const (
 	nothing change = iota
-	statusOnly
-	real
+	answersOnly
+	substantial
 )
 
 // difference says how two states of an attendee's copy differ: in nothing that
 // he sees, only in what others answered, or really (RFC 6638 §3.2.10).
 func difference(a, b *ics.Object, me Actor) change {
-	if equalSets(prints(a, me, false), prints(b, me, false)) {
-		return nothing
+	if len(a.Main()) != len(b.Main()) {
+		return substantial
 	}
-	if equalSets(prints(a, me, true), prints(b, me, true)) {
-		return statusOnly
+	was := newSeries(a, a.Root())
+	worst := nothing
+	for _, p := range newSeries(b, b.Root()).parts {
+		old := was.byRID[p.rid]
+		if p.rid == "" {
+			old = was.master
+		}
+		switch {
+		case old == nil:
+			return substantial
+		case slices.Equal(tells(old.comp, me, false), tells(p.comp, me, false)):
+		case slices.Equal(tells(old.comp, me, true), tells(p.comp, me, true)):
+			worst = answersOnly
+		default:
+			return substantial
+		}
 	}
-	return real
+	return worst
 }
 
-// prints is what an object says, one text a component; with bare, without
-// what others answered.
-func prints(o *ics.Object, me Actor, bare bool) []string {
-	var out []string
-	for _, c := range o.Main() {
-		var lines []string
-		for i := range c.Props {
-			p := c.Props[i]
-			switch p.Name {
-			case "DTSTAMP", "LAST-MODIFIED", "CREATED", propReceived:
-				continue
-			case "ATTENDEE":
-				p = p.WithoutParams("RSVP", "SCHEDULE-STATUS")
-				if bare && !me.Self(ics.CalAddress(&p)) {
-					if p.HasParam("DELEGATED-FROM") {
-						continue // a delegate is an answer too
-					}
-					p = p.WithoutParams("PARTSTAT", "DELEGATED-TO")
+// tells is what a component says, line by line; with bare, without what others
+// answered.
+func tells(c *ics.Component, me Actor, bare bool) []string {
+	lines := make([]string, 0, len(c.Props))
+	for i := range c.Props {
+		p := c.Props[i]
+		switch p.Name {
+		case "DTSTAMP", "LAST-MODIFIED", "CREATED", propReceived:
+			continue
+		case "ATTENDEE":
+			p = p.WithoutParams("RSVP", "SCHEDULE-STATUS")
+			if bare && !me.Self(ics.CalAddress(&p)) {
+				if p.HasParam("DELEGATED-FROM") {
+					continue // a delegate is an answer too
 				}
-			}
-			if v := meaning(&p); v != "" {
-				lines = append(lines, p.Name+v)
+				p = p.WithoutParams("PARTSTAT", "DELEGATED-TO")
 			}
 		}
-		sortStrings(lines)
-		r := string(o.RID(c))
-		out = append(out, r+"\n"+strings.Join(lines, "\n"))
+		if v := meaning(&p); v != "" {
+			lines = append(lines, p.Name+v)
+		}
 	}
-	return out
+	for _, ch := range c.Children {
+		lines = append(lines, ch.Name)
+	}
+	slices.Sort(lines)
+	return lines
 }

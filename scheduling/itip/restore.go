@@ -255,10 +255,7 @@ func (m *mend) organizer(p *part, base *ics.Component) error {
 // attendees restores everybody's line but his own, of which PARTSTAT and RSVP
 // are his.
 func (m *mend) attendees(p *part, base *ics.Component) error {
-	given := &part{comp: p.comp}
-	given.meet()
-	stored := &part{comp: base}
-	stored.meet()
+	given, stored := &part{comp: p.comp}, &part{comp: base}
 	var mine *ics.Prop
 	if l := given.self(m.me); l != nil {
 		mine = l
@@ -279,7 +276,7 @@ func (m *mend) attendees(p *part, base *ics.Component) error {
 		}
 		want = append(want, l)
 	}
-	for _, a := range given.order {
+	for _, a := range given.guests() {
 		l := given.attendee(a)
 		if stored.attendee(a) != nil || m.me.Self(a) {
 			continue
@@ -303,7 +300,7 @@ func (m *mend) attendees(p *part, base *ics.Component) error {
 		p.comp.Props = slices.Insert(p.comp.Props, at, want...)
 		m.is.dirty = true
 	}
-	p.meet()
+	p.moved()
 	return nil
 }
 

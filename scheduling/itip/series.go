@@ -23,8 +23,9 @@ type series struct {
 // part is one component of a series.
 type part struct {
 	comp   *ics.Component
-	rid    ics.RID // "" for the master
-	people map[cuaddr.Address]int
+	rid    ics.RID                // "" for the master
+	off    bool                   // it is cancelled
+	people map[cuaddr.Address]int // their lines; see guests
 	order  []cuaddr.Address
 }
 
@@ -40,8 +41,7 @@ func newSeries(o *ics.Object, root *ics.Component) *series {
 }
 
 func (s *series) add(c *ics.Component) *part {
-	p := &part{comp: c, rid: s.obj.RID(c)}
-	p.meet()
+	p := &part{comp: c, rid: s.obj.RID(c), off: cancelled(c)}
 	s.parts = append(s.parts, p)
 	switch {
 	case p.rid != "":
@@ -61,10 +61,12 @@ func (s *series) graft(c *ics.Component) *part {
 	return s.add(c)
 }
 
-// meet reads who is in the component; after its ATTENDEE lines changed it is
-// called again.
-func (p *part) meet() {
-	p.people, p.order = map[cuaddr.Address]int{}, nil
+// guests returns who is in the component, in the order of their lines.
+func (p *part) guests() []cuaddr.Address {
+	if p.people != nil {
+		return p.order
+	}
+	p.people = map[cuaddr.Address]int{}
 	for i := range p.comp.Props {
 		if p.comp.Props[i].Name != "ATTENDEE" {
 			continue
@@ -75,10 +77,15 @@ func (p *part) meet() {
 			p.order = append(p.order, a)
 		}
 	}
+	return p.order
 }
+
+// moved says that lines of the component came, went or moved.
+func (p *part) moved() { p.people, p.order = nil, nil }
 
 // attendee returns somebody's line, nil if he is not in the component.
 func (p *part) attendee(a cuaddr.Address) *ics.Prop {
+	p.guests()
 	if i, ok := p.people[a]; ok {
 		return &p.comp.Props[i]
 	}
@@ -128,7 +135,7 @@ func (s *series) regular(r ics.RID) *ics.Component {
 // it, the server schedules him (RFC 6638 §7.1), and it is not cancelled.
 func (p *part) listed(a cuaddr.Address) bool {
 	l := p.attendee(a)
-	return l != nil && agent(l) == byServer && !cancelled(p.comp)
+	return !p.off && l != nil && agent(l) == byServer
 }
 
 // invited reports whether somebody takes part in an instance, "" the master.
