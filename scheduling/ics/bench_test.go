@@ -136,3 +136,12 @@ func BenchmarkEmbeddedZone(b *testing.B) {
 		embeddedZone(c, &steps)
 	}
 }
+
+func BenchmarkHasInstanceCounted(b *testing.B) {
+	o := event(b, "DTSTART:20260101T090000Z", "RRULE:FREQ=DAILY;COUNT=10000")
+	for b.Loop() {
+		if !o.HasInstance("20360101T090000Z") {
+			b.Fatal("no instance")
+		}
+	}
+}

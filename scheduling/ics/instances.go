@@ -32,6 +32,7 @@ type Instance struct {
 // zero from or to leaves that side open; an endless series with an open end
 // ends with ErrTooMany. Overrides replace the instance that they name and
 // count where they stand; detached instances without a master are instances.
+// RANGE=THISANDFUTURE moves the one instance that it names: no program writes it.
 func (o *Object) Instances(from, to time.Time, floating *time.Location, b Bound, yield func(Instance) bool) error {
 	if b.Instances <= 0 {
 		b.Instances = DefaultBound.Instances

@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 )
@@ -206,5 +207,32 @@ func TestSegmentsAdvance(t *testing.T) {
 				t.Fatalf("%s: %d came back as %d", name, at, back)
 			}
 		}
+	}
+}
+
+// TestObjectIsShared asks one object from many goroutines; it says something
+// under the race detector.
+func TestObjectIsShared(t *testing.T) {
+	o := randomObject(t, rand.New(rand.NewPCG(1, 2)))
+	loc := berlin(t)
+	before := string(o.Bytes())
+	var all sync.WaitGroup
+	for range 8 {
+		all.Go(func() {
+			if err := o.Check(); err != nil {
+				t.Error(err)
+			}
+			o.HasInstance("20240601T120000Z")
+			o.Override("20240601T120000Z")
+			o.Occurrence("20240601T120000Z")
+			if _, err := o.Index(ann, loc, Bound{}); err != nil {
+				t.Error(err)
+			}
+			WithTimezones(o.Root().Clone())
+		})
+	}
+	all.Wait()
+	if string(New(o.Root().Clone()).Bytes()) != before {
+		t.Error("the tree was edited")
 	}
 }

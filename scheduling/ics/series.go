@@ -103,6 +103,11 @@ type series struct {
 	exdates map[int64]struct{}
 	exdays  map[int64]struct{} // days that an EXDATE of type DATE takes from a series of times
 	longest int64              // of all instances
+
+	counted struct { // all keys, where COUNT makes every question begin at DTSTART
+		once sync.Once
+		keys map[int64]struct{}
+	}
 }
 
 type rdate struct {
@@ -277,14 +282,41 @@ func (s *series) excluded(key int64) bool {
 	return false
 }
 
-// has tells whether the set has an instance with that key.
+// has tells whether the set has an instance with that key. Of a series with
+// COUNT only the first DefaultBound.Instances are known.
 func (s *series) has(key int64) bool {
+	if s.counts() {
+		s.counted.once.Do(func() {
+			s.counted.keys = map[int64]struct{}{}
+			s.keys(minTime, maxTime, &budget{5 * DefaultBound.Instances}, func(k int64, _ *rdate) bool {
+				s.counted.keys[k] = struct{}{}
+				return len(s.counted.keys) < DefaultBound.Instances
+			})
+		})
+		_, ok := s.counted.keys[key]
+		return ok
+	}
 	found := false
-	s.keys(key-reach, key+reach, &budget{DefaultBound.Steps}, func(k int64, _ *rdate) bool {
+	s.keys(key-reach, key+reach, &budget{DefaultBound.Instances}, func(k int64, _ *rdate) bool {
 		found = k == key
 		return !found
 	})
 	return found
+}
+
+// counts tells whether a rule must be followed from its start.
+func (s *series) counts() bool {
+	for _, r := range s.rules {
+		if r.count > 0 {
+			return true
+		}
+	}
+	for _, r := range s.exrules {
+		if r.count > 0 {
+			return true
+		}
+	}
+	return false
 }
 
 // keys calls yield for the instances with from <= key < to, and perhaps for
@@ -303,7 +335,7 @@ func (s *series) keys(from, to int64, b *budget, yield func(key int64, r *rdate)
 			return maxTime, nil
 		}
 	}
-	m := s.merge(from-reach, b)
+	m := s.merge(from-reach, to+reach, b)
 	c := clock{zone: s.zone}
 	var inGap map[int64]struct{} // instances whose wall clock did not exist; a later one may be the same
 	for {
@@ -360,15 +392,15 @@ type merged struct {
 	err  error
 }
 
-func (s *series) merge(from int64, b *budget) *merged {
+// merge begins a walk from about one wall clock to another.
+func (s *series) merge(from, to int64, b *budget) *merged {
 	m := &merged{s: s, own: true, at: minTime}
-	begin := func(r *rule, seek bool) (*ruleIter, int64) {
+	begin := func(r *rule) (*ruleIter, int64) {
 		start := s.start.Wall.Unix()
 		it := r.iterate(start, s.start.Form == Date, b)
 		it.setUntil(s.untilWall)
-		if seek {
-			it.seek(from)
-		}
+		it.until = min(it.until, to) // so that what never matches is not looked for beyond
+		it.seek(from)
 		w, ok := it.next()
 		if !ok {
 			w = maxTime
@@ -379,11 +411,11 @@ func (s *series) merge(from int64, b *budget) *merged {
 		return it, w
 	}
 	for _, r := range s.rules {
-		it, w := begin(r, true)
+		it, w := begin(r)
 		m.its, m.head = append(m.its, it), append(m.head, w)
 	}
 	for _, r := range s.exrules {
-		it, w := begin(r, true)
+		it, w := begin(r)
 		m.ex, m.exAt = append(m.ex, it), append(m.exAt, w)
 	}
 	return m
