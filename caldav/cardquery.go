@@ -71,20 +71,6 @@ func (x *exchange) addressbookQuery(r *resource, root *dav.Element) error {
 	return ms.End("")
 }
 
-// renderLoaded writes objects whose bodies are loaded.
-func (x *exchange) renderLoaded(ms *dav.MultiStatus, rs []*resource, p *plan) error {
-	if err := x.loadDead(p, rs...); err != nil {
-		return err
-	}
-	for _, r := range rs {
-		x.render(ms, r, p)
-	}
-	if x.broken != nil {
-		return x.broken
-	}
-	return ms.Err()
-}
-
 // addressData is how reports return cards: the CARDDAV:address-data element of
 // the request says which parts, and in which version (RFC 6352 §10.4).
 func addressData(e *dav.Element) (datum, error) {

@@ -28,6 +28,8 @@ func (x *exchange) calendarQuery(r *resource, root *dav.Element) error {
 	case r.kind&kMember != 0:
 		err = q.look(ms, []*resource{r})
 	case depth == dav.Zero:
+	case q.by.UID != nil && q.by.UID.Collation != dav.UnicodeCasemap:
+		err = q.byUID(ms)
 	case q.by.Window != nil && r.kind == kCalendar:
 		err = q.byWindow(ms)
 	default:
@@ -101,21 +103,45 @@ func (q *query) byWindow(ms *dav.MultiStatus) error {
 		return err
 	}
 	same := filter.SameZone(q.zone, q.own)
-	return q.pages(len(cs), func(i int) (db.Object, filter.Answer) {
-		c := &cs[i]
-		if q.by.UID != nil && !q.by.UID.Match(c.UID) {
-			return c.Object, filter.No
-		}
+	var sure, look []int64
+	for i := range cs {
 		var slot *ics.Slot
 		var series *ics.Series
-		if s := c.Slot; s != nil {
+		if s := cs[i].Slot; s != nil {
 			slot = &ics.Slot{Start: s.Start, Fin: s.Fin, Type: ics.BusyType(s.Type), Floating: s.Floating}
 		}
-		if s := c.Series; s != nil {
+		if s := cs[i].Series; s != nil {
 			series = &ics.Series{First: s.First, Last: s.Last, CoveredUntil: s.CoveredUntil, Runs: s.Runs, Floating: s.Floating}
 		}
-		return c.Object, filter.InWindow(*q.by.Window, slot, series, same)
-	}, ms)
+		switch filter.InWindow(*q.by.Window, slot, series, same) {
+		case filter.Yes:
+			if q.by.Exact {
+				sure = append(sure, cs[i].ID)
+				continue
+			}
+			fallthrough
+		case filter.Look:
+			look = append(look, cs[i].ID)
+		}
+	}
+	if err := q.x.renderIDs(ms, q.r, sure, q.plan); err != nil {
+		return err
+	}
+	return q.x.idsWithBodies(q.r, look, func(page []*resource) error { return q.look(ms, page) })
+}
+
+// byUID asks the database which UIDs contain the text that the filter wants,
+// as programs do that look for one meeting (RFC 4791 §7.8.6).
+func (q *query) byUID(ms *dav.MultiStatus) error {
+	var ids []int64
+	err := q.x.store.View(q.x.ctx, func(tx *db.Tx) (err error) {
+		ids, err = tx.SearchUID(q.r.coll.ID, q.by.UID.Value)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	return q.x.idsWithBodies(q.r, ids, func(page []*resource) error { return q.look(ms, page) })
 }
 
 // byList goes through the names of a collection: their component and UID may
@@ -164,14 +190,5 @@ func (q *query) look(ms *dav.MultiStatus, page []*resource) error {
 			matched = append(matched, r)
 		}
 	}
-	if err := q.x.loadDead(q.plan, matched...); err != nil {
-		return err
-	}
-	for _, r := range matched {
-		q.x.render(ms, r, q.plan)
-	}
-	if q.x.broken != nil {
-		return q.x.broken
-	}
-	return ms.Err()
+	return q.x.renderLoaded(ms, matched, q.plan)
 }

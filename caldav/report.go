@@ -4,6 +4,7 @@ import (
 	"encoding/xml"
 	"errors"
 	"net/http"
+	"slices"
 
 	"github.com/convene-server/convene/caldav/dav"
 	"github.com/convene-server/convene/caldav/filter"
@@ -112,22 +113,75 @@ func (x *exchange) reportPlan(r *resource, wanted dav.Request) (*plan, error) {
 // the plan needs them. missing is called for those that vanished meanwhile; it
 // may be nil.
 func (x *exchange) renderObjects(ms *dav.MultiStatus, rs []*resource, p *plan) error {
-	write := func(page []*resource) error {
-		if err := x.loadDead(p, page...); err != nil {
+	if !p.bodies {
+		return x.renderLoaded(ms, rs, p)
+	}
+	return x.withBodies(rs, func(page []*resource) error { return x.renderLoaded(ms, page, p) })
+}
+
+// renderIDs writes the objects of a collection with these ids.
+func (x *exchange) renderIDs(ms *dav.MultiStatus, coll *resource, ids []int64, p *plan) error {
+	if p.bodies {
+		return x.idsWithBodies(coll, ids, func(page []*resource) error { return x.renderLoaded(ms, page, p) })
+	}
+	for page := range slices.Chunk(ids, pageRows) {
+		var os []db.Object
+		err := x.store.View(x.ctx, func(tx *db.Tx) (err error) {
+			os, err = tx.Heads(page)
+			return err
+		})
+		if err != nil {
 			return err
 		}
-		for _, r := range page {
-			x.render(ms, r, p)
+		if err := x.renderLoaded(ms, membersOf(coll, os), p); err != nil {
+			return err
 		}
-		if x.broken != nil {
-			return x.broken
+	}
+	return nil
+}
+
+// idsWithBodies loads objects by their ids, page by page. Their sizes are not
+// known before, so large bodies are left to a second look, one by one.
+func (x *exchange) idsWithBodies(coll *resource, ids []int64, fn func([]*resource) error) error {
+	for page := range slices.Chunk(ids, pageBodies) {
+		var os []db.Object
+		err := x.store.View(x.ctx, func(tx *db.Tx) (err error) {
+			os, err = tx.SmallByIDs(page, pageBytes/pageBodies)
+			return err
+		})
+		if err != nil {
+			return err
 		}
-		return ms.Err()
+		var small, large []*resource
+		for _, r := range membersOf(coll, os) {
+			if r.obj.Body == nil && r.obj.Size > 0 {
+				large = append(large, r)
+			} else {
+				small = append(small, r)
+			}
+		}
+		if err := fn(small); err != nil {
+			return err
+		}
+		if err := x.withBodies(large, fn); err != nil {
+			return err
+		}
 	}
-	if !p.bodies {
-		return write(rs)
+	return nil
+}
+
+// renderLoaded writes objects whose bodies are loaded where they are needed.
+func (x *exchange) renderLoaded(ms *dav.MultiStatus, rs []*resource, p *plan) error {
+	if err := x.loadDead(p, rs...); err != nil {
+		return err
 	}
-	return x.withBodies(rs, write)
+	for _, r := range rs {
+		x.render(ms, r, p)
+	}
+	if x.broken != nil {
+		return x.broken
+	}
+	return ms.Err()
 }
 
 // multiget answers a calendar-multiget (RFC 4791 §7.9): one response for each

@@ -24,7 +24,7 @@ type Indexed struct {
 
 // Candidate is an object that may have an instance in a window.
 type Candidate struct {
-	Object         // without body
+	ID     int64
 	Slot   *Slot   // set: it does, unless the slot floats
 	Series *Series // set: look at the runs
 }
@@ -70,31 +70,35 @@ func bounded(us int64) int64 { return min(max(us, -endless), endless) }
 
 // InRange returns the objects whose record meets [from, to) in microseconds;
 // floating ones are found 14 hours to either side. component "" means any;
-// objects without a record (no VEVENT) of the component come always.
+// objects without a record (no VEVENT) of the component come always. Slots are
+// answered by their index alone: what else is to be known of an object is
+// asked for by its id, page by page.
 func (tx *Tx) InRange(collection int64, component string, from, to int64) ([]Candidate, error) {
-	args := []any{bounded(from), bounded(to), collection, component}
-	all, err := collect(tx, `SELECT `+objectColumns+`, `+slotColumns+` FROM slot s JOIN object o ON o.id = s.object
-		WHERE s.collection = $3 AND `+slotMeets+` AND ($4 = '' OR o.component = $4)`, args,
-		func(c *Candidate) []any {
-			c.Slot = new(Slot)
-			return append(c.Object.fields(), c.Slot.fields()...)
-		})
-	if err != nil {
-		return nil, err
+	args := []any{bounded(from), bounded(to), collection}
+	var all []Candidate
+	if component == "" || component == "VEVENT" { // nothing else has a record
+		slots, err := collect(tx, `SELECT s.object, `+slotColumns+` FROM slot s WHERE s.collection = $3 AND `+slotMeets, args,
+			func(c *Candidate) []any {
+				c.Slot = new(Slot)
+				return append([]any{&c.ID}, c.Slot.fields()...)
+			})
+		if err != nil {
+			return nil, err
+		}
+		series, err := collect(tx, `SELECT s.object, `+seriesColumns+` FROM series s WHERE s.collection = $3 AND `+seriesMeets, args,
+			func(c *Candidate) []any {
+				c.Series = new(Series)
+				return append([]any{&c.ID}, c.Series.fields()...)
+			})
+		if err != nil {
+			return nil, err
+		}
+		all = append(slots, series...)
 	}
-	series, err := collect(tx, `SELECT `+objectColumns+`, `+seriesColumns+` FROM series s JOIN object o ON o.id = s.object
-		WHERE s.collection = $3 AND `+seriesMeets+` AND ($4 = '' OR o.component = $4)`, args,
-		func(c *Candidate) []any {
-			c.Series = new(Series)
-			return append(c.Object.fields(), c.Series.fields()...)
-		})
-	if err != nil {
-		return nil, err
-	}
-	rest, err := collect(tx, `SELECT `+objectColumns+` FROM object o
-		WHERE o.collection = $1 AND o.record = 0 AND o.deleted = 0 AND ($2 = '' OR o.component = $2)`, args[2:],
-		func(c *Candidate) []any { return c.Object.fields() })
-	return append(append(all, series...), rest...), err
+	rest, err := collect(tx, `SELECT o.id FROM object o
+		WHERE o.collection = $1 AND o.record = 0 AND o.deleted = 0 AND ($2 = '' OR o.component = $2)`, []any{collection, component},
+		func(c *Candidate) []any { return []any{&c.ID} })
+	return append(all, rest...), err
 }
 
 // BusyRows returns what stands in [from, to) in the opaque calendars of many

@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -190,6 +191,57 @@ func (tx *Tx) ByIDs(ids []int64) ([]Object, error) {
 		return err
 	})
 	return all, err
+}
+
+// Heads returns live objects without bodies, in any order.
+func (tx *Tx) Heads(ids []int64) ([]Object, error) {
+	ids = slices.Compact(slices.Sorted(slices.Values(ids)))
+	var all []Object
+	err := chunks(ids, 1, func(in string, args []any) error {
+		part, err := collect(tx, `SELECT `+objectColumns+` FROM object o WHERE o.id IN `+in+` AND o.deleted = 0`, args, (*Object).fields)
+		all = append(all, part...)
+		return err
+	})
+	return all, err
+}
+
+// SmallByIDs is ByIDs for a page of objects whose sizes nobody knows yet:
+// bodies of more than limit octets are left out, so that a page is bounded.
+func (tx *Tx) SmallByIDs(ids []int64, limit int64) ([]Object, error) {
+	ids = slices.Compact(slices.Sorted(slices.Values(ids)))
+	var all []Object
+	err := chunks(ids, 2, func(in string, args []any) error {
+		part, err := collect(tx, `SELECT `+objectColumns+`, CASE WHEN o.size <= $1 THEN b.data END FROM object o JOIN body b ON b.id = o.body
+			WHERE o.id IN `+in+` AND o.deleted = 0`, append([]any{limit}, args...), (*Object).withBody)
+		all = append(all, part...)
+		return err
+	})
+	return all, err
+}
+
+// SearchUID returns the ids of the live objects of a collection whose UID
+// contains text, letters of ASCII in either case. It reads every object of the
+// collection, though not its body.
+func (tx *Tx) SearchUID(collection int64, text string) ([]int64, error) {
+	if !key(text) {
+		return nil, nil
+	}
+	pattern := "%" + likeEscaper.Replace(asciiUpper(text)) + "%"
+	return collect(tx, `SELECT o.id FROM object o WHERE o.collection = $1 AND o.deleted = 0 AND upper(o.uid) LIKE $2 ESCAPE '!' ORDER BY o.name`,
+		[]any{collection, pattern}, func(id *int64) []any { return []any{id} })
+}
+
+var likeEscaper = strings.NewReplacer("!", "!!", "%", "!%", "_", "!_")
+
+// asciiUpper is what upper does in the database, whose texts are compared by
+// their bytes.
+func asciiUpper(s string) string {
+	return strings.Map(func(r rune) rune {
+		if 'a' <= r && r <= 'z' {
+			return r - 'a' + 'A'
+		}
+		return r
+	}, s)
 }
 
 // Changes returns objects and tombstones changed after (modseq, id), ordered

@@ -36,3 +36,68 @@ func TestNamesByUID(t *testing.T) {
 		test(inbox.ID, "1", "w.ics", "x.ics")
 	})
 }
+
+func TestSearchUID(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, s *db.Store) {
+		_, calendar, inbox := person(t, s, "ann@example.org")
+		put(t, s, calendar.ID, "a.ics", "Meeting-1%", "a", db.Indexed{})
+		put(t, s, calendar.ID, "b.ics", "meeting-12", "b", db.Indexed{})
+		put(t, s, calendar.ID, "c.ics", "ÄRGER_1", "c", db.Indexed{})
+		put(t, s, inbox.ID, "x.ics", "meeting-1", "x", db.Indexed{})
+		gone := put(t, s, calendar.ID, "d.ics", "meeting-1", "d", db.Indexed{})
+		write(t, s, func(tx *db.Tx) error { return tx.DeleteObject(gone.ID, gone.Modseq+1, gone.Modseq) })
+		test := func(text string, want ...string) {
+			t.Helper()
+			view(t, s, func(tx *db.Tx) error {
+				ids, err := tx.SearchUID(calendar.ID, text)
+				if err != nil {
+					return err
+				}
+				os, err := tx.Heads(ids)
+				var got []string
+				for _, o := range os {
+					got = append(got, o.Name)
+					if o.Body != nil || o.UID == "" {
+						t.Errorf("head %+v", o)
+					}
+				}
+				slices.Sort(got)
+				if !slices.Equal(got, want) {
+					t.Errorf("%q: %q, want %q", text, got, want)
+				}
+				return err
+			})
+		}
+		test("MEETING-1", "a.ics", "b.ics")
+		test("meeting-12", "b.ics")
+		test("1%", "a.ics")
+		test("_1", "c.ics")
+		test("e_t")
+		test("rger", "c.ics")
+		test("ärger") // only letters of ASCII have two cases
+		test("!")
+		test("", "a.ics", "b.ics", "c.ics")
+	})
+}
+
+func TestSmallByIDs(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, s *db.Store) {
+		_, calendar, _ := person(t, s, "ann@example.org")
+		a := put(t, s, calendar.ID, "a.ics", "1", "short", db.Indexed{})
+		b := put(t, s, calendar.ID, "b.ics", "2", "rather long", db.Indexed{})
+		view(t, s, func(tx *db.Tx) error {
+			os, err := tx.SmallByIDs([]int64{b.ID, a.ID, a.ID, 1 << 40}, 5)
+			bodies := map[string]string{}
+			for _, o := range os {
+				bodies[o.Name] = string(o.Body)
+				if o.Size == 0 {
+					t.Errorf("%+v", o)
+				}
+			}
+			if len(os) != 2 || bodies["a.ics"] != "short" || bodies["b.ics"] != "" {
+				t.Errorf("%q", bodies)
+			}
+			return err
+		})
+	})
+}

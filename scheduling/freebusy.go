@@ -97,7 +97,7 @@ func (d *Desk) Busy(ctx context.Context, collection int64, from, to time.Time) (
 		}
 		rows := make([]db.BusyRow, len(found))
 		for i, c := range found {
-			rows[i] = db.BusyRow{Owner: col.Owner, Collection: collection, Object: c.ID, UID: c.UID, Slot: c.Slot, Series: c.Series}
+			rows[i] = db.BusyRow{Owner: col.Owner, Collection: collection, Object: c.ID, Slot: c.Slot, Series: c.Series}
 		}
 		return d.expand(tx, rows, "", from, to, func(_ int64, sp ics.Span) { spans = append(spans, sp) })
 	})

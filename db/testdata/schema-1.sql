@@ -111,7 +111,7 @@ CREATE UNIQUE INDEX object_name ON object (collection, name);
 CREATE INDEX object_listing ON object (collection, deleted, name, etag);
 CREATE INDEX object_change ON object (collection, modseq, id);
 CREATE INDEX object_uid ON object (uid);
-CREATE INDEX object_unrecorded ON object (collection) WHERE record = 0 AND deleted = 0;
+CREATE INDEX object_unrecorded ON object (collection, deleted, record) WHERE record = 0 AND deleted = 0;
 
 -- Busy time of objects with one instance of at most seven days: because they
 -- are short a range has two bounds in the index.

@@ -38,6 +38,7 @@ type options struct {
 	fbEvents  int
 	fresh     bool
 	out       string
+	server    string
 }
 
 func main() {
@@ -81,6 +82,7 @@ func parse(args []string) (options, error) {
 	f.IntVar(&o.events, "events", 10_000, "objects in the large calendar")
 	f.IntVar(&o.fbEvents, "fb-events", 1000, "events of each free/busy attendee")
 	f.BoolVar(&o.fresh, "fresh", false, "begin with an empty database")
+	f.StringVar(&o.server, "server", "./cmd/convene", "package of the server")
 	f.StringVar(&o.out, "json", "", "write all results as JSON to this file")
 	if err := f.Parse(args); err != nil {
 		return o, err
@@ -106,7 +108,7 @@ func measure(o options) error {
 	if err := os.MkdirAll(o.dir, 0o755); err != nil {
 		return err
 	}
-	if err := build(".", filepath.Join(o.dir, "convene"), "./cmd/convene"); err != nil {
+	if err := build(".", filepath.Join(o.dir, "convene"), o.server); err != nil {
 		return err
 	}
 	if err := build(o.source, filepath.Join(o.dir, "davbench"), "."); err != nil {
