@@ -19,6 +19,8 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/sync/semaphore"
+
 	"github.com/convene-server/convene/db"
 	"github.com/convene-server/convene/directory/cuaddr"
 	"github.com/convene-server/convene/imipbridge/imip"
@@ -83,7 +85,8 @@ type Bridge struct {
 	secretMu sync.Mutex
 	secret   []byte
 
-	relay relay
+	relay  relay
+	memory *semaphore.Weighted // octets of mails that are being taken
 }
 
 // New makes the mail door. The error tells what is wrong with the options; the
@@ -137,6 +140,7 @@ func New(opt Options) (*Bridge, error) {
 	if b.opt.GiveUp <= 0 {
 		b.opt.GiveUp = 5 * 24 * time.Hour
 	}
+	b.memory = semaphore.NewWeighted(4 * b.opt.MaxMessage)
 	b.relay = relay{addr: opt.Relay, hello: b.from.Domain()}
 	return b, nil
 }

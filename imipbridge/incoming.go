@@ -163,8 +163,9 @@ func (b *Bridge) ruleGroup(ctx context.Context, a *arrival, r recipient) (ruling
 			return ruling{}, err
 		}
 	}
-	notes, err := b.deliver(ctx, a, r, members)
-	return ruling{mailbox: r.asked, notes: notes}, err
+	// What became of it in each member's calendar is not the list's to know.
+	_, err := b.deliver(ctx, a, r, members)
+	return ruling{mailbox: r.asked}, err
 }
 
 // ruleAgent consumes iTIP for a room or resource, which has no mailbox

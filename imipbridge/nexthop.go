@@ -14,13 +14,23 @@ import (
 // other.
 type hop struct {
 	c    *smtp.Client
+	conn net.Conn
 	lmtp bool
 }
 
 const (
 	hopCommand = time.Minute
 	hopData    = 5 * time.Minute // RFC 2033 leaves it to RFC 5321 §4.5.3.2: 10 minutes
+	// hopDeadline bounds a transaction as a whole: the protocol library knows
+	// no deadline for writing.
+	hopDeadline = 8 * time.Minute
 )
+
+// deadline closes a connection on which something takes too long. stop ends
+// the watch.
+func deadline(conn net.Conn, d time.Duration) (stop func() bool) {
+	return time.AfterFunc(d, func() { conn.Close() }).Stop
+}
 
 // dial opens a connection to "host:port" or "unix:/path".
 func dial(ctx context.Context, addr string) (net.Conn, error) {
@@ -47,10 +57,10 @@ func dialHop(ctx context.Context, addr, hello string) (*hop, error) {
 		// RFC 2033 §5: an LMTP server has both; one that took HELO instead of
 		// LHLO has none.
 		if ok, _ := c.Extension("ENHANCEDSTATUSCODES"); ok {
-			return &hop{c, true}, nil
+			return &hop{c, conn, true}, nil
 		}
 		if ok, _ := c.Extension("PIPELINING"); ok {
-			return &hop{c, true}, nil
+			return &hop{c, conn, true}, nil
 		}
 	}
 	c.Close()
@@ -67,22 +77,35 @@ func dialHop(ctx context.Context, addr, hello string) (*hop, error) {
 		c.Close()
 		return nil, err
 	}
-	return &hop{c, false}, nil
+	return &hop{c, conn, false}, nil
 }
 
 func (h *hop) mail(from string, opts *smtp.MailOptions) error {
 	var pass smtp.MailOptions
-	if opts != nil {
-		pass.UTF8 = opts.UTF8
+	if opts != nil && opts.UTF8 {
+		// Mailbox servers take UTF-8 in headers whether they say so or not;
+		// an envelope beyond ASCII needs the extension (RFC 6531 §3.2).
+		pass.UTF8, _ = h.c.Extension("SMTPUTF8")
+		if !pass.UTF8 && !isASCII(from) {
+			return errNoUTF8
+		}
 	}
 	return h.c.Mail(quoteMailbox(from), &pass)
 }
 
-func (h *hop) rcpt(to string) error { return h.c.Rcpt(quoteMailbox(to), nil) }
+var errNoUTF8 = &smtp.SMTPError{Code: 553, EnhancedCode: smtp.EnhancedCode{5, 6, 7}, Message: "the next hop takes no addresses beyond ASCII"}
+
+func (h *hop) rcpt(to string) error {
+	if ok, _ := h.c.Extension("SMTPUTF8"); !ok && !isASCII(to) {
+		return errNoUTF8
+	}
+	return h.c.Rcpt(quoteMailbox(to), nil)
+}
 
 // data sends the mail and returns one verdict for each recipient that was
 // taken: nil for those that are not in the map.
 func (h *hop) data(data []byte, rcpts []string) map[string]error {
+	defer deadline(h.conn, hopDeadline)()
 	verdicts := map[string]error{}
 	all := func(err error) map[string]error {
 		for _, r := range rcpts {

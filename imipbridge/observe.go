@@ -26,15 +26,14 @@ func (o *observer) Rcpt(to string, _ *smtp.RcptOptions) error {
 func (o *observer) LMTPData(r io.Reader, status smtp.StatusCollector) error {
 	o.busy(true)
 	defer o.busy(false)
-	data, err := io.ReadAll(r)
+	ctx, cancel := context.WithTimeout(o.ctx, mailDeadline)
+	defer cancel()
+	data, free, err := o.read(ctx, r)
 	if err != nil {
-		var too *smtp.SMTPError
-		if errors.As(err, &too) {
-			return too
-		}
-		return &smtp.SMTPError{Code: 451, EnhancedCode: smtp.EnhancedCode{4, 4, 2}, Message: "the mail did not come whole"}
+		return err
 	}
-	if err := o.b.observe(o.ctx, o.from, data); err != nil {
+	defer free()
+	if err := o.b.observe(ctx, o.from, data); err != nil {
 		o.b.log.Warn("copy not decided", "error", err)
 		return fault(err)
 	}

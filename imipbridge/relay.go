@@ -21,8 +21,14 @@ type relay struct {
 	addr, hello string
 
 	mu    sync.Mutex
-	idle  []*smtp.Client
+	idle  []*relayConn
 	plain bool // it offered STARTTLS and could not do it
+}
+
+// relayConn is a connection to the relay.
+type relayConn struct {
+	*smtp.Client
+	conn net.Conn
 }
 
 // submitDeadline is the time for one mail, connecting included; the lease of a
@@ -48,9 +54,9 @@ func (r *relay) submit(ctx context.Context, from, to string, data []byte) error 
 				return errSetup{err}
 			}
 		}
-		left := max(time.Until(end), time.Second)
-		c.CommandTimeout, c.SubmissionTimeout = left, left
-		err := transaction(c, from, to, data)
+		stop := deadline(c.conn, max(time.Until(end), time.Second))
+		err := transaction(c.Client, from, to, data)
+		stop()
 		var said *smtp.SMTPError
 		switch {
 		case err == nil:
@@ -125,7 +131,7 @@ func isASCII(s string) bool {
 // connect opens a connection, with TLS where it is offered. Certificates are
 // not checked: without TLS nothing would be either (RFC 7435 §3), and the relay
 // is the organization's own.
-func (r *relay) connect(ctx context.Context) (*smtp.Client, error) {
+func (r *relay) connect(ctx context.Context) (*relayConn, error) {
 	conn, err := dial(ctx, r.addr)
 	if err != nil {
 		return nil, err
@@ -140,7 +146,7 @@ func (r *relay) connect(ctx context.Context) (*smtp.Client, error) {
 	plain := r.plain
 	r.mu.Unlock()
 	if offered, _ := c.Extension("STARTTLS"); !offered || plain {
-		return c, nil
+		return &relayConn{c, conn}, nil
 	}
 	c.Quit()
 	c.Close()
@@ -154,7 +160,7 @@ func (r *relay) connect(ctx context.Context) (*smtp.Client, error) {
 	if err == nil {
 		c.CommandTimeout = time.Minute
 		if err = c.Hello(r.hello); err == nil {
-			return c, nil
+			return &relayConn{c, conn}, nil
 		}
 		c.Close()
 	}
@@ -164,7 +170,7 @@ func (r *relay) connect(ctx context.Context) (*smtp.Client, error) {
 	return nil, err
 }
 
-func (r *relay) take() *smtp.Client {
+func (r *relay) take() *relayConn {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if n := len(r.idle); n > 0 {
@@ -175,7 +181,7 @@ func (r *relay) take() *smtp.Client {
 	return nil
 }
 
-func (r *relay) put(c *smtp.Client) {
+func (r *relay) put(c *relayConn) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if len(r.idle) < workers {

@@ -141,22 +141,21 @@ func (s *session) Data(r io.Reader) error {
 func (s *session) LMTPData(r io.Reader, status smtp.StatusCollector) error {
 	s.busy(true)
 	defer s.busy(false)
-	data, err := io.ReadAll(r)
+	ctx, cancel := context.WithTimeout(s.ctx, mailDeadline)
+	defer cancel()
+	data, free, err := s.read(ctx, r)
 	if err != nil {
-		var too *smtp.SMTPError
-		if errors.As(err, &too) {
-			return too
-		}
-		return &smtp.SMTPError{Code: 451, EnhancedCode: smtp.EnhancedCode{4, 4, 2}, Message: "the mail did not come whole"}
+		return err
 	}
-	a, err := s.b.arrive(s.ctx, "lmtp", s.from, data)
+	defer free()
+	a, err := s.b.arrive(ctx, "lmtp", s.from, data)
 	if err != nil {
 		return fault(err)
 	}
 	verdicts := map[string]error{}
 	s.handOnOutside(a, verdicts)
 
-	known := &delivery{b: s.b, ctx: s.ctx, from: s.from, opts: s.opts}
+	known := &delivery{b: s.b, ctx: ctx, from: s.from, opts: s.opts}
 	defer known.close()
 	for _, r := range s.rcpts {
 		if _, done := verdicts[r.asked]; !done {
@@ -165,6 +164,31 @@ func (s *session) LMTPData(r io.Reader, status smtp.StatusCollector) error {
 		status.SetStatus(r.asked, verdicts[r.asked])
 	}
 	return nil
+}
+
+// mailDeadline is the time for one mail and all its recipients.
+const mailDeadline = 20 * time.Minute
+
+// read takes the mail into memory. All sessions together hold as much as a few
+// mails of the largest size; who comes too much waits.
+func (s *session) read(ctx context.Context, r io.Reader) (data []byte, free func(), err error) {
+	size := s.b.opt.MaxMessage
+	if s.opts != nil && s.opts.Size > 0 && s.opts.Size < size { // RFC 1870: what the client says it is
+		size = s.opts.Size
+	}
+	if s.b.memory.Acquire(ctx, size) != nil {
+		return nil, nil, &smtp.SMTPError{Code: 452, EnhancedCode: smtp.EnhancedCode{4, 3, 2}, Message: "too many mails at once, try again later"}
+	}
+	free = func() { s.b.memory.Release(size) }
+	if data, err = io.ReadAll(r); err == nil {
+		return data, free, nil
+	}
+	free()
+	var too *smtp.SMTPError
+	if errors.As(err, &too) {
+		return nil, nil, too
+	}
+	return nil, nil, &smtp.SMTPError{Code: 451, EnhancedCode: smtp.EnhancedCode{4, 4, 2}, Message: "the mail did not come whole"}
 }
 
 // handOnOutside ends the transaction for recipients who are not ours.
