@@ -121,13 +121,16 @@ func (s *sitting) fromOrganizer(m Deliver, method itip.Method) (result, error) {
 	first := m.Body.First()
 	organizer := ics.Organizer(first)
 	me := s.self(m.Recipient, true)
-	if method != itip.Publish && !s.invites(m.Body, me) {
-		return ignored("the recipient is no attendee") // decision 7
-	}
 	if err := s.load(uid, m.Recipient); err != nil {
 		return result{}, err
 	}
 	h := s.holdings[thread{m.Recipient.ID, uid}]
+	// A CANCEL that names nobody is for whoever has the meeting (RFC 5546
+	// §3.2.5: without ATTENDEE the whole event is cancelled).
+	all := method == itip.Cancel && h.obj != nil && first.Prop("ATTENDEE") == nil
+	if method != itip.Publish && !all && !s.invites(m.Body, me) {
+		return ignored("the recipient is no attendee") // decision 7
+	}
 	if local := s.find(organizer); local != nil {
 		if local.ID == m.Recipient.ID {
 			return ignored("the recipient is the organizer")

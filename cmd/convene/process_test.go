@@ -183,6 +183,7 @@ func (p *process) deliver(from, to, mail string) error {
 type taken struct {
 	from, to string
 	data     string
+	read     bool // by the test
 }
 
 // sink is an SMTP or LMTP server that keeps what it takes. While refuse is not
@@ -214,6 +215,17 @@ func (s *sink) taken() []taken {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return append([]taken(nil), s.mails...)
+}
+
+// markRead remembers that the mails to an address were read.
+func (s *sink) markRead(to string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for i := range s.mails {
+		if s.mails[i].to == to {
+			s.mails[i].read = true
+		}
+	}
 }
 
 func (s *sink) setRefuse(e *smtp.SMTPError) {
@@ -256,7 +268,7 @@ func (c *sinkSession) Data(r io.Reader) error {
 	c.s.mu.Lock()
 	defer c.s.mu.Unlock()
 	for _, to := range c.to {
-		c.s.mails = append(c.s.mails, taken{c.from, to, string(b)})
+		c.s.mails = append(c.s.mails, taken{from: c.from, to: to, data: string(b)})
 	}
 	return nil
 }

@@ -1,0 +1,379 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"html"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/convene-server/convene/caldav"
+	"github.com/convene-server/convene/db"
+	"github.com/convene-server/convene/db/dbtest"
+	"github.com/convene-server/convene/directory"
+	"github.com/convene-server/convene/directory/cuaddr"
+	"github.com/convene-server/convene/imipbridge"
+	"github.com/convene-server/convene/imipbridge/imip"
+	"github.com/convene-server/convene/scheduling"
+	"github.com/convene-server/convene/scheduling/dialogue"
+	"github.com/convene-server/convene/scheduling/itip"
+)
+
+// TestDialogues plays every scenario script against the whole server: people
+// here use CalDAV, people outside mail, on both databases.
+func TestDialogues(t *testing.T) {
+	files, err := filepath.Glob("../../scheduling/testdata/*.txt")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no scripts: %v", err)
+	}
+	hash, err := directory.HashPassword(stagePassword)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range files {
+		s, err := dialogue.Read(f)
+		if err != nil {
+			t.Error(err)
+			continue
+		}
+		for _, kind := range []string{"sqlite", "postgres"} {
+			t.Run(kind+"/"+filepath.Base(f), func(t *testing.T) { dialogue.Run(t, s, newStage(t, kind, s, hash)) })
+		}
+	}
+}
+
+const stagePassword = "correct horse"
+
+// stage is a server with its doors, and what its people have seen.
+type stage struct {
+	t      *testing.T
+	people []dialogue.Person
+	store  *db.Store
+	desk   *scheduling.Desk
+	bridge *imipbridge.Bridge
+	web    *httptest.Server
+	lmtp   string
+	relay  *sink
+
+	sent int // mails brought in
+
+	mu  sync.Mutex
+	now time.Time
+}
+
+func newStage(t *testing.T, kind string, s *dialogue.Script, hash string) *stage {
+	t.Helper()
+	h := &stage{t: t, people: s.People, relay: newSink(t, false), now: time.Now()}
+	h.store = dbtest.Open(t, dbtest.DSN(t, kind), db.Options{Clock: h.clock})
+	domains := []string{}
+	err := h.store.Write(t.Context(), nil, func(tx *db.Tx) error {
+		for _, p := range s.People {
+			if p.Kind == "outside" {
+				continue
+			}
+			who := db.Principal{Address: p.Address, Kind: db.Person, Name: p.Name, Password: hash, MailCopies: "never"}
+			if p.Kind == "room" {
+				who.Kind, who.Password = db.Room, ""
+			}
+			if err := directory.Add(tx, &who, p.Aliases); err != nil {
+				return err
+			}
+			domains = append(domains, cuaddr.Mailto(p.Address).Domain())
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.desk = scheduling.New(h.store, scheduling.Options{Domains: domains, Now: h.clock})
+	h.bridge, err = imipbridge.New(imipbridge.Options{Store: h.store, Desk: h.desk, Domains: domains,
+		Relay: h.relay.addr, From: "calendar@" + domains[0], Now: h.clock})
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.lmtp = l.Addr().String()
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		h.bridge.ServeLMTP(ctx, l, false)
+	}()
+	h.web = httptest.NewServer(caldav.New(caldav.Options{Store: h.store, Directory: directory.New(h.store), Desk: h.desk, Now: h.clock}))
+	t.Cleanup(func() {
+		if t.Failed() {
+			h.why()
+		}
+		h.web.Close()
+		cancel()
+		<-done
+	})
+	return h
+}
+
+// why shows what was decided, after a script that failed.
+func (h *stage) why() {
+	h.store.View(context.Background(), func(tx *db.Tx) error {
+		ds, err := tx.Decisions("1", 100)
+		for _, d := range ds {
+			h.t.Logf("%s %s %s from %s to %s: %s (%s %s)", d.Direction, d.Door, d.Method, d.From, d.To, d.Outcome, d.Rule, d.Detail)
+		}
+		return err
+	})
+}
+
+func (h *stage) clock() time.Time {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.now
+}
+
+func (h *stage) Now(t time.Time) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.now = t
+}
+
+func (h *stage) person(name string) dialogue.Person {
+	for _, p := range h.people {
+		if p.Name == name {
+			return p
+		}
+	}
+	panic("who is " + name)
+}
+
+// dav makes one request in a person's name. Nobody logs in as a room: its
+// calendar is read from the store.
+func (h *stage) dav(who, method, path, body string, header ...string) (int, string, http.Header) {
+	h.t.Helper()
+	req, err := http.NewRequest(method, h.web.URL+path, strings.NewReader(body))
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	req.SetBasicAuth(h.person(who).Address, stagePassword)
+	for i := 0; i+1 < len(header); i += 2 {
+		req.Header.Set(header[i], header[i+1])
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	b, err := io.ReadAll(resp.Body)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	return resp.StatusCode, string(b), resp.Header
+}
+
+var (
+	hrefs    = regexp.MustCompile(`<D:response><D:href>([^<]*)</D:href>`)
+	refusals = regexp.MustCompile(`<D:error[^>]*>\s*<([A-Z]+:[a-z-]+)`)
+)
+
+// find returns the path of a person's object with this UID, "" without one.
+func (h *stage) find(who, uid string) string {
+	h.t.Helper()
+	code, text, _ := h.dav(who, "REPORT", "/dav/calendars/"+h.person(who).Address+"/calendar/",
+		`<C:calendar-query xmlns="DAV:" xmlns:C="urn:ietf:params:xml:ns:caldav"><prop><getetag/></prop><C:filter><C:comp-filter name="VCALENDAR"><C:comp-filter name="VEVENT">`+
+			`<C:prop-filter name="UID"><C:text-match collation="i;octet">`+html.EscapeString(uid)+`</C:text-match></C:prop-filter></C:comp-filter></C:comp-filter></C:filter></C:calendar-query>`,
+		"Depth", "1", "Content-Type", "text/xml")
+	if code != 207 {
+		h.t.Fatalf("calendar-query of %s: %d\n%s", who, code, text)
+	}
+	m := hrefs.FindAllStringSubmatch(text, -1)
+	if len(m) > 1 {
+		h.t.Errorf("%s has %d copies of %s", who, len(m), uid)
+	}
+	if len(m) == 0 {
+		return ""
+	}
+	return m[0][1]
+}
+
+func (h *stage) answer(code int, text string) error {
+	if code < 300 {
+		return nil
+	}
+	if m := refusals.FindStringSubmatch(text); m != nil && code == 403 {
+		return &itip.Refusal{Precondition: m[1], Detail: text, Status: code}
+	}
+	if code == 412 {
+		return &itip.Refusal{Precondition: "412", Detail: text, Status: code}
+	}
+	return fmt.Errorf("%d: %s", code, text)
+}
+
+func (h *stage) Put(who string, object []byte, tag *string) error {
+	uid := regexp.MustCompile(`(?m)^UID:(\S+)`).FindSubmatch(object)
+	if uid == nil {
+		return fmt.Errorf("an object without UID")
+	}
+	path := h.find(who, string(uid[1]))
+	if path == "" {
+		path = "/dav/calendars/" + h.person(who).Address + "/calendar/" + string(uid[1]) + ".ics"
+	}
+	header := []string{"Content-Type", "text/calendar; charset=utf-8"}
+	if tag != nil {
+		header = append(header, "If-Schedule-Tag-Match", *tag)
+	}
+	code, text, put := h.dav(who, "PUT", path, string(object), header...)
+	if err := h.answer(code, text); err != nil {
+		return err
+	}
+	// RFC 6638 §8.2: the header of the answer equals the property afterwards.
+	if _, _, get := h.dav(who, "GET", path, ""); put.Get("Schedule-Tag") != get.Get("Schedule-Tag") {
+		return fmt.Errorf("the PUT answered Schedule-Tag %q, the object has %q", put.Get("Schedule-Tag"), get.Get("Schedule-Tag"))
+	}
+	return nil
+}
+
+func (h *stage) Delete(who, uid string, silent bool) error {
+	path := h.find(who, uid)
+	if path == "" {
+		return fmt.Errorf("nothing to delete")
+	}
+	var header []string
+	if silent {
+		header = []string{"Schedule-Reply", "F"}
+	}
+	code, text, _ := h.dav(who, "DELETE", path, "", header...)
+	return h.answer(code, text)
+}
+
+func (h *stage) Mail(from, to string, method itip.Method, object []byte) (bool, error) {
+	h.sent++
+	id := fmt.Sprintf("%d@outside", h.sent)
+	f, r := h.person(from).Address, h.person(to).Address
+	text := "From: " + f + "\nTo: " + r + "\nSubject: a mail\nMessage-ID: <" + id + ">\nDate: " + h.clock().UTC().Format(time.RFC1123Z) +
+		"\nMIME-Version: 1.0\nContent-Type: text/calendar; charset=utf-8; method=" + string(method) + "\n\n" + string(object)
+	p := &process{lmtp: h.lmtp}
+	if err := p.deliver(f, r, strings.ReplaceAll(text, "\r\n", "\n")); err != nil {
+		return false, err
+	}
+	var ds []db.Decision
+	err := h.store.View(context.Background(), func(tx *db.Tx) (err error) {
+		ds, err = tx.Decisions(id, 10)
+		return err
+	})
+	if err != nil || len(ds) == 0 {
+		return false, fmt.Errorf("no decision about %s: %v", id, err)
+	}
+	for _, d := range ds {
+		switch d.Outcome {
+		case "applied":
+			return false, nil
+		case "refused":
+			return false, &itip.Refusal{Precondition: d.Rule, Detail: d.Detail}
+		}
+	}
+	return true, nil
+}
+
+func (h *stage) Object(who, uid string) ([]byte, string) {
+	h.t.Helper()
+	if h.person(who).Kind == "room" {
+		return h.roomObject(who, uid)
+	}
+	path := h.find(who, uid)
+	if path == "" {
+		return nil, ""
+	}
+	code, text, header := h.dav(who, "GET", path, "")
+	if code != 200 {
+		h.t.Fatalf("GET %s: %d", path, code)
+	}
+	return []byte(text), strings.Trim(header.Get("Schedule-Tag"), `"`)
+}
+
+func (h *stage) roomObject(who, uid string) (body []byte, tag string) {
+	h.t.Helper()
+	err := h.store.Read(context.Background(), func(tx *db.Tx) error {
+		p, err := tx.PrincipalByAddress(h.person(who).Address)
+		if err != nil {
+			return err
+		}
+		os, err := tx.ObjectsByUID(uid, p.ID)
+		if err == nil && len(os) == 1 {
+			body, tag = os[0].Body, os[0].ScheduleTag
+		}
+		return err
+	})
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	return body, tag
+}
+
+// Settle does the queued jobs and sends the queued mails.
+func (h *stage) Settle() {
+	h.t.Helper()
+	for range 100 {
+		jobs, err := h.desk.WorkOnce(context.Background())
+		if err != nil {
+			h.t.Fatal(err)
+		}
+		mails, err := h.bridge.WorkOnce(context.Background())
+		if err != nil {
+			h.t.Fatal(err)
+		}
+		if jobs+mails == 0 {
+			return
+		}
+	}
+	h.t.Fatal("the queues do not become empty")
+}
+
+// Told reads a person's new mails, or his inbox, which he then empties as
+// Apple's programs do: that has no effect on the meeting.
+func (h *stage) Told(who string) [][]byte {
+	h.t.Helper()
+	var out [][]byte
+	p := h.person(who)
+	if p.Kind == "outside" {
+		for _, m := range h.relay.taken() {
+			if m.to != p.Address || m.read {
+				continue
+			}
+			mail, err := imip.Parse([]byte(m.data), h.clock(), imip.Limits{})
+			if err != nil || len(mail.Objects) != 1 {
+				h.t.Errorf("a mail to %s holds no iTIP message: %v\n%s", who, err, m.data)
+				continue
+			}
+			out = append(out, mail.Objects[0].Bytes())
+		}
+		h.relay.markRead(p.Address)
+		return out
+	}
+	inbox := "/dav/calendars/" + p.Address + "/inbox/"
+	code, text, _ := h.dav(who, "PROPFIND", inbox, `<propfind xmlns="DAV:"><prop><getetag/></prop></propfind>`, "Depth", "1", "Content-Type", "text/xml")
+	if code != 207 {
+		h.t.Fatalf("PROPFIND of the inbox: %d\n%s", code, text)
+	}
+	for _, m := range hrefs.FindAllStringSubmatch(text, -1) {
+		if strings.HasSuffix(m[1], "/") {
+			continue
+		}
+		code, body, _ := h.dav(who, "GET", m[1], "")
+		if code != 200 {
+			h.t.Fatalf("GET %s: %d", m[1], code)
+		}
+		out = append(out, []byte(body))
+		if code, text, _ := h.dav(who, "DELETE", m[1], ""); code != 204 {
+			h.t.Fatalf("DELETE %s: %d %s", m[1], code, text)
+		}
+	}
+	return out
+}
