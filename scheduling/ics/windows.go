@@ -3,8 +3,9 @@ package ics
 // windowsZones maps the names that Windows, Exchange and Outlook give to time
 // zones, in lower case, to IANA names.
 //
-// The first list is CLDR 41 common/supplemental/windowsZones.xml, territory 001
-// (https://cldr.unicode.org, Unicode License v3); the second has former names,
+// The first list is from CLDR 41, common/supplemental/windowsZones.xml,
+// territory 001 (https://cldr.unicode.org; Copyright © 1991-2022 Unicode, Inc.,
+// see LICENSE.unicode); the second has former names,
 // daylight names and display names ("(UTC+01:00) Amsterdam, Berlin, ..." without
 // the parenthesis) that programs write as TZID.
 var windowsZones = map[string]string{
