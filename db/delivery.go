@@ -167,6 +167,25 @@ func (tx *Tx) PostponeDelivery(id int64, token string, due time.Time, answer str
 	return n == 1, err
 }
 
+// ReleaseClaims ends every lease, of mails and of jobs: for the start of a
+// server on SQLite, where no other process has workers and those of the one
+// before are dead. What they had in hand need not wait for its lease.
+func (tx *Tx) ReleaseClaims() error {
+	now, err := tx.Now()
+	if err != nil {
+		return err
+	}
+	for _, q := range []string{
+		`UPDATE delivery SET token = '', due = CASE WHEN due < $1 THEN due ELSE $1 END WHERE token <> ''`,
+		`UPDATE job SET token = '', due = CASE WHEN due < $1 THEN due ELSE $1 END WHERE token <> ''`,
+	} {
+		if _, err := tx.exec(q, micros(now)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // Delivery returns one by id.
 func (tx *Tx) Delivery(id int64) (d Delivery, err error) {
 	err = tx.row(`SELECT `+deliveryColumns+` FROM delivery WHERE id = $1`, []any{id}, d.fields()...)

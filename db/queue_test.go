@@ -296,6 +296,28 @@ func TestQueueByHand(t *testing.T) {
 	})
 }
 
+func TestReleaseClaims(t *testing.T) {
+	eachWithHand(t, func(t *testing.T, s *db.Store, h *hand) {
+		a := queue(t, s, db.Delivery{UID: "a", Rcpt: "r"})
+		b := queue(t, s, db.Delivery{UID: "b", Rcpt: "r", Due: h.now().Add(time.Hour)})
+		write(t, s, func(tx *db.Tx) error { return tx.InsertJob(&db.Job{Kind: "k", UID: "a"}) })
+		first := claim(t, s, 10, time.Hour)
+		write(t, s, func(tx *db.Tx) error { _, err := tx.ClaimJobs(10, time.Hour); return err })
+		write(t, s, func(tx *db.Tx) error { return tx.ReleaseClaims() })
+		did(t, s, false, func(tx *db.Tx) (bool, error) { return tx.FinishDelivery(a.ID, first[0].Token) })
+		if got := claim(t, s, 10, time.Hour); !slices.Equal(ids(got), []int64{a.ID}) || got[0].Attempts != 2 {
+			t.Errorf("claimed %+v; %d is not due", got, b.ID)
+		}
+		write(t, s, func(tx *db.Tx) error {
+			js, err := tx.ClaimJobs(10, time.Hour)
+			if len(js) != 1 {
+				t.Errorf("claimed %v", js)
+			}
+			return err
+		})
+	})
+}
+
 func TestJobs(t *testing.T) {
 	eachWithHand(t, func(t *testing.T, s *db.Store, h *hand) {
 		insert := func(j db.Job) db.Job {

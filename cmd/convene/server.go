@@ -87,6 +87,11 @@ func start(ctx context.Context, c Config, log *slog.Logger) (_ *server, err erro
 		s.Config.HTTP.PublicURL = "http://" + s.HTTP.String()
 	}
 
+	if s.Store.Dialect() == "sqlite" { // the workers of the process before us are dead
+		if err = s.Store.Write(ctx, nil, (*db.Tx).ReleaseClaims); err != nil {
+			return nil, err
+		}
+	}
 	s.Directory = directory.New(s.Store)
 	s.Desk = newDesk(s.Store, s.Config, log)
 	if s.Bridge, err = newBridge(s.Store, s.Desk, s.Config, log); err != nil {

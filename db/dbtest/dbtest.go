@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -71,6 +72,26 @@ func Empty(t testing.TB, kind string) string {
 		return "sqlite:" + filepath.Join(t.TempDir(), "convene.db")
 	}
 	return createDatabase(t, shared(t), "template0")
+}
+
+// Exec runs a statement on a database as somebody else would, without a store:
+// for what a test must bring about that no program does, such as a lease that
+// has run out.
+func Exec(t testing.TB, dsn, statement string, args ...any) {
+	t.Helper()
+	driver, name := "postgres", dsn
+	if path, ok := strings.CutPrefix(dsn, "sqlite:"); ok {
+		path, _, _ = strings.Cut(path, "?")
+		driver, name = "sqlite", "file:"+path+"?_pragma=busy_timeout(5000)"
+	}
+	d, err := sql.Open(driver, name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.Close()
+	if _, err := d.Exec(statement, args...); err != nil {
+		t.Fatal(err)
+	}
 }
 
 func migrated(dsn string) error {
