@@ -70,7 +70,7 @@ func (s *sitting) rsvp(a Answer) (result, error) {
 		}
 		if own := s.holdings[thread{p.ID, a.UID}]; own.obj != nil {
 			if after := itip.SetPartStat(own.obj, s.self(*p, true), a.RID, a.PartStat, a.Comment); after != nil {
-				acted, err := s.act(own, after, a.Door)
+				acted, err := s.act(own, after, a.Door, false)
 				if acted || err != nil {
 					return result{applied: true, rule: "answered by a link"}, err
 				}
@@ -111,7 +111,7 @@ func (s *sitting) rsvp(a Answer) (result, error) {
 		if got.Refresh {
 			s.refresh(organizer.ID, a.UID)
 		}
-		l := letters([]itip.Message{msg}, db.Principal{}, nil, a.Door, false)[0]
+		l := letters([]itip.Message{msg}, organizer, nil, a.Door, false)[0] // in his own name: the attendee is outside
 		if in := s.homes[organizer.ID].inbox; got.Inbox != nil && in != 0 {
 			s.inbox = append(s.inbox, inboxItem{in, got.Inbox})
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 
 	"github.com/convene-server/convene/db"
 	"github.com/convene-server/convene/directory/cuaddr"
@@ -16,18 +17,18 @@ import (
 // outcome. The error is only ever ours: db.ErrAway, db.ErrFull, ...: try again.
 func (d *Desk) Deliver(ctx context.Context, m Deliver) (Verdict, error) {
 	var v Verdict
-	err := d.transact(ctx, locks{uids: []string{m.Body.UID()}, latch: d.latchAgent(m.Recipient)}, func(s *sitting) (err error) {
+	l := locks{uids: []string{m.Body.UID()}}
+	if !storable(m.Body.UID()) {
+		l.uids = nil // nothing will be touched
+	}
+	if agent(m.Recipient) {
+		l.latch = []int64{m.Recipient.ID}
+	}
+	err := d.transact(ctx, l, func(s *sitting) (err error) {
 		v, err = s.deliver(m)
 		return err
 	})
 	return v, err
-}
-
-func (d *Desk) latchAgent(p db.Principal) []int64 {
-	if agent(p) {
-		return []int64{p.ID}
-	}
-	return nil
 }
 
 // deliver decides and records. What it returns as an error rolls everything
@@ -36,7 +37,7 @@ func (s *sitting) deliver(m Deliver) (Verdict, error) {
 	if m.Key != "" {
 		earlier, err := s.tx.DecisionByKey(m.Key)
 		if err == nil { // decision 3: a retry only hands on
-			return Verdict{Repeated: true, Applied: earlier.Outcome == "applied", Rule: earlier.Rule}, nil
+			return Verdict{Repeated: true, Applied: earlier.Outcome == "applied" || earlier.Outcome == outcomeQuarantined, Rule: earlier.Rule}, nil
 		}
 		if !errors.Is(err, db.ErrNotFound) {
 			return Verdict{}, err
@@ -93,6 +94,9 @@ func (s *sitting) take(m Deliver) (result, error) {
 	}
 	if !m.Act && !m.Quarantine {
 		return ignored("not believed: " + string(m.Believed) + " senders do not count") // decision 10
+	}
+	if !storable(m.Body.UID()) {
+		return ignored("a UID that cannot be stored")
 	}
 	if m.Body.Kind() != "VEVENT" {
 		return ignored(m.Body.Kind() + " is not scheduled")
@@ -182,6 +186,11 @@ func (s *sitting) fromOrganizer(m Deliver, method itip.Method) (result, error) {
 	if out.Ignored {
 		return ignored(out.Rule)
 	}
+	if out.Object != nil {
+		if err := out.Object.Check(); err != nil { // programs would stumble over it (RFC 4791 §4.1)
+			return ignored("cannot be stored: " + err.Error())
+		}
+	}
 	h.take(out)
 	h.quarantine = quarantine
 	if !h.changed && len(out.Messages) == 0 {
@@ -221,16 +230,34 @@ func (s *sitting) invites(o *ics.Object, me func(cuaddr.Address) bool) bool {
 // copy is the truth (decision 7). done: nothing may change.
 func (s *sitting) ownTruth(m Deliver, organizer db.Principal) (done bool, rule string, err error) {
 	own := s.self(organizer, false)
-	if m.Believed != Proved || !own(m.From) && !own(m.Sender) {
-		return true, "the organizer is here: our copy is the truth", nil
+	const truth = "the organizer is here: our copy is the truth"
+	if !own(m.From) && !own(m.Sender) {
+		return true, truth, nil
 	}
 	if err := s.load(m.Body.UID(), organizer); err != nil {
 		return true, "", err
 	}
-	if s.holdings[thread{organizer.ID, m.Body.UID()}].obj != nil {
-		return true, "the organizer is here: our copy is the truth", nil
+	o := s.holdings[thread{organizer.ID, m.Body.UID()}].obj
+	if o == nil {
+		// His calendar does not hold it: then it counts if it is proved to be his.
+		return m.Believed != Proved, truth, nil
 	}
-	return false, "", nil // proved to be his, and his calendar does not hold it
+	if err := s.meetIn(o); err != nil {
+		return true, "", err
+	}
+	return !s.byClient(o, m.Recipient), truth, nil
+}
+
+// byClient reports whether an organizer's copy leaves it to his program to
+// tell an attendee (RFC 6638 §7.1): then its mail counts (decision 24).
+func (s *sitting) byClient(o *ics.Object, p db.Principal) bool {
+	him := s.self(p, true)
+	for _, c := range o.Main() {
+		if l := ics.Attendee(c, him); l != nil {
+			return strings.EqualFold(l.Param("SCHEDULE-AGENT"), "CLIENT")
+		}
+	}
+	return false
 }
 
 // speaksFor reports whether the mail came from the ORGANIZER or his SENT-BY.
@@ -366,12 +393,12 @@ func (s *sitting) ownAct(p db.Principal, m Deliver) (bool, error) {
 			after = o
 		}
 	}
-	return s.act(h, after, m.Door)
+	return s.act(h, after, m.Door, true)
 }
 
-// act lets a person here answer with what his program would have put. false:
-// nobody is told anything.
-func (s *sitting) act(h *holding, after *ics.Object, door string) (bool, error) {
+// act lets a person here answer with what his program would have put; quiet:
+// the organizer has it as mail already. false: nobody is told anything.
+func (s *sitting) act(h *holding, after *ics.Object, door string, quiet bool) (bool, error) {
 	if after == h.obj {
 		return false, nil
 	}
@@ -399,7 +426,7 @@ func (s *sitting) act(h *holding, after *ics.Object, door string) (bool, error) 
 		Rule: out.Rule, Outcome: "applied", Detail: told(len(out.Messages)),
 	})
 	status := map[cuaddr.Address]string{}
-	if err := s.circulate(letters(out.Messages, h.owner, before, door, true), status); err != nil {
+	if err := s.circulate(letters(out.Messages, h.owner, before, door, quiet), status); err != nil {
 		return false, err
 	}
 	s.stamp(h, status)

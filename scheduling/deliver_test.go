@@ -233,6 +233,52 @@ func TestDeliverOwnTruth(t *testing.T) {
 	})
 }
 
+// Whom the organizer's program tells by itself, its mail tells (decision 24).
+func TestDeliverByClient(t *testing.T) {
+	each(t, func(h *house) {
+		h.persons("ann", "ben")
+		text := strings.Replace(invitation("m1", "20260303T1000", "20260303T1100", "ann", "ben"), "RSVP=TRUE", "RSVP=TRUE;SCHEDULE-AGENT=CLIENT", 1)
+		h.put("ann", text)
+		h.hasNot("ben", "m1")
+		if v := h.deliver("ben", method(text, "REQUEST"), "evil@example.net"); v.Applied {
+			t.Errorf("from somebody else: %+v", v)
+		}
+		if v := h.deliver("ben", method(text, "REQUEST"), "ann"); !v.Applied {
+			t.Errorf("%+v", v)
+		}
+		h.says("ben", "m1", "", "ben", "NEEDS-ACTION")
+		if v := h.deliver("ann", reply("m1", "ann", "ben", "ACCEPTED"), "ben"); !v.Applied {
+			t.Errorf("%+v", v)
+		}
+		h.says("ann", "m1", "", "ben", "ACCEPTED")
+		h.says("ben", "m1", "", "ben", "ACCEPTED")
+	})
+}
+
+// What strangers send never fails, whatever it is.
+func TestDeliverNonsense(t *testing.T) {
+	each(t, func(h *house) {
+		h.persons("ann")
+		out := "out@example.net"
+		for _, text := range []string{
+			invitation(strings.Repeat("x", 5000), "20260303T1000", "20260303T1100", out, "ann"),
+			invitation("", "20260303T1000", "20260303T1100", out, "ann"),
+			strings.Replace(invitation("n1", "20260303T1000", "20260303T1100", out, "ann"), "DTSTART:20260303T100000Z", "DTSTART:soon", 1),
+			strings.Replace(invitation("n2", "20260303T1000", "20260303T1100", out, "ann"), "SUMMARY", "RRULE:FREQ=NEVER\r\nSUMMARY", 1),
+			strings.Replace(invitation("n3", "20260303T1000", "20260303T1100", out, "ann"), organizer(out), "ORGANIZER:", 1),
+			strings.ReplaceAll(invitation("n4", "20260303T1000", "20260303T1100", out, "ann"), "VEVENT", "VJOURNAL"),
+			calendar(),
+			calendar(component("n5", organizer(out), attendee("ann"))),
+		} {
+			for _, m := range []string{"REQUEST", "REPLY", "CANCEL"} {
+				if v := h.deliver("ann", method(text, m), out); v.Applied || v.Rule == "" {
+					t.Errorf("%s of %.200s: %+v", m, text, v)
+				}
+			}
+		}
+	})
+}
+
 // A new REQUEST from somebody who is not the organizer goes to quarantine
 // (decision 11).
 func TestQuarantine(t *testing.T) {
@@ -347,6 +393,7 @@ func TestAnswerByLink(t *testing.T) {
 		h.work()
 		h.says("cleo", "m1", "", "ben", "TENTATIVE")
 		h.says("cleo", "m1", "", "out@example.net", "ACCEPTED")
+		h.queue("REQUEST out@example.net", "REPLY ann@example.org", "REPLY ann@example.org", "REPLY ann@example.org") // decision 5
 		if v := answer("stranger@example.net", "ACCEPTED", ""); v.Applied {
 			t.Errorf("not invited: %+v", v)
 		}

@@ -27,6 +27,9 @@ func (d *Desk) Move(ctx context.Context, m Move) (Written, error) {
 		h, created, err = s.move(m)
 		return err
 	})
+	if errors.Is(err, db.ErrText) {
+		err = &itip.Refusal{Detail: "the name cannot be stored"}
+	}
 	if err != nil {
 		return Written{}, err
 	}

@@ -32,6 +32,9 @@ func (d *Desk) Put(ctx context.Context, p Put) (Written, error) {
 		h, created, err = s.put(p, obj)
 		return err
 	})
+	if errors.Is(err, db.ErrText) {
+		err = &itip.Refusal{Detail: "the name cannot be stored"}
+	}
 	if err != nil {
 		d.refused(ctx, err, db.Decision{Door: p.Door, UID: obj.UID(), Principal: p.Actor.ID, From: p.Actor.Address})
 		return Written{}, err
@@ -60,14 +63,14 @@ func (d *Desk) read(body []byte) (*ics.Object, error) {
 	if err := obj.Check(); err != nil {
 		return nil, &itip.Refusal{Precondition: itip.ValidResource, Detail: err.Error()}
 	}
-	if len(obj.UID()) > maxUID {
+	if !storable(obj.UID()) {
 		return nil, &itip.Refusal{Precondition: itip.ValidResource, Detail: "the UID is too long"}
 	}
 	return obj, nil
 }
 
-// maxUID bounds a UID in octets; RFC 7986 §5.3 asks for at most 255.
-const maxUID = 1000
+// storable bounds a UID in octets; RFC 7986 §5.3 asks for at most 255.
+func storable(uid string) bool { return uid != "" && len(uid) <= 1000 }
 
 // foresee tells which locks a write will probably need, so that its waiters
 // hold no connection (STORAGE 23): the conversation, and the rooms and

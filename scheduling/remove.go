@@ -103,7 +103,7 @@ func (d *Desk) RemoveCollection(ctx context.Context, actor db.Principal, collect
 			return err
 		}
 		if col.Kind != db.Calendar {
-			return &itip.Refusal{Precondition: "D:cannot-modify-protected-property", Detail: "only calendars can be deleted"}
+			return &itip.Refusal{Detail: "only calendars can be deleted"}
 		}
 		if agent(owner) {
 			if err := s.lockAgents(owner.ID); err != nil {
@@ -211,6 +211,11 @@ func (s *sitting) removed(j db.Job) error {
 	h := s.holdings[thread{owner.ID, j.UID}]
 	if h.row != nil {
 		return nil
+	}
+	if agent(owner) {
+		if err := s.lockAgents(owner.ID); err != nil {
+			return err
+		}
 	}
 	h.obj = o
 	if err := s.originate(h, nil, itip.Options{}, args.Door); err != nil {

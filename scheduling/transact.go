@@ -144,7 +144,11 @@ func (s *sitting) lockAgents(ids ...int64) error {
 		return &wider{locks{agents: all}}
 	}
 	s.locked = all
-	return s.tx.LockAgents(all...)
+	err := s.tx.LockAgents(all...)
+	if errors.Is(err, db.ErrNotFound) {
+		return fmt.Errorf("%w: a principal was removed", db.ErrConflict) // look again: the address is unknown now
+	}
+	return err
 }
 
 // inboxItem is an iTIP object for somebody's scheduling inbox (RFC 6638 §4).
