@@ -18,7 +18,7 @@ func (queueListCmd) Run(e *env) error {
 		return err
 	}
 	defer s.Close()
-	w := tabwriter.NewWriter(e.stdout, 0, 8, 2, ' ', 0)
+	w := tabwriter.NewWriter(plain{e.stdout}, 0, 8, 2, ' ', 0)
 	for after := int64(0); ; {
 		var page []db.Delivery
 		err := s.View(e.ctx, func(tx *db.Tx) (err error) {

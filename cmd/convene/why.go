@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"fmt"
 	"io"
 	"strings"
@@ -71,6 +72,7 @@ var doorWords = map[string]string{
 // printDecisions writes decisions for people: what happened to whom, then
 // indented by which rule. A removed principal is left out.
 func printDecisions(w io.Writer, list []db.Decision, who map[int64]string) {
+	w = plain{w}
 	day := ""
 	for _, d := range list {
 		at := d.At.UTC()
@@ -146,4 +148,21 @@ func or(texts ...string) string {
 		}
 	}
 	return ""
+}
+
+// plain lets no control character through but line ends: what strangers wrote
+// into addresses and identifiers shall not steer a terminal.
+type plain struct{ w io.Writer }
+
+func (p plain) Write(b []byte) (int, error) {
+	clean := bytes.Map(func(r rune) rune {
+		if r < 0x20 && r != '\n' || r >= 0x7f && r < 0xa0 {
+			return '?'
+		}
+		return r
+	}, b)
+	if _, err := p.w.Write(clean); err != nil {
+		return 0, err
+	}
+	return len(b), nil
 }
