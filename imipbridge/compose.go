@@ -3,6 +3,7 @@ package imipbridge
 import (
 	"context"
 	"errors"
+	"strings"
 	"time"
 
 	"github.com/emersion/go-smtp"
@@ -98,6 +99,9 @@ func (b *Bridge) compose(ctx context.Context, k keys, d *db.Delivery) (letter, e
 			m.Zone, _ = time.LoadLocation(reader.TZ) // nil for a name that is none
 		}
 	}
+	if m.Zone == nil {
+		m.Zone = zoneOfUTC(body.First(), sender.TZ)
+	}
 	domain := b.from.Domain()
 	if b.ours(speaker) {
 		// DMARC wants From and the envelope in one domain.
@@ -132,6 +136,19 @@ func (b *Bridge) compose(ctx context.Context, k keys, d *db.Delivery) (letter, e
 		return letter{}, unsendable(err.Error())
 	}
 	return letter{from: b.at(k.delivery(kind, d), domain), to: rcpt.Mail(), id: m.ID, data: data}, nil
+}
+
+// zoneOfUTC returns the organizer's zone for times in UTC, in which nobody
+// lives: programs write it where they do not say a zone. nil for all others.
+func zoneOfUTC(c *ics.Component, tz string) *time.Location {
+	if tz == "" || !strings.HasSuffix(c.Value("DTSTART"), "Z") {
+		return nil
+	}
+	loc, err := time.LoadLocation(tz)
+	if err != nil {
+		return nil
+	}
+	return loc
 }
 
 // displayName is how somebody is called where a name is needed.

@@ -44,6 +44,7 @@ func TestSend(t *testing.T) {
 		h.want("From", m.From.Address.Mail(), ann)
 		h.want("To", m.To[0].Address.Mail(), cleo)
 		h.want("Subject", m.Subject, "Invitation: Budget")
+		h.want("time in the organizer's zone", strings.Contains(string(out[0].data), "10:00 =E2=80=93 11:00 (Europe/Berlin)"), true)
 		h.want("the page", strings.Contains(string(out[0].data), "https://cal.example.org/rsvp/"), true)
 		h.want("queue", len(h.queue()), 0)
 		found := false

@@ -187,6 +187,7 @@ func formAnswer(r *http.Request) string {
 func (b *Bridge) meeting(ctx context.Context, inv invitation, lang string) (p answerPage, current string, err error) {
 	var have []db.OwnedObject
 	var zone *time.Location
+	host := "" // the organizer's zone, for times in UTC and readers whose zone is not known
 	who := func(a cuaddr.Address) bool { return imip.Same(a, inv.Attendee) }
 	err = b.store.Read(ctx, func(tx *db.Tx) error {
 		if have, err = tx.ObjectsByUID(inv.UID, inv.Organizer); err != nil {
@@ -194,7 +195,11 @@ func (b *Bridge) meeting(ctx context.Context, inv invitation, lang string) (p an
 		}
 		reader, err := directory.Lookup(tx, inv.Attendee)
 		if errors.Is(err, directory.ErrUnknown) {
-			return nil
+			organizer, err := tx.Principal(inv.Organizer)
+			if err == nil {
+				host = organizer.TZ
+			}
+			return err
 		}
 		if err != nil {
 			return err
@@ -217,6 +222,9 @@ func (b *Bridge) meeting(ctx context.Context, inv invitation, lang string) (p an
 			line := ics.Attendee(c, who)
 			if line == nil || strings.EqualFold(c.Value("STATUS"), "CANCELLED") {
 				continue
+			}
+			if zone == nil {
+				zone = zoneOfUTC(c, host)
 			}
 			p.Title, p.Rows = imip.Describe(o, c, zone, lang)
 			p.Attendee = inv.Attendee.Mail()
@@ -247,7 +255,7 @@ dd { margin: 0; overflow-wrap: anywhere }
 textarea { width: 100%; box-sizing: border-box; font: inherit; padding: .4rem }
 label { display: block; margin: .75rem 0 .25rem; color: #59636e }
 .buttons { display: flex; flex-wrap: wrap; gap: .6rem; margin-top: 1rem }
-button { flex: 1 1 8rem; min-height: 3rem; font: inherit; font-weight: 600; color: #fff; border: 3px solid transparent; border-radius: .5rem; cursor: pointer }
+button { flex: 1 1 6rem; min-height: 3rem; font: inherit; font-weight: 600; color: #fff; border: 3px solid transparent; border-radius: .5rem; cursor: pointer }
 button.ACCEPTED { background: #1a7f37 } button.TENTATIVE { background: #9a6700 } button.DECLINED { background: #cf222e }
 button.chosen { border-color: #0969da }
 @media (prefers-color-scheme: dark) {

@@ -49,7 +49,7 @@ func TestRSVP(t *testing.T) {
 		path := h.link(h.relay.all()[0])
 		status, body, header := h.page("GET", path+"?answer=DECLINED", nil)
 		h.want("GET", status, 200)
-		for _, part := range []string{"Budget", "9 March 2026", "&lt;b&gt;Room&lt;/b&gt;", "Ann", cleo, "none yet",
+		for _, part := range []string{"Budget", "9 March 2026, 10:00 – 11:00 (Europe/Berlin)", "&lt;b&gt;Room&lt;/b&gt;", "Ann", cleo, "none yet",
 			`name="ACCEPTED"`, `name="TENTATIVE"`, `name="DECLINED"`, `class="DECLINED chosen"`, `method="post"`} {
 			if !strings.Contains(body, part) {
 				t.Errorf("no %s on the page:\n%s", part, body)

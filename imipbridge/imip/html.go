@@ -42,13 +42,13 @@ var htmlPage = template.Must(template.New("mail").Parse(`<!DOCTYPE html>
 {{- range .Rows}}
 <tr>
 <td valign="top" style="padding:4px 16px 4px 0;color:#59636e;white-space:nowrap">{{.Label}}</td>
-<td valign="top" width="100%" style="padding:4px 0">{{.Value}}{{if .Was}}<br><span style="color:#59636e">{{$.Was}}: <s>{{.Was}}</s></span>{{end}}</td>
+<td valign="top" width="100%" style="padding:4px 0;overflow-wrap:anywhere;word-break:break-word">{{.Value}}{{if .Was}}<br><span style="color:#59636e">{{$.Was}}: <s>{{.Was}}</s></span>{{end}}</td>
 </tr>
 {{- end}}
 </table>
 </td></tr>
 {{- if .HasNotes}}
-<tr><td style="padding:12px 24px;border-top:1px solid #d1d9e0">{{range $i, $l := .Notes}}{{if $i}}<br>{{end}}{{$l}}{{end}}</td></tr>
+<tr><td style="padding:12px 24px;border-top:1px solid #d1d9e0;overflow-wrap:anywhere;word-break:break-word">{{range $i, $l := .Notes}}{{if $i}}<br>{{end}}{{$l}}{{end}}</td></tr>
 {{- end}}
 {{- if .Answer}}
 <tr><td style="padding:12px 24px 20px 24px;border-top:1px solid #d1d9e0">
