@@ -1,6 +1,7 @@
 package caldav
 
 import (
+	"context"
 	"strings"
 	"testing"
 )
@@ -241,5 +242,28 @@ func TestMkcol(t *testing.T) {
 		fail(annHome+"c/", `<D:resourcetype><D:collection/><C:calendar/></D:resourcetype><C:supported-calendar-component-set><C:comp name="X"/></C:supported-calendar-component-set>`, 409, "<C:supported-calendar-component/>")
 		h.do(ann, "MKCOL", annHome+"d/", "").refused(t, 403, "D:valid-resourcetype") // a plain collection
 		mkcol("/elsewhere/", `<D:resourcetype><D:collection/><C:calendar/></D:resourcetype>`).want(t, 403)
+	})
+}
+
+// Decision 32: all-day times follow the zone of the calendar, also when it is
+// set after they were stored.
+func TestZoneOfCalendar(t *testing.T) {
+	each(t, func(t *testing.T, h *house) {
+		h.put(ann, annCalendar+"a.ics", strings.NewReplacer("DTSTART:2", "DTSTART;VALUE=DATE:2", "DTEND:2", "DTEND;VALUE=DATE:2").Replace(event("a", "20261103", "20261104", ""))).want(t, 201)
+		busy := func(want string) {
+			t.Helper()
+			r := h.report(ann, annCalendar, `<C:free-busy-query><C:time-range start="20261101T000000Z" end="20261106T000000Z"/></C:free-busy-query>`).want(t, 200)
+			if !strings.Contains(r.body, "FREEBUSY;FBTYPE=BUSY:"+want+"\r\n") {
+				t.Errorf("not busy at %s: %s", want, r.body)
+			}
+		}
+		busy("20261102T230000Z/20261103T230000Z") // Berlin, ann's own
+		h.proppatch(ann, annCalendar, `<D:set><D:prop><C:calendar-timezone-id>America/New_York</C:calendar-timezone-id></D:prop></D:set>`).row(t, annCalendar)
+		if n, err := h.desk.WorkOnce(context.Background()); n != 1 || err != nil {
+			t.Fatalf("%d jobs, %v", n, err)
+		}
+		busy("20261103T050000Z/20261104T050000Z")
+		equal(t, "query", names(t, h.report(ann, annCalendar, queryOf(`<C:comp-filter name="VEVENT"><C:time-range start="20261104T040000Z" end="20261104T043000Z"/></C:comp-filter>`, "D:getetag")), annCalendar), []string{"a.ics"})
+		equal(t, "query", names(t, h.report(ann, annCalendar, queryOf(`<C:comp-filter name="VEVENT"><C:time-range start="20261102T233000Z" end="20261103T043000Z"/></C:comp-filter>`, "D:getetag")), annCalendar), []string{})
 	})
 }

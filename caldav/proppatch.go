@@ -10,6 +10,7 @@ import (
 	"github.com/convene-server/convene/caldav/dav"
 	"github.com/convene-server/convene/caldav/filter"
 	"github.com/convene-server/convene/db"
+	"github.com/convene-server/convene/scheduling"
 	"github.com/convene-server/convene/scheduling/ics"
 )
 
@@ -21,6 +22,7 @@ var calendarComponents = []string{"VEVENT", "VTODO", "VJOURNAL"}
 type update struct {
 	coll        db.Collection // as it will be
 	touched     bool          // coll differs from what is stored
+	rezoned     bool          // its floating and all-day times stand elsewhere
 	creating    bool          // coll is being made: protected properties may be given
 	makeDefault int64         // calendar that becomes the default one
 	set         []db.Property
@@ -118,6 +120,11 @@ func (x *exchange) commit(r *resource, u *update) error {
 	return x.store.Write(x.ctx, nil, func(tx *db.Tx) error {
 		if u.touched {
 			if err := tx.UpdateCollection(&u.coll); err != nil {
+				return err
+			}
+		}
+		if u.rezoned {
+			if err := scheduling.Rezone(tx, u.coll); err != nil {
 				return err
 			}
 		}
@@ -250,7 +257,7 @@ func writeTimezoneID(x *exchange, r *resource, c dav.Change, u *update) error {
 
 func (u *update) zone(tz string) {
 	if u.coll.TZ != tz {
-		u.coll.TZ, u.touched = tz, true
+		u.coll.TZ, u.touched, u.rezoned = tz, true, true
 	}
 }
 

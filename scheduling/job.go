@@ -18,6 +18,7 @@ const (
 	jobRefresh = "refresh" // tell local attendees what the others answered
 	jobDeliver = "deliver" // a message for local people beyond Options.LocalInline
 	jobRemove  = "remove"  // end a meeting whose calendar was deleted
+	jobRecord  = "record"  // make the busy record of an object anew
 )
 
 const (
@@ -92,6 +93,8 @@ func (d *Desk) do(ctx context.Context, j db.Job) error {
 			return s.deliverQueued(j)
 		case jobRemove:
 			return s.removed(j)
+		case jobRecord:
+			return s.recordAnew(j)
 		}
 		return errors.New("scheduling: no such job: " + j.Kind)
 	})
