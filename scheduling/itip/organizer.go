@@ -106,24 +106,34 @@ func (v *revision) claim() error {
 	return nil
 }
 
-// keepAnswers puts overrides back that hold nothing but answers, which a
-// program that has not seen them yet leaves out (RFC 6638 §3.2.10.1).
+// keepAnswers puts overrides back that are needed for answers: whoever gave
+// one occurrence another answer than the series has given it, also if the
+// organizer's program has not seen the override yet or takes it back (RFC 6638
+// §3.2.10.1). What the organizer says there is as for the series.
 func (v *revision) keepAnswers() {
 	if v.is.master == nil || v.was.master == nil {
 		return
 	}
 	for _, old := range v.was.parts {
-		if old.rid == "" || v.is.byRID[old.rid] != nil || !v.is.obj.HasInstance(old.rid) {
+		if old.rid == "" || v.is.byRID[old.rid] != nil || !v.is.obj.HasInstance(old.rid) || !v.differ(old) {
 			continue
 		}
-		occ := v.was.regular(old.rid)
-		if occ == nil || compare(v.was.obj, occ, v.was.obj, old.comp).tell() || !samePeople(v.was.master, old) {
-			continue
-		}
-		if c := v.is.regular(old.rid); c != nil {
+		if c := v.is.regular(old.rid); c != nil && sameTime(v.was.obj, old.comp, v.is.obj, c) {
 			v.is.graft(c)
 		}
 	}
+}
+
+// differ reports whether somebody of the series answered otherwise for an
+// occurrence.
+func (v *revision) differ(old *part) bool {
+	for _, a := range old.guests() {
+		l, all := old.attendee(a), v.was.master.attendee(a)
+		if all != nil && !v.me.Self(a) && ics.PartStat(l) != ics.PartStat(all) && v.is.master.attendee(a) != nil {
+			return true
+		}
+	}
+	return false
 }
 
 func samePeople(a, b *part) bool {
@@ -351,8 +361,10 @@ func (v *revision) plan(a cuaddr.Address) *plan {
 		whole()
 	case isAll:
 		tell := v.deltas[v.is.master].tell()
-		for r := range v.lapsed {
-			tell = tell || took(r) || takes(r)
+		for _, r := range v.rids {
+			back := v.isAt[r] == v.is.master && takes(r) && !took(r) // his again, as the series says
+			g.significant = g.significant || back
+			tell = tell || back || v.lapsed[r] && (took(r) || takes(r))
 		}
 		if tell {
 			whole() // instances lost are EXDATEs in it
@@ -391,6 +403,13 @@ func (v *revision) some(g *plan, a cuaddr.Address, took func(ics.RID) bool) {
 // §2.1.4 wants it and the program did not do it. Each attendee's line remembers
 // from which revision on his answers count.
 func (v *revision) revise(plans []*plan) {
+	if v.was.obj == nil {
+		return
+	}
+	top := 0 // no message so far was of a higher revision
+	for _, p := range v.was.parts {
+		top = max(top, sequence(p.comp))
+	}
 	outlive := map[*part]bool{} // overrides for those who lose the series by a CANCEL
 	for _, g := range plans {
 		for _, p := range g.request {
@@ -400,11 +419,15 @@ func (v *revision) revise(plans []*plan) {
 	for _, p := range v.is.parts {
 		base := v.base[p]
 		if base == nil {
+			if sequence(p.comp) < top {
+				setSequence(p.comp, top)
+				v.is.dirty = true
+			}
 			continue
 		}
 		from, to := sequence(base.comp), sequence(p.comp)
-		if outlive[p] {
-			from = max(from, sequence(v.was.master.comp))
+		if outlive[p] || v.newcomers(p, base) || p == v.is.master && v.vanished() {
+			from = top // whatever they were told before, this is not older
 		}
 		if outlive[p] || v.raises(p, base) {
 			from++
@@ -461,11 +484,25 @@ func (v *revision) raises(p, base *part) bool {
 	if v.deltas[p].revises() {
 		return true
 	}
-	if p == v.is.master {
-		for _, r := range v.rids { // instances that went without an EXDATE
-			if v.was.byRID[r] != nil && v.is.byRID[r] == nil {
-				return true
-			}
+	return p == v.is.master && v.vanished()
+}
+
+// newcomers reports whether somebody is in a part who was not. He may have been
+// before, and a CANCEL may have told him so.
+func (v *revision) newcomers(p, base *part) bool {
+	for _, a := range p.guests() {
+		if !v.me.Self(a) && v.is.listed(p, a) && !v.was.listed(base, a) {
+			return true
+		}
+	}
+	return false
+}
+
+// vanished reports whether overrides are not there any more.
+func (v *revision) vanished() bool {
+	for _, r := range v.rids {
+		if v.was.byRID[r] != nil && v.is.byRID[r] == nil {
+			return true
 		}
 	}
 	return false
@@ -598,7 +635,7 @@ func lines(p *part, whom []cuaddr.Address) []ics.Prop {
 func (v *revision) gathering() bool {
 	for _, p := range v.is.parts {
 		old := v.base[p]
-		if old == nil || old.rid != p.rid {
+		if old == nil {
 			continue
 		}
 		if !samePeople(p, old) {
@@ -608,7 +645,7 @@ func (v *revision) gathering() bool {
 			return true
 		}
 	}
-	return false
+	return v.vanished()
 }
 
 // refuseForce marks the lines whose SCHEDULE-FORCE-SEND we do not know (RFC

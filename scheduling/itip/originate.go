@@ -11,6 +11,16 @@ import (
 // object to store is Outcome.Object: after, with everything restored that the
 // user may not change (decisions 19 and 22). The error is a *Refusal.
 func Originate(me Actor, before, after *ics.Object, opt Options) (Outcome, error) {
+	out, err := me.originate(before, after, opt)
+	if err == nil && out.Object != nil && out.Object != after {
+		if bad := out.Object.Check(); bad != nil { // restoring may meet what a program made impossible
+			return Outcome{}, &Refusal{Precondition: ValidResource, Detail: bad.Error()}
+		}
+	}
+	return out, err
+}
+
+func (me Actor) originate(before, after *ics.Object, opt Options) (Outcome, error) {
 	switch {
 	case before == nil && after == nil:
 		return Outcome{Ignored: true, Rule: "nothing was there"}, nil

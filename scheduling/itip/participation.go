@@ -13,45 +13,44 @@ import (
 // lines never. It returns copy itself where nothing
 // differs.
 func Participation(copy, organizers *ics.Object, self func(cuaddr.Address) bool) *ics.Object {
-	var root *ics.Component // a clone, made when the first line differs
-	edit := func(i int) *ics.Component {
-		if root == nil {
-			root = copy.Root().Clone()
-		}
-		return root.Children[i]
-	}
-	for _, theirs := range organizers.Main() {
-		r := organizers.RID(theirs)
-		mine := copy.Master()
-		if r != "" {
-			mine = copy.Override(r)
-		}
-		if mine != nil {
-			if props, changed := participants(mine, theirs, self); changed {
-				edit(slices.Index(copy.Root().Children, mine)).Props = props
-			}
-			continue
-		}
-		// Somebody answered for one occurrence: it needs an override here too,
-		// if this attendee is invited to it.
-		if r == "" || copy.Master() == nil || ics.Attendee(theirs, self) == nil {
-			continue
-		}
-		if props, changed := participants(copy.Master(), theirs, self); changed {
-			if one := copy.Occurrence(r); one != nil {
-				attendees := slices.DeleteFunc(props, func(p ics.Prop) bool { return p.Name != "ATTENDEE" })
-				one.Remove("ATTENDEE")
-				for _, p := range attendees {
-					one.Add(p)
-				}
-				edit(0)
-				root.Children = append(root.Children, one)
+	truth := newSeries(organizers, organizers.Root())
+	mine := newSeries(copy, copy.Root())
+	edits := map[*ics.Component][]ics.Prop{} // new properties, by component of the copy
+	for _, p := range mine.parts {
+		if theirs := truth.at(p.rid); theirs != nil && !cancelled(p.comp) {
+			if props, changed := participants(p.comp, theirs.comp, self); changed {
+				edits[p.comp] = props
 			}
 		}
 	}
-	if root == nil {
+	// Who is in one occurrence, or answered for it, can be told of only in an
+	// override: it is made here too, if this attendee is invited to it.
+	var added []*ics.Component
+	for _, p := range truth.parts {
+		if p.rid == "" || mine.byRID[p.rid] != nil || cancelled(p.comp) || ics.Attendee(p.comp, self) == nil {
+			continue
+		}
+		one := mine.regular(p.rid) // a component of its own
+		if one == nil {
+			continue
+		}
+		if truth.master != nil { // as the master is from now on
+			one.Props, _ = participants(one, truth.master.comp, self)
+		}
+		if props, changed := participants(one, p.comp, self); changed {
+			added = append(added, &ics.Component{Name: one.Name, Props: props, Children: one.Children})
+		}
+	}
+	if len(edits) == 0 && len(added) == 0 {
 		return copy
 	}
+	root := copy.Root().Clone()
+	for i, c := range copy.Root().Children {
+		if props, ok := edits[c]; ok {
+			root.Children[i].Props = props
+		}
+	}
+	root.Children = append(root.Children, added...)
 	return ics.New(root)
 }
 

@@ -26,15 +26,24 @@ func Receive(me Actor, have *ics.Object, msg Message) (Outcome, error) {
 	case malformed(o):
 		return ignored("a RECURRENCE-ID or DTSTART that cannot be read"), nil
 	}
+	var out Outcome
+	var err error
 	switch msg.Method {
 	case Request:
-		return me.receiveRequest(have, msg)
+		out, err = me.receiveRequest(have, msg)
 	case Cancel:
-		return me.receiveCancel(have, msg)
+		out, err = me.receiveCancel(have, msg)
 	case Reply:
-		return me.receiveReply(have, msg)
+		out, err = me.receiveReply(have, msg)
+	default:
+		return ignored("%s is not applied", msg.Method), nil
 	}
-	return ignored("%s is not applied", msg.Method), nil
+	if err == nil && out.Object != nil {
+		if bad := out.Object.Check(); bad != nil { // whatever a stranger sends, what is stored is sound
+			return ignored("it would spoil the copy: %v", bad), nil
+		}
+	}
+	return out, err
 }
 
 func ignored(format string, args ...any) Outcome {

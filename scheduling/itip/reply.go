@@ -19,8 +19,8 @@ func (me Actor) receiveReply(have *ics.Object, msg Message) (Outcome, error) {
 	}
 	s := newSeries(have, have.Root().Clone())
 	in := newSeries(msg.Body, msg.Body.Root())
-	r := &replying{me: me, s: s, why: "nobody answers in it"}
-	for _, c := range in.parts {
+	r := &replying{me: me, s: s, in: in, why: "nobody answers in it"}
+	for _, c := range masterFirst(in.parts) {
 		r.component(c, msg.From)
 	}
 	if !r.noted && !r.news {
@@ -38,6 +38,7 @@ func (me Actor) receiveReply(have *ics.Object, msg Message) (Outcome, error) {
 type replying struct {
 	me    Actor
 	s     *series
+	in    *series
 	why   string // nothing came of it
 	noted bool   // the object changed
 	news  bool   // a PARTSTAT changed
@@ -91,17 +92,27 @@ func (r *replying) component(c *part, from cuaddr.Address) {
 	r.note(c, p, l, who)
 }
 
-// whole answers for the series. Overrides that say otherwise are in the same
-// message (RFC 6638 §3.2.2.3); those that wait for an answer get this one.
+// whole answers for the series, and for the occurrences at their usual time
+// that followed it so far. Those that say otherwise are in the same message
+// (RFC 6638 §3.2.2.3).
 func (r *replying) whole(c *part, l *ics.Prop, who cuaddr.Address) {
+	before := "NEEDS-ACTION"
+	if m := find(r.s.master, who); m != nil {
+		before = ics.PartStat(m)
+	}
 	if !r.note(c, r.s.master, l, who) {
 		return
 	}
 	for _, p := range r.s.parts {
-		if m := find(p, who); p.rid != "" && m != nil && ics.PartStat(m) == "NEEDS-ACTION" && !cancelled(p.comp) {
-			if moved := !r.asMaster(p); !moved {
-				r.note(c, p, l, who)
-			}
+		if p.rid == "" || r.in.byRID[p.rid] != nil || cancelled(p.comp) {
+			continue
+		}
+		m := find(p, who)
+		if m == nil {
+			continue
+		}
+		if ps := ics.PartStat(m); (ps == "NEEDS-ACTION" || ps == before) && r.asMaster(p) {
+			r.note(c, p, l, who)
 		}
 	}
 }
@@ -129,7 +140,8 @@ func (r *replying) note(c, p *part, l *ics.Prop, who cuaddr.Address) bool {
 		r.why = "he is not invited"
 		return false
 	}
-	if stale, why := r.stale(c, p, m); stale {
+	own := c.rid == p.rid // not an answer to the series that covers an occurrence
+	if stale, why := r.stale(c, p, m); own && stale {
 		r.why = why
 		return false
 	}
@@ -151,7 +163,9 @@ func (r *replying) note(c, p *part, l *ics.Prop, who cuaddr.Address) bool {
 			r.news = true
 		}
 		n = n.WithParam("SCHEDULE-STATUS", status)
-		n = n.WithParam(paramSince, since)
+		if own {
+			n = n.WithParam(paramSince, since)
+		}
 		if said == "DELEGATED" && l.HasParam("DELEGATED-TO") {
 			n = n.WithParam("DELEGATED-TO", l.ParamValues("DELEGATED-TO")...)
 		}
@@ -222,6 +236,8 @@ func (r *replying) stale(c, p *part, l *ics.Prop) (bool, string) {
 		s, d, _ := strings.Cut(since, "/")
 		n, _ := strconv.Atoi(s)
 		switch {
+		case seq < n && c.rid != p.rid && r.sameStart(c, p):
+			// He answers for an override that is no more; its time is the series' own.
 		case seq < n:
 			return true, "stale: he answers revision " + strconv.Itoa(seq) + ", answers count from " + s + " on"
 		case seq == n && c.rid == p.rid && len(stamp) == len(d) && stamp < d:

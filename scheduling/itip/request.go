@@ -301,7 +301,7 @@ func (me Actor) keepInstance(was *series, old *part, in *series) *ics.Component 
 		return nil
 	}
 	before := was.regular(old.rid)
-	if before == nil {
+	if before == nil || !sameTime(was.obj, old.comp, in.obj, base) {
 		return nil
 	}
 	was0, mine := ics.Attendee(before, me.Self), old.self(me)

@@ -382,7 +382,7 @@ func (m *mend) over() bool {
 func (m *mend) answers(force bool) []answer {
 	var out []answer
 	whole, wholeSaid := "", false
-	for _, p := range m.is.parts {
+	for _, p := range masterFirst(m.is.parts) {
 		l := p.self(m.me)
 		if l == nil || cancelled(p.comp) {
 			continue

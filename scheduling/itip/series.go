@@ -1,6 +1,7 @@
 package itip
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/convene-server/convene/directory/cuaddr"
@@ -108,6 +109,14 @@ func (s *series) at(r ics.RID) *part {
 		return s.master
 	}
 	return nil
+}
+
+// masterFirst returns parts with the master before the overrides, which may come
+// first in an object.
+func masterFirst(parts []*part) []*part {
+	parts = slices.Clone(parts)
+	slices.SortStableFunc(parts, func(a, b *part) int { return strings.Compare(string(a.rid), string(b.rid)) })
+	return parts
 }
 
 // regular returns an instance as the master alone describes it, nil if it has
