@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/convene-server/convene/cmd/convene/catcher"
+	"github.com/convene-server/convene/db/dbtest"
 )
 
 // The main job with a real mail server between Convene and the world, by the
@@ -103,6 +104,47 @@ func TestPostfix(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+// What local users send from their mail program counts as if they had done it
+// in the calendar, by the recipe for the submission service; its log-in and TLS
+// are Postfix's own and are left out here.
+func TestPostfixObserve(t *testing.T) {
+	outside, outsideAddr := startSink(t, false)
+	boxes, boxesAddr := startSink(t, true)
+	lmtp, observe, submission := freeAddr(t), freeAddr(t), freeAddr(t)
+	mta := startPostfix(t, "inline.cf", "submission.master", []string{ann, ben}, outsideAddr,
+		"127.0.0.1:2424", lmtp, "127.0.0.1:2425", observe, "$mailbox_server", boxesAddr,
+		"submission inet", submission+" inet", "# transport_maps = ", "transport_maps = ",
+		"  -o smtpd_tls_security_level=encrypt\n", "", "  -o smtpd_sasl_auth_enable=yes\n", "",
+		"permit_sasl_authenticated,reject", "permit_mynetworks,reject",
+		"  -o smtpd_sender_restrictions=reject_sender_login_mismatch\n", "")
+	h := startHouse(t, dbtest.DSN(t, "sqlite"), lmtp, boxesAddr, mta.smtp, "observe = \""+observe+"\"")
+	const uid = "observed@example.net"
+	if err := smtp.SendMail(mta.smtp, nil, carol, []string{ann}, outsideRequest(uid, "Their plans", ann)); err != nil {
+		t.Fatal(err)
+	}
+	h.arrived(ann, uid)
+	invitation := waitMail(t, boxes, ann, "REQUEST", "Their plans")
+	from, to, reply, err := invitation.Reply("TENTATIVE", time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := smtp.SendMail(submission, nil, from, []string{to}, reply); err != nil {
+		t.Fatal(err)
+	}
+	h.eventually(ann, uid, ann, "TENTATIVE")
+	waitReply(t, outside, uid, ann, "TENTATIVE")
+	time.Sleep(2 * time.Second)
+	replies := 0
+	for _, m := range outside.Mails() {
+		if m.Method == "REPLY" {
+			replies++
+		}
+	}
+	if replies != 1 {
+		t.Errorf("the organizer outside got %d answers", replies)
 	}
 }
 

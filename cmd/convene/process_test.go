@@ -57,7 +57,7 @@ func newProcess(t *testing.T, dsn, extra string) *process {
 		t.Fatal(err)
 	}
 	p := &process{t: t, bin: bin, relay: newSink(t, false), nextHop: newSink(t, true),
-		http: freePort(t), lmtp: freePort(t), out: &lockedBuffer{}}
+		http: freeAddr(t), lmtp: freeAddr(t), out: &lockedBuffer{}}
 	p.conf = filepath.Join(t.TempDir(), "convene.toml")
 	text := fmt.Sprintf(`domains = ["example.org"]
 [http]
@@ -279,16 +279,6 @@ func (c *sinkSession) LMTPData(r io.Reader, st smtp.StatusCollector) error {
 		st.SetStatus(to, err)
 	}
 	return nil
-}
-
-func freePort(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
 }
 
 // lockedBuffer takes the output of a process that is still running.
