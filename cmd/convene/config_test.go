@@ -109,7 +109,8 @@ func TestConfigLookup(t *testing.T) {
 }
 
 // The example that the documentation points to is right, names every key, and
-// says nothing but the defaults where a key has one.
+// says nothing but the defaults where a key has one. The operator's guide names
+// every key too.
 func TestConfigExample(t *testing.T) {
 	data, err := os.ReadFile("../../deploy/convene.toml")
 	if err != nil {
@@ -126,7 +127,14 @@ func TestConfigExample(t *testing.T) {
 	if g, w := text(got), text(def); g != w {
 		t.Errorf("the example differs from the defaults:\n%s\n%s", g, w)
 	}
+	guide, err := os.ReadFile("../../deploy/docs/operators.md")
+	if err != nil {
+		t.Fatal(err)
+	}
 	for _, k := range configKeys {
+		if !strings.Contains(string(guide), "\n| `"+k.name+"` |") {
+			t.Errorf("the operator's guide does not name %s", k.name)
+		}
 		name := k.name[strings.LastIndexByte(k.name, '.')+1:]
 		if !strings.Contains(string(data), "\n"+name+" = ") && !strings.Contains(string(data), "\n# "+name+" = ") {
 			t.Errorf("the example does not name %s", k.name)
