@@ -38,10 +38,11 @@ func (b *Bridge) Work(ctx context.Context) {
 	}
 }
 
-// nextLook is how long nothing is due: at least a little, at most a minute, for
-// a wake-up is only a hint (STORAGE 26).
+// nextLook is how long nothing is due: at least a little, at most a second, for
+// a wake-up is only a hint (STORAGE 26), and commands beside a server on SQLite
+// cannot give one.
 func (b *Bridge) nextLook(ctx context.Context) time.Duration {
-	wait := time.Minute
+	wait := time.Second
 	err := b.store.View(ctx, func(tx *db.Tx) error {
 		due, any, err := tx.NextDelivery()
 		if err != nil || !any {
