@@ -69,11 +69,12 @@ type session struct {
 	rcpts []recipient
 	// out is the transaction with the next hop for recipients who are not ours;
 	// it runs beside this one (decision 2).
-	out *hop
+	out  *hop
+	away error // why there is no such transaction: asked once a mail
 }
 
 func (s *session) Reset() {
-	s.from, s.opts, s.rcpts = "", nil, nil
+	s.from, s.opts, s.rcpts, s.away = "", nil, nil, nil
 	if s.out != nil {
 		s.out.close()
 		s.out = nil
@@ -92,7 +93,9 @@ func (s *session) Mail(from string, opts *smtp.MailOptions) error {
 }
 
 func (s *session) Rcpt(to string, _ *smtp.RcptOptions) error {
-	r, err := s.b.resolve(s.ctx, to)
+	ctx, cancel := context.WithTimeout(s.ctx, 30*time.Second)
+	defer cancel()
+	r, err := s.b.resolve(ctx, to)
 	if err != nil {
 		s.b.log.Warn("recipient not looked up", "rcpt", to, "error", err)
 		return fault(err)
@@ -116,17 +119,18 @@ func (s *session) offer(to string) error {
 			return nil
 		}
 	}
-	if s.out == nil {
+	if s.out == nil && s.away == nil {
 		h, err := dialHop(s.ctx, s.b.opt.DeliverTo, s.b.from.Domain())
 		if err == nil {
 			if err = h.mail(s.from, s.opts); err != nil {
 				h.close()
 			}
 		}
-		if err != nil {
-			return passBack(err)
-		}
-		s.out = h
+		s.out, s.away = h, err
+	}
+	if s.away != nil {
+		s.out = nil
+		return passBack(s.away)
 	}
 	return passBack(s.out.rcpt(to))
 }
@@ -216,6 +220,7 @@ type delivery struct {
 	from string
 	opts *smtp.MailOptions
 	hop  *hop
+	away error // the next hop could not be reached: one mail asks once
 }
 
 // one decides about a mail for a recipient and hands it on: effect and decision
@@ -243,12 +248,11 @@ func (d *delivery) handOn(r ruling, data []byte) error {
 		}
 		return passBack(d.b.relay.submit(d.ctx, d.from, r.mailbox, data))
 	}
-	if d.hop == nil {
-		h, err := dialHop(d.ctx, d.b.opt.DeliverTo, d.b.from.Domain())
-		if err != nil {
-			return passBack(err)
-		}
-		d.hop = h
+	if d.hop == nil && d.away == nil {
+		d.hop, d.away = dialHop(d.ctx, d.b.opt.DeliverTo, d.b.from.Domain())
+	}
+	if d.away != nil {
+		return passBack(d.away)
 	}
 	err := d.hop.send(d.from, d.opts, r.mailbox, data)
 	if err != nil {
