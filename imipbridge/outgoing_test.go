@@ -2,6 +2,7 @@ package imipbridge
 
 import (
 	"errors"
+	"fmt"
 	"net"
 	"strings"
 	"testing"
@@ -376,4 +377,31 @@ func TestWorkEndsAndIsWoken(t *testing.T) {
 		stop()
 		<-done
 	})
+}
+
+func BenchmarkWork(b *testing.B) {
+	for _, kind := range []string{"sqlite", "postgres"} {
+		b.Run(kind, func(b *testing.B) {
+			h := open(b, kind)
+			h.persons("ann")
+			body := crlf(event("REQUEST", "u1", organizer(ann)+attendees(cleo)))
+			const batch = 200
+			sent := 0
+			for b.Loop() {
+				b.StopTimer()
+				h.write(func(tx *db.Tx) error {
+					for i := range batch {
+						d := db.Delivery{UID: fmt.Sprintf("u%d.%d", sent, i), Principal: h.people["ann"].ID, From: "mailto:" + ann, Rcpt: "mailto:" + cleo, Method: "REQUEST", Body: body}
+						if err := tx.InsertDelivery(&d); err != nil {
+							return err
+						}
+					}
+					return nil
+				})
+				b.StartTimer()
+				sent += h.work()
+			}
+			b.ReportMetric(float64(sent)/b.Elapsed().Seconds(), "mails/s")
+		})
+	}
 }
