@@ -223,3 +223,12 @@ func (s *Server) Stop(by syscall.Signal) {
 	s.keeper.Wait()
 	s.keeper = nil
 }
+
+// Own gives a folder to the user that a private server runs as.
+func Own(dir string) error {
+	as, err := owner()
+	if err != nil || as == nil {
+		return err
+	}
+	return os.Chown(dir, int(as.Uid), int(as.Gid))
+}
