@@ -39,6 +39,7 @@ type replying struct {
 	me    Actor
 	s     *series
 	in    *series
+	made  *part  // the override that the present answer needed
 	why   string // nothing came of it
 	noted bool   // the object changed
 	news  bool   // a PARTSTAT changed
@@ -59,6 +60,7 @@ func (r *replying) component(c *part, from cuaddr.Address) {
 		return
 	}
 	p := r.s.byRID[c.rid]
+	r.made = nil
 	if p == nil {
 		if r.s.master == nil || !r.s.obj.HasInstance(c.rid) {
 			r.why = "the meeting has no such occurrence"
@@ -83,6 +85,7 @@ func (r *replying) component(c *part, from cuaddr.Address) {
 			return
 		}
 		p = r.s.graft(occ)
+		r.made = p
 		for i := range p.comp.Props {
 			if q := &p.comp.Props[i]; q.Name == "ATTENDEE" {
 				*q = sinceRevision(*q)
@@ -141,7 +144,7 @@ func (r *replying) note(c, p *part, l *ics.Prop, who cuaddr.Address) bool {
 		return false
 	}
 	own := c.rid == p.rid // not an answer to the series that covers an occurrence
-	if stale, why := r.stale(c, p, m); own && stale {
+	if stale, why := r.stale(c, p, m); own && p != r.made && stale {
 		r.why = why
 		return false
 	}
