@@ -1,6 +1,7 @@
 package scheduling
 
 import (
+	"bytes"
 	"maps"
 	"slices"
 	"strings"
@@ -16,6 +17,7 @@ import (
 type roster struct {
 	named map[cuaddr.Address]bool // ATTENDEE lines
 	parts map[int64]lines         // what each person's lines say, component by component
+	full  map[int64]lines         // the same lines whole
 	mixed bool                    // a group, or two lines of one person: nobody is like anybody
 }
 
@@ -41,7 +43,7 @@ func (s *sitting) roster(o *ics.Object) *roster {
 	if r, ok := s.rosters[o]; ok {
 		return r
 	}
-	r := &roster{named: map[cuaddr.Address]bool{}, parts: map[int64]lines{}}
+	r := &roster{named: map[cuaddr.Address]bool{}, parts: map[int64]lines{}, full: map[int64]lines{}}
 	for _, c := range o.Main() {
 		rid := o.RID(c)
 		for k := range c.Props {
@@ -60,7 +62,7 @@ func (s *sitting) roster(o *ics.Object) *roster {
 			mine := r.parts[who.ID]
 			if mine == nil {
 				mine = lines{}
-				r.parts[who.ID] = mine
+				r.parts[who.ID], r.full[who.ID] = mine, lines{}
 			}
 			if p.Name == "ORGANIZER" {
 				mine[organizes] = ""
@@ -69,6 +71,7 @@ func (s *sitting) roster(o *ics.Object) *roster {
 			_, twice := mine[rid]
 			r.mixed = r.mixed || twice || who.Kind == db.Group
 			mine[rid] = lineOf(p)
+			r.full[who.ID][rid] = whole(p)
 		}
 	}
 	if s.rosters == nil {
@@ -87,6 +90,18 @@ func lineOf(p *ics.Prop) string {
 				b.WriteByte(',')
 			}
 			b.WriteString(v)
+		}
+	}
+	return b.String()
+}
+
+func whole(p *ics.Prop) string {
+	var b strings.Builder
+	b.WriteString(p.Value)
+	for _, par := range p.Params {
+		b.WriteString(";" + par.Name)
+		for _, v := range par.Values {
+			b.WriteString("=" + v)
 		}
 	}
 	return b.String()
@@ -176,6 +191,89 @@ func (s *sitting) impersonal(out itip.Outcome, have, msg *ics.Object, who int64)
 		// An instance that the message does not speak of: of a message about the
 		// whole it is his own answer that made it stay.
 		if whole || have == nil || s.roster(have).parts[who][r] != line {
+			return false
+		}
+	}
+	return true
+}
+
+// refreshed brings the participation of the others into equal copies, once for
+// all who are alike (STORAGE 18). A person's own lines are not touched; where
+// they say what the organizer's copy says anyway, the copies become the same
+// for everybody.
+type refreshed struct {
+	truth *ics.Object
+	done  map[refreshKey]*refreshResult
+}
+
+type refreshKey struct {
+	have    *ics.Object
+	invited string // to which instances
+}
+
+type refreshResult struct {
+	first  *ics.Object
+	tried  bool // a second person's was compared
+	shared bool
+}
+
+func (s *sitting) participation(r *refreshed, h *holding) (*ics.Object, error) {
+	if err := s.meetIn(h.obj); err != nil {
+		return nil, err
+	}
+	alone := func() *ics.Object { return itip.Participation(h.obj, r.truth, s.self(h.owner, true)) }
+	truth, have := s.roster(r.truth), s.roster(h.obj)
+	if truth.mixed || have.mixed {
+		return alone(), nil
+	}
+	key := refreshKey{h.obj, strings.Join(rids(truth.parts[h.owner.ID]), " ")}
+	res := r.done[key]
+	switch {
+	case res == nil:
+		res = &refreshResult{first: alone()}
+		if r.done == nil {
+			r.done = map[refreshKey]*refreshResult{}
+		}
+		r.done[key] = res
+		return res.first, s.meetIn(res.first)
+	case !res.tried:
+		// In the first one's copy his own lines are his; in the second one's they
+		// are the organizer's. Equal copies mean that they are the same.
+		second := alone()
+		res.tried, res.shared = true, bytes.Equal(second.Bytes(), res.first.Bytes())
+		if res.shared {
+			second = res.first
+		}
+		return second, nil
+	case res.shared && sameLines(have.full[h.owner.ID], s.roster(res.first).full[h.owner.ID]):
+		return res.first, nil
+	}
+	return alone(), nil
+}
+
+func rids(l lines) []string {
+	var out []string
+	for r := range l {
+		out = append(out, string(r))
+	}
+	slices.Sort(out)
+	return out
+}
+
+// sameLines reports whether somebody's lines are the same before and after;
+// those of an instance that came new are compared with the master's.
+func sameLines(before, after lines) bool {
+	for r, line := range after {
+		old, ok := before[r]
+		if !ok {
+			old = before[""]
+		}
+		if old != line {
+			return false
+		}
+	}
+	for r := range before {
+		if _, ok := after[r]; !ok {
 			return false
 		}
 	}

@@ -3,6 +3,7 @@ package scheduling_test
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -60,7 +61,7 @@ func TestAlike(t *testing.T) {
 						h.put(who, string(o.Bytes()))
 					}
 					if rnd.IntN(3) == 0 {
-						h.work()
+						checkRefreshed(h, names)
 					}
 					continue
 				}
@@ -84,6 +85,30 @@ func TestAlike(t *testing.T) {
 				t.Error("nobody ever was like anybody")
 			}
 		})
+	}
+}
+
+// checkRefreshed does the queued refresh and compares every copy with what the
+// core makes of it alone.
+func checkRefreshed(h *house, names []string) {
+	h.Helper()
+	want := map[string]string{}
+	truth := h.object("ann", "m1")
+	for _, who := range names {
+		invited := slices.ContainsFunc(truth.Main(), func(c *ics.Component) bool { return line(c, who) != nil })
+		if _, ok := h.row(who, "m1"); ok && invited {
+			me := func(a cuaddr.Address) bool { return a == address(who) }
+			want[who] = string(itip.Participation(h.object(who, "m1"), truth, me).Bytes())
+		}
+	}
+	if !h.pending() {
+		return
+	}
+	h.work()
+	for who, body := range want {
+		if got := string(h.has(who, "m1").Body); got != body {
+			h.Fatalf("%s has\n%s\nbut alone he would have\n%s", who, got, body)
+		}
 	}
 }
 
@@ -189,4 +214,37 @@ func checkReceived(h *house, who string, have *ics.Object, msgs []*ics.Object, c
 		h.Fatalf("%s has\n%s\nbut alone he would have\n%s", who, row.Body, strings.TrimSpace(want))
 	}
 	return row.ETag
+}
+
+// A refresh never takes somebody's own answer from his copy, even if the
+// organizer's has lost it and others share the copy.
+func TestRefreshKeepsOwnAnswer(t *testing.T) {
+	each(t, func(h *house) {
+		names := []string{"p1", "p2", "p3", "p4"}
+		h.persons("ann")
+		h.persons(names...)
+		h.put("ann", invitation("m1", "20260303T1000", "20260303T1100", "ann", names...))
+		for _, who := range names[:3] {
+			h.put(who, h.answered(who, "m1", "ACCEPTED"))
+		}
+		h.work()
+		if h.has("p1", "m1").ETag != h.has("p3", "m1").ETag {
+			t.Fatal("the copies are not equal")
+		}
+		root := h.object("ann", "m1").Root().Clone()
+		for _, c := range root.Children {
+			for i := range c.Props {
+				if p := &c.Props[i]; p.Name == "ATTENDEE" && ics.CalAddress(p) == address("p3") {
+					*p = p.WithParam("PARTSTAT", "NEEDS-ACTION")
+				}
+			}
+		}
+		h.put("ann", string(ics.New(root).Bytes()), func(p *scheduling.Put) { p.Silent = true })
+		h.put("p4", h.answered("p4", "m1", "DECLINED"))
+		h.work()
+		h.says("p1", "m1", "", "p3", "NEEDS-ACTION")
+		h.says("p2", "m1", "", "p4", "DECLINED")
+		h.says("p3", "m1", "", "p3", "ACCEPTED")
+		h.says("p3", "m1", "", "p4", "DECLINED")
+	})
 }

@@ -205,3 +205,29 @@ func BenchmarkRoom(b *testing.B) {
 		}
 	})
 }
+
+// The answers of one attendee come to the copies of all others.
+func BenchmarkRefresh(b *testing.B) {
+	for _, n := range []int{10, 200} {
+		b.Run(fmt.Sprint(n), func(b *testing.B) {
+			onEach(b, func(b *testing.B, h *house) {
+				h.persons("ann")
+				var whom []string
+				for i := range n {
+					whom = append(whom, fmt.Sprintf("p%d", i))
+				}
+				h.persons(whom...)
+				h.put("ann", invitation("m1", "20260303T1000", "20260303T1100", "ann", whom...))
+				partstat := []string{"ACCEPTED", "DECLINED"}
+				for i := 0; b.Loop(); i++ {
+					b.StopTimer()
+					h.put("p0", h.answered("p0", "m1", partstat[i%2]))
+					b.StartTimer()
+					if h.work() != 1 {
+						b.Fatal("no job")
+					}
+				}
+			})
+		})
+	}
+}

@@ -194,15 +194,17 @@ func (s *sitting) tellOthers(j db.Job) error {
 		return err
 	}
 	n := 0
+	told := refreshed{truth: truth}
 	for _, p := range page {
 		h := s.holdings[thread{p.ID, j.UID}]
 		if h.obj == nil {
 			continue
 		}
-		if err := s.meetIn(h.obj); err != nil {
+		o, err := s.participation(&told, h)
+		if err != nil {
 			return err
 		}
-		if o := itip.Participation(h.obj, truth, s.self(p, true)); o != h.obj {
+		if o != h.obj {
 			h.obj, h.changed = o, true
 			n++
 		}

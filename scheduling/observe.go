@@ -57,6 +57,9 @@ func (s *sitting) observe(m Observe) (Verdict, error) {
 		From: m.Actor.Address, Belief: string(Proved), Key: m.Key, Outcome: "ignored",
 	}
 	rule, applied, err := s.observed(m)
+	if err == nil {
+		err = s.index()
+	}
 	var no *itip.Refusal
 	if errors.As(err, &no) {
 		s.drop()
@@ -76,6 +79,9 @@ func (s *sitting) observe(m Observe) (Verdict, error) {
 }
 
 func (s *sitting) observed(m Observe) (rule string, applied bool, err error) {
+	if !storable(m.Body.UID()) {
+		return "a UID that cannot be stored", false, nil
+	}
 	if m.Body.Kind() != "VEVENT" {
 		return m.Body.Kind() + " is not scheduled", false, nil
 	}

@@ -77,6 +77,9 @@ func storable(uid string) bool { return uid != "" && len(uid) <= 1000 }
 // resources that an organizer invites.
 func (d *Desk) foresee(ctx context.Context, actor db.Principal, obj *ics.Object) (locks, error) {
 	l := locks{uids: []string{obj.UID()}}
+	if !storable(obj.UID()) {
+		return locks{}, nil // it will be refused
+	}
 	if !organized(obj) {
 		return l, nil
 	}
