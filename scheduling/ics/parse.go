@@ -68,7 +68,7 @@ func (p *parser) stream() (*Component, error) {
 			if len(stack) == p.lim.Depth {
 				return nil, &TooLargeError{"levels of components", p.lim.Depth}
 			}
-			c := &Component{Name: strings.ToUpper(strings.TrimSpace(prop.Value))}
+			c := &Component{Name: strings.ToUpper(strings.TrimSpace(prop.Value)), Props: make([]Prop, 0, 10)}
 			switch {
 			case c.Name == "" || strings.ContainsFunc(c.Name, func(r rune) bool { return !nameByte(byte(r)) || r > 127 }):
 				return nil, p.fail("BEGIN of no component: %q", clip(prop.Value))
