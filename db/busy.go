@@ -68,6 +68,13 @@ const (
 
 func bounded(us int64) int64 { return min(max(us, -endless), endless) }
 
+// The statements of InRange. TestPlans keeps them on their indexes.
+const (
+	slotsInRange  = `SELECT s.object, ` + slotColumns + ` FROM slot s WHERE s.collection = $3 AND ` + slotMeets
+	seriesInRange = `SELECT s.object, ` + seriesColumns + ` FROM series s WHERE s.collection = $3 AND ` + seriesMeets
+	unrecorded    = `SELECT o.id FROM object o WHERE o.collection = $1 AND o.record = 0 AND o.deleted = 0 AND ($2 = '' OR o.component = $2)`
+)
+
 // InRange returns the objects whose record meets [from, to) in microseconds;
 // floating ones are found 14 hours to either side. component "" means any;
 // objects without a record (no VEVENT) of the component come always. Slots are
@@ -77,7 +84,7 @@ func (tx *Tx) InRange(collection int64, component string, from, to int64) ([]Can
 	args := []any{bounded(from), bounded(to), collection}
 	var all []Candidate
 	if component == "" || component == "VEVENT" { // nothing else has a record
-		slots, err := collect(tx, `SELECT s.object, `+slotColumns+` FROM slot s WHERE s.collection = $3 AND `+slotMeets, args,
+		slots, err := collect(tx, slotsInRange, args,
 			func(c *Candidate) []any {
 				c.Slot = new(Slot)
 				return append([]any{&c.ID}, c.Slot.fields()...)
@@ -85,7 +92,7 @@ func (tx *Tx) InRange(collection int64, component string, from, to int64) ([]Can
 		if err != nil {
 			return nil, err
 		}
-		series, err := collect(tx, `SELECT s.object, `+seriesColumns+` FROM series s WHERE s.collection = $3 AND `+seriesMeets, args,
+		series, err := collect(tx, seriesInRange, args,
 			func(c *Candidate) []any {
 				c.Series = new(Series)
 				return append([]any{&c.ID}, c.Series.fields()...)
@@ -95,8 +102,7 @@ func (tx *Tx) InRange(collection int64, component string, from, to int64) ([]Can
 		}
 		all = append(slots, series...)
 	}
-	rest, err := collect(tx, `SELECT o.id FROM object o
-		WHERE o.collection = $1 AND o.record = 0 AND o.deleted = 0 AND ($2 = '' OR o.component = $2)`, []any{collection, component},
+	rest, err := collect(tx, unrecorded, []any{collection, component},
 		func(c *Candidate) []any { return []any{&c.ID} })
 	return append(all, rest...), err
 }

@@ -150,13 +150,15 @@ func (tx *Tx) List(collection int64, after string, limit int) ([]Object, error) 
 // Listed is what most listings ask of an object.
 type Listed struct{ Name, ETag string }
 
+const listNames = `SELECT o.name, o.etag FROM object o WHERE o.collection = $1 AND o.deleted = 0 AND o.name > $2 ORDER BY o.name LIMIT $3`
+
 // Names is List where name and entity tag are enough: the index alone answers
 // (STORAGE 19).
 func (tx *Tx) Names(collection int64, after string, limit int) ([]Listed, error) {
 	if !key(after) {
 		return nil, nil
 	}
-	return collect(tx, `SELECT o.name, o.etag FROM object o WHERE o.collection = $1 AND o.deleted = 0 AND o.name > $2 ORDER BY o.name LIMIT $3`,
+	return collect(tx, listNames,
 		[]any{collection, after, limit}, func(l *Listed) []any { return []any{&l.Name, &l.ETag} })
 }
 
@@ -220,16 +222,17 @@ func (tx *Tx) SmallByIDs(ids []int64, limit int64) ([]Object, error) {
 }
 
 // SearchUID returns the ids of the live objects of a collection whose UID
-// contains text, letters of ASCII in either case. It reads every object of the
-// collection, though not its body.
+// contains text, letters of ASCII in either case. It reads the names and UIDs of
+// the whole collection, from an index.
 func (tx *Tx) SearchUID(collection int64, text string) ([]int64, error) {
 	if !key(text) {
 		return nil, nil
 	}
 	pattern := "%" + likeEscaper.Replace(asciiUpper(text)) + "%"
-	return collect(tx, `SELECT o.id FROM object o WHERE o.collection = $1 AND o.deleted = 0 AND upper(o.uid) LIKE $2 ESCAPE '!' ORDER BY o.name`,
-		[]any{collection, pattern}, func(id *int64) []any { return []any{id} })
+	return collect(tx, searchUID, []any{collection, pattern}, func(id *int64) []any { return []any{id} })
 }
+
+const searchUID = `SELECT o.id FROM object o WHERE o.collection = $1 AND o.deleted = 0 AND upper(o.uid) LIKE $2 ESCAPE '!' ORDER BY o.name`
 
 var likeEscaper = strings.NewReplacer("!", "!!", "%", "!%", "_", "!_")
 

@@ -108,7 +108,7 @@ CREATE TABLE object (
 	body BIGINT NOT NULL          -- 0 for a tombstone
 );
 CREATE UNIQUE INDEX object_name ON object (collection, name);
-CREATE INDEX object_listing ON object (collection, deleted, name, etag);
+CREATE INDEX object_listing ON object (collection, deleted, name, etag, uid);
 CREATE INDEX object_change ON object (collection, modseq, id);
 CREATE INDEX object_uid ON object (uid);
 CREATE INDEX object_unrecorded ON object (collection, deleted, record) WHERE record = 0 AND deleted = 0;

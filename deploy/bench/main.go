@@ -202,6 +202,7 @@ type result struct {
 	P50         float64            `json:"p50_ms"`
 	P95         float64            `json:"p95_ms"`
 	P99         float64            `json:"p99_ms"`
+	BytesIn     int64              `json:"bytes_in"`
 	Extra       map[string]float64 `json:"extra,omitempty"`
 	FirstErrors []string           `json:"first_errors,omitempty"`
 	Skipped     string             `json:"skipped,omitempty"`

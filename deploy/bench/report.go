@@ -133,7 +133,7 @@ func (r *report) compared(x result) string {
 
 // printSizes prints the median of each workload by the size of the calendar.
 func printSizes(w io.Writer, sizes []string, all map[string][]result) {
-	fmt.Fprint(w, "\n| p50 ms at objects |")
+	fmt.Fprint(w, "\n| p50 ms (kB returned) at objects |")
 	for _, size := range sizes {
 		fmt.Fprintf(w, " %s |", size)
 	}
@@ -143,6 +143,9 @@ func printSizes(w io.Writer, sizes []string, all map[string][]result) {
 		for _, size := range sizes {
 			y := merged(all[size])[i]
 			fmt.Fprintf(w, " %.2f", y.P50)
+			if y.Ops > 0 && y.BytesIn > 0 {
+				fmt.Fprintf(w, " (%.0f)", float64(y.BytesIn)/1000/float64(y.Ops))
+			}
 			if y.Errors > 0 || y.Skipped != "" {
 				fmt.Fprintf(w, " (%d wrong %s)", y.Errors, y.Skipped)
 			}
