@@ -189,3 +189,16 @@ func BenchmarkQueryWeek(b *testing.B) { one(b, 10_000, "REPORT", week(""), "Dept
 func BenchmarkQueryWeekExpanded(b *testing.B) {
 	one(b, 10_000, "REPORT", week(`<C:expand start="20261109T000000Z" end="20261116T000000Z"/>`), "Depth", "1")
 }
+
+// BenchmarkPut stores new plain events.
+func BenchmarkPut(b *testing.B) {
+	benchEach(b, 1000, func(b *testing.B, h *house) {
+		c := client()
+		i := 0
+		for b.Loop() {
+			i++
+			uid := fmt.Sprintf("put%d", i)
+			drain(b, c, "PUT", h.http.URL+annCalendar+uid+".ics", event(uid, "20271102T100000Z", "20271102T110000Z", ""), 201, "Content-Type", "text/calendar", "If-None-Match", "*")
+		}
+	})
+}

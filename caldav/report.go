@@ -230,9 +230,13 @@ func (x *exchange) multigetPage(ms *dav.MultiStatus, target *resource, colls map
 		if c == nil {
 			continue
 		}
+		limit := int64(0)
+		if p.bodies {
+			limit = pageBytes / pageBodies
+		}
 		var os []db.Object
 		err = x.store.View(x.ctx, func(tx *db.Tx) (err error) {
-			os, err = tx.ByNames(c.coll.ID, ns)
+			os, err = tx.SmallByNames(c.coll.ID, ns, limit)
 			return err
 		})
 		if err != nil {
@@ -250,7 +254,23 @@ func (x *exchange) multigetPage(ms *dav.MultiStatus, target *resource, colls map
 		return err
 	}
 	for i, h := range hrefs {
-		if r := found[places[i]]; r != nil {
+		r := found[places[i]]
+		if r != nil && p.bodies && r.obj.Body == nil && r.obj.Size > 0 {
+			// A large one, by itself; what is gone by now was never there. It is
+			// not kept: the page may name many.
+			large := *r
+			err := x.store.View(x.ctx, func(tx *db.Tx) (err error) {
+				large.obj, err = tx.Object(r.obj.Collection, r.obj.Name)
+				return err
+			})
+			if err != nil && !errors.Is(err, db.ErrNotFound) {
+				return err
+			}
+			if r = &large; err != nil {
+				r = nil
+			}
+		}
+		if r != nil {
 			x.renderAt(ms, h, r, p)
 		} else {
 			ms.Status(h, http.StatusNotFound)

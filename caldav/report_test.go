@@ -87,6 +87,16 @@ func TestMultiget(t *testing.T) {
 			}
 		}
 		h.report(ann, annCalendar, `<C:calendar-multiget><D:prop><D:getetag/></D:prop></C:calendar-multiget>`).want(t, 400)
+		// Large bodies come as small ones do.
+		big := event("big", "20261102T100000Z", "20261102T110000Z", "DESCRIPTION:"+strings.Repeat("x", 3*pageBytes/pageBodies))
+		h.put(ann, annCalendar+"big.ics", big).want(t, 201)
+		for _, props := range []string{"D:getetag C:calendar-data", "D:getetag"} {
+			r := h.report(ann, annCalendar, `<C:calendar-multiget><D:prop>`+elements(props)+`</D:prop><D:href>`+annCalendar+`big.ics</D:href><D:href>`+annCalendar+`@a.ics</D:href></C:calendar-multiget>`)
+			w, small := r.row(t, annCalendar+"big.ics"), r.row(t, annCalendar+"@a.ics")
+			if w.text("D:getetag") == "" || w.has("C:calendar-data") && (w.text("C:calendar-data") != big || small.text("C:calendar-data") != a) || w.has("C:calendar-data") != strings.Contains(props, "data") {
+				t.Errorf("%s: %d octets", props, len(w.text("C:calendar-data")))
+			}
+		}
 		r := h.report(ann, annCalendar+"b.ics", `<C:calendar-multiget><D:prop><D:getetag/></D:prop><D:href>`+annCalendar+`b.ics</D:href></C:calendar-multiget>`)
 		equal(t, "on an object", names(t, r, annCalendar), []string{"b.ics"})
 	})

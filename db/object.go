@@ -221,6 +221,19 @@ func (tx *Tx) SmallByIDs(ids []int64, limit int64) ([]Object, error) {
 	return all, err
 }
 
+// SmallByNames is ByNames with the bound of SmallByIDs.
+func (tx *Tx) SmallByNames(collection int64, names []string, limit int64) ([]Object, error) {
+	names = slices.DeleteFunc(slices.Compact(slices.Sorted(slices.Values(names))), func(n string) bool { return !key(n) })
+	var all []Object
+	err := chunks(names, 3, func(in string, args []any) error {
+		part, err := collect(tx, `SELECT `+objectColumns+`, CASE WHEN o.size <= $1 THEN b.data END FROM object o JOIN body b ON b.id = o.body
+			WHERE o.collection = $2 AND o.name IN `+in+` AND o.deleted = 0`, append([]any{limit, collection}, args...), (*Object).withBody)
+		all = append(all, part...)
+		return err
+	})
+	return all, err
+}
+
 // SearchUID returns the ids of the live objects of a collection whose UID
 // contains text, letters of ASCII in either case. It reads the names and UIDs of
 // the whole collection, from an index.

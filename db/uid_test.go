@@ -101,3 +101,26 @@ func TestSmallByIDs(t *testing.T) {
 		})
 	})
 }
+
+// SmallByNames finds what ByNames does, and leaves out the same bodies.
+func TestSmallByNames(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, s *db.Store) {
+		_, cal, _ := person(t, s, "ann@example.org")
+		put(t, s, cal.ID, "a.ics", "a", "small", db.Indexed{})
+		put(t, s, cal.ID, "b.ics", "b", "larger", db.Indexed{})
+		view(t, s, func(tx *db.Tx) error {
+			os, err := tx.SmallByNames(cal.ID, []string{"b.ics", "none", "no\x00ne", "a.ics", "a.ics"}, 5)
+			got := map[string]string{}
+			for _, o := range os {
+				got[o.Name] = string(o.Body)
+				if o.ETag == "" || o.Size == 0 {
+					t.Errorf("%+v", o)
+				}
+			}
+			if len(os) != 2 || got["a.ics"] != "small" || got["b.ics"] != "" {
+				t.Errorf("SmallByNames = %v", got)
+			}
+			return err
+		})
+	})
+}
