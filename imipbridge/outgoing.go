@@ -21,14 +21,20 @@ const (
 )
 
 // Work sends what is due until ctx ends. It is woken by the queue and looks by
-// itself beside that.
+// itself every second: a wake-up is only a hint (STORAGE 26), and commands
+// beside a server on SQLite cannot give one.
 func (b *Bridge) Work(ctx context.Context) {
 	woken := b.store.Listen(ctx, "delivery")
 	for ctx.Err() == nil {
-		if _, err := b.WorkOnce(ctx); err != nil && ctx.Err() == nil {
-			b.log.Warn("the queue of mail is not worked on", "error", err)
+		wait, err := b.untilDue(ctx)
+		if err == nil && wait <= 0 {
+			_, err = b.WorkOnce(ctx)
 		}
-		pause := time.NewTimer(b.nextLook(ctx))
+		if err != nil && ctx.Err() == nil {
+			b.log.Warn("the queue of mail is not worked on", "error", err)
+			wait = time.Second + rand.N(time.Second)
+		}
+		pause := time.NewTimer(max(wait, 20*time.Millisecond))
 		select {
 		case <-ctx.Done():
 		case <-woken:
@@ -38,10 +44,9 @@ func (b *Bridge) Work(ctx context.Context) {
 	}
 }
 
-// nextLook is how long nothing is due: at least a little, at most a second, for
-// a wake-up is only a hint (STORAGE 26), and commands beside a server on SQLite
-// cannot give one.
-func (b *Bridge) nextLook(ctx context.Context) time.Duration {
+// untilDue is for how long nothing is due, at most a second. It reads only: an
+// idle server writes nothing.
+func (b *Bridge) untilDue(ctx context.Context) (time.Duration, error) {
 	wait := time.Second
 	err := b.store.View(ctx, func(tx *db.Tx) error {
 		due, any, err := tx.NextDelivery()
@@ -49,15 +54,10 @@ func (b *Bridge) nextLook(ctx context.Context) time.Duration {
 			return err
 		}
 		now, err := tx.Now()
-		if err == nil {
-			wait = min(wait, due.Sub(now))
-		}
+		wait = min(wait, due.Sub(now))
 		return err
 	})
-	if err != nil {
-		return time.Second + rand.N(time.Second)
-	}
-	return max(wait, 50*time.Millisecond)
+	return wait, err
 }
 
 // WorkOnce sends what is due now and returns how many mails it took in hand.

@@ -157,23 +157,14 @@ func mailboxes(v string) []Mailbox {
 	}
 }
 
-// msgIDs returns the ids in angle brackets (RFC 5322 §3.6.4).
-func msgIDs(v string) []string {
-	var out []string
-	for {
-		_, after, ok := strings.Cut(v, "<")
-		if !ok {
-			return out
-		}
-		id, rest, ok := strings.Cut(after, ">")
-		if !ok {
-			return out
-		}
-		if id = strings.TrimSpace(id); id != "" && len(out) < 100 {
-			out = append(out, id)
-		}
-		v = rest
+// msgID returns the first id in angle brackets (RFC 5322 §3.6.4).
+func msgID(v string) string {
+	_, after, _ := strings.Cut(v, "<")
+	id, _, ok := strings.Cut(after, ">")
+	if !ok {
+		return ""
 	}
+	return strings.TrimSpace(id)
 }
 
 func date(v string) time.Time {

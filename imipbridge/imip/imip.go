@@ -78,10 +78,9 @@ type Mail struct {
 	Sender Mailbox
 	To     []Mailbox // To and Cc
 
-	Subject    string
-	MessageID  string   // without angle brackets
-	References []string // In-Reply-To and References, without angle brackets
-	Date       time.Time
+	Subject   string
+	MessageID string // without angle brackets
+	Date      time.Time
 	// AutoSubmitted is the keyword of RFC 3834 §5 in lower case: "", "no",
 	// "auto-generated", "auto-replied", "auto-notified".
 	AutoSubmitted string

@@ -45,15 +45,6 @@ var matcher = func() language.Matcher {
 	return language.NewMatcher(tags)
 }()
 
-// Languages are the tags of the languages that texts exist in.
-func Languages() []string {
-	var out []string
-	for _, p := range catalogue {
-		out = append(out, p.tag)
-	}
-	return out
-}
-
 // speak returns the texts for a language tag or an Accept-Language field.
 func speak(want string) *phrases {
 	tags, _, err := language.ParseAcceptLanguage(want)

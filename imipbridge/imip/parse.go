@@ -81,10 +81,7 @@ func envelope(h header, received time.Time) *Mail {
 			m.To = append(m.To, mailboxes(v)...)
 		}
 	}
-	if ids := msgIDs(h.get("message-id")); len(ids) > 0 {
-		m.MessageID = ids[0]
-	}
-	m.References = append(msgIDs(h.get("in-reply-to")), msgIDs(h.get("references"))...)
+	m.MessageID = msgID(h.get("message-id"))
 	if m.Date.IsZero() {
 		m.Date = received.UTC()
 	}
@@ -270,7 +267,7 @@ func (m *Mail) repairAttendee(c *ics.Component) bool {
 		c.Add(ics.NewProp("ATTENDEE", from.String()))
 		return true
 	}
-	same := func(p *ics.Prop) bool { return Speaks(p, from) || Speaks(p, m.Sender.Address) }
+	same := func(p *ics.Prop) bool { return speaks(p, from) || speaks(p, m.Sender.Address) }
 	if len(list) < 2 || !slices.ContainsFunc(list, same) {
 		return false
 	}
@@ -278,10 +275,10 @@ func (m *Mail) repairAttendee(c *ics.Component) bool {
 	return true
 }
 
-// Speaks reports whether who is the calendar user of an ORGANIZER or ATTENDEE,
+// speaks reports whether who is the calendar user of an ORGANIZER or ATTENDEE,
 // or acts for him by its SENT-BY (RFC 5545 §3.2.18). Local parts are compared
 // without case: addresses of strangers come in every spelling.
-func Speaks(p *ics.Prop, who cuaddr.Address) bool {
+func speaks(p *ics.Prop, who cuaddr.Address) bool {
 	if who.IsZero() {
 		return false
 	}
