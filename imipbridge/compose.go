@@ -62,7 +62,9 @@ func (b *Bridge) compose(ctx context.Context, k keys, d *db.Delivery) (letter, e
 			return err
 		}
 		reader = &p
-		self, err := directory.Self(tx, p, true)
+		// Under an alias he was invited himself; as a member of a group he
+		// answers for himself, not for the group.
+		self, err := directory.Self(tx, p, false)
 		if err != nil {
 			return err
 		}

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/convene-server/convene/db"
 	"github.com/convene-server/convene/scheduling/ics"
 )
 
@@ -116,6 +117,25 @@ func TestRSVPOfSomebodyHere(t *testing.T) {
 		h.want("POST", status, 200)
 		h.want("his copy", h.partstat("ben", "u1", "ben.alias@example.org"), "TENTATIVE")
 		h.want("her copy", h.partstat("ann", "u1", "ben.alias@example.org"), "TENTATIVE")
+	})
+}
+
+// A member of an invited group answers for himself.
+func TestRSVPOfAGroupMember(t *testing.T) {
+	each(t, func(h *house) {
+		h.persons("ann", "dora")
+		h.add("individual", "ben", mailCopies)
+		g := h.add("group", "team")
+		h.write(func(tx *db.Tx) error { return tx.SetMembers(g.ID, []string{ben, "dora@example.org"}) })
+		h.put("ann", event("", "u1", organizer(ann)+attendees(ann, "team@example.org")))
+		h.work()
+		out := h.relay.all()
+		h.want("mails", len(out), 1)
+		status, body, _ := h.page("GET", h.link(out[0]), nil)
+		h.want("GET", status, 200)
+		h.want("in his own name", strings.Contains(body, "<dd>"+ben+"</dd>"), true)
+		status, _, _ = h.page("POST", h.link(out[0]), url.Values{"DECLINED": {""}})
+		h.want("POST", status, 200)
 	})
 }
 
