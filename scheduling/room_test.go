@@ -24,7 +24,7 @@ func TestRoom(t *testing.T) {
 		h.put("ann", invitation("m1", "20260303T1000", "20260303T1100", "ann", "ben", "room"))
 		h.says("ann", "m1", "", "room", "ACCEPTED")
 		h.status("ann", "m1", "room", itip.StatusSuccess)
-		h.status("room", "m1", "ann", "")
+		h.status("room", "m1", "ann", itip.StatusDelivered)
 		if got := h.busy("room", 7); got != "03T1000-1100" {
 			t.Errorf("the room is busy %q", got)
 		}
@@ -156,9 +156,21 @@ func TestPolicies(t *testing.T) {
 				h.says("ann", uid, "", who, want[i])
 			}
 		}
+		if n := len(h.inbox("eager")) + len(h.inbox("picky")); n != 0 {
+			t.Fatalf("%d in the inboxes", n)
+		}
 		test("m1", "ACCEPTED", "ACCEPTED", "DECLINED", "ACCEPTED", "NEEDS-ACTION", "DECLINED")
 		test("m2", "ACCEPTED", "ACCEPTED", "DECLINED", "NEEDS-ACTION", "NEEDS-ACTION", "DECLINED")
 		test("m3", "DECLINED", "ACCEPTED", "DECLINED", "NEEDS-ACTION", "NEEDS-ACTION", "DECLINED")
+		// A person sees what was answered for him, and what was not.
+		if n := len(h.inbox("eager")); n != 3 {
+			t.Errorf("%d in eager's inbox", n)
+		}
+		// One who answers by himself invites a room: its lock is found to be needed
+		// after his own.
+		h.put("eager", invitation("m4", "20260304T1000", "20260304T1100", "eager", "two", "any", "picky"))
+		h.says("eager", "m4", "", "two", "ACCEPTED")
+		h.says("eager", "m4", "", "any", "ACCEPTED")
 	})
 }
 

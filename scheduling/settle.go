@@ -83,8 +83,14 @@ func (s *sitting) circulate(turn []*letter, status map[cuaddr.Address]string) er
 			if err != nil {
 				return err
 			}
-			if n == 0 && st != "" {
+			switch {
+			case st == "":
+			case n == 0:
 				status[l.To] = st
+			case l.Method == itip.Reply: // an agent's answer
+				if h := s.holdings[thread{l.from.ID, l.UID}]; h != nil {
+					s.stamp(h, map[cuaddr.Address]string{l.To: st})
+				}
 			}
 			next = append(next, more...)
 		}
@@ -278,7 +284,7 @@ func (s *sitting) receive(l *letter, p db.Principal) (status string, more []*let
 		if err != nil {
 			return "", nil, err
 		}
-		return itip.StatusDelivered, append(more, answers...), nil
+		more = append(more, answers...)
 	}
 	if in := s.homes[p.ID].inbox; out.Inbox != nil && in != 0 && p.Kind == db.Person {
 		s.inbox = append(s.inbox, inboxItem{in, out.Inbox})

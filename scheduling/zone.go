@@ -68,6 +68,24 @@ func Rezone(tx *db.Tx, c db.Collection) error {
 	return nil
 }
 
+// RezoneOwner does so for all calendars without a zone of their own, in the
+// transaction that changed their owner's.
+func RezoneOwner(tx *db.Tx, owner int64) error {
+	cols, err := tx.Collections(owner, db.Calendar)
+	if err != nil {
+		return err
+	}
+	for _, c := range cols {
+		if c.TZ != "" {
+			continue
+		}
+		if err := Rezone(tx, c); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // recordAnew writes an object as it is, so that its record is made anew:
 // without messages or a new Schedule-Tag.
 func (s *sitting) recordAnew(j db.Job) error {

@@ -13,6 +13,7 @@ import (
 	"github.com/convene-server/convene/db"
 	"github.com/convene-server/convene/directory"
 	"github.com/convene-server/convene/directory/cuaddr"
+	"github.com/convene-server/convene/scheduling"
 	"golang.org/x/text/language"
 )
 
@@ -260,8 +261,14 @@ func change(e *env, kind db.Kind, address string, o profile, without []string, f
 		if p, err = find(tx, address, kind); err != nil {
 			return err
 		}
+		zone := p.TZ
 		if err := o.apply(&p); err != nil {
 			return err
+		}
+		if p.TZ != zone {
+			if err := scheduling.RezoneOwner(tx, p.ID); err != nil {
+				return err
+			}
 		}
 		if err := fn(tx, &p); err != nil {
 			return err
