@@ -149,7 +149,7 @@ func (w *world) organize(o *ics.Object, root *ics.Component) string {
 	guest := []string{"ben", "dan", "eve"}[w.r.IntN(3)] + "@example.org"
 	line := ics.NewProp("ATTENDEE", "mailto:"+guest)
 	is := func(p *ics.Prop) bool { return p.Name == "ATTENDEE" && strings.Contains(p.Value, guest) }
-	switch w.r.IntN(13) {
+	switch w.r.IntN(15) {
 	case 0:
 		master.Set(room)
 		return "place of the series"
@@ -211,6 +211,16 @@ func (w *world) organize(o *ics.Object, root *ics.Component) string {
 		master.Set(ics.NewProp("RRULE", fmt.Sprint("FREQ=DAILY;COUNT=", n)))
 		root.Children = slices.DeleteFunc(root.Children, func(c *ics.Component) bool { return c.Name == "VEVENT" && c != master })
 		return fmt.Sprint(n, " days, without overrides")
+	case 13:
+		if c, r := w.occurrence(o, root); c != nil {
+			c.Set(ics.NewProp("STATUS", "CANCELLED"))
+			return string(r) + " is cancelled by its status"
+		}
+	case 14:
+		for _, c := range all {
+			c.Remove("STATUS")
+		}
+		return "all confirmed"
 	case 12:
 		if len(all) > 1 {
 			gone := all[1+w.r.IntN(len(all)-1)]
@@ -231,7 +241,24 @@ func (w *world) answer(who string, o *ics.Object, root *ics.Component) string {
 			}
 		}
 	}
-	switch w.r.IntN(5) {
+	switch w.r.IntN(7) {
+	case 5: // off his calendar: a decline
+		m := o.Master()
+		if c, r := w.occurrence(o, root); c != nil && m != nil && c.Value("STATUS") != "CANCELLED" {
+			root.Children = slices.DeleteFunc(root.Children, func(d *ics.Component) bool { return d == c })
+			for _, e := range events(root) {
+				if e.Prop("RECURRENCE-ID") == nil {
+					e.Add(o.DateProp("EXDATE", r))
+				}
+			}
+			return "EXDATE " + string(r)
+		}
+	case 6:
+		if err := w.c.Delete(who, "1", false); err != nil {
+			w.Error(err)
+		}
+		w.did = append(w.did, who+" removes his copy")
+		w.c.told = map[string][][]byte{}
 	case 0:
 		for _, c := range events(root) {
 			set(c)
@@ -262,10 +289,14 @@ func (w *world) compare() {
 	for _, p := range people.People[1:4] {
 		self := w.c.actor(p.Name).Self
 		want, have := w.occurrences(truth, self), map[string]string{}
+		gone := w.object(p.Name) == nil || w.object(p.Name).Master() == nil // he declined by removing his copy; single occurrences may be back
 		if o := w.object(p.Name); o != nil {
 			have = w.occurrences(o, self)
 		}
 		for at, what := range want {
+			if have[at] == "" && (gone && strings.Contains(what, p.Address+" DECLINED") || !gone && w.took(p.Name, at)) {
+				continue // he took it off his calendar
+			}
 			if have[at] != what {
 				w.Errorf("%s has %q, the organizer %q", p.Name, have[at], what)
 			}
@@ -283,6 +314,12 @@ func (w *world) compare() {
 			}
 		}
 	}
+}
+
+// took reports whether somebody's copy leaves an occurrence out by EXDATE.
+func (w *world) took(who, at string) bool {
+	m := w.object(who).Master()
+	return m != nil && slices.ContainsFunc(m.PropsNamed("EXDATE"), func(p *ics.Prop) bool { return p.Value == at })
 }
 
 // occurrences tells each occurrence in which somebody takes part, by its place

@@ -38,8 +38,18 @@ func (me Actor) in(s *series) bool {
 	return false
 }
 
-// firstCopy is a new invitation.
+// firstCopy is a new invitation. What he declined and took off his calendar
+// does not come back by itself, only when he is asked anew.
 func (me Actor) firstCopy(in *series, msg Message) Outcome {
+	asked := false
+	for _, p := range in.parts {
+		if l := p.self(me); l != nil && ics.PartStat(l) != "DECLINED" {
+			asked = true
+		}
+	}
+	if !asked {
+		return ignored("he declined it and has no copy")
+	}
 	root := shell(msg.Body)
 	for _, p := range in.parts {
 		if p.self(me) != nil {

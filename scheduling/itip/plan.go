@@ -1,0 +1,148 @@
+package itip
+
+import (
+	"github.com/convene-server/convene/directory/cuaddr"
+	"github.com/convene-server/convene/scheduling/ics"
+)
+
+// plan is what one group of attendees, alike in where they are listed, must be
+// told.
+type plan struct {
+	whom        []cuaddr.Address
+	request     []*part
+	without     []ics.RID // instances of the master that do not include them
+	significant bool
+	whole       bool // CANCEL of everything
+	cancel      []ics.RID
+}
+
+// listed is part.listed under a master that is not cancelled as a whole.
+func (s *series) listed(p *part, a cuaddr.Address) bool {
+	return p.listed(a) && (s.master == nil || !s.master.off)
+}
+
+// plans groups the attendees and decides for each group (RFC 6638 §3.2.1.2,
+// instance by instance).
+func (v *revision) plans() []*plan {
+	var out []*plan
+	groups := map[string]*plan{}
+	seen := map[cuaddr.Address]bool{}
+	key := make([]byte, 0, len(v.is.parts)+len(v.was.parts)+1)
+	for _, side := range []*series{v.is, v.was} {
+		for _, p := range side.parts {
+			for _, a := range p.guests() {
+				if seen[a] {
+					continue
+				}
+				seen[a] = true
+				if v.me.Self(a) {
+					continue // RFC 6638 §3.2.1: never to the organizer himself
+				}
+				key = key[:0]
+				for _, s := range []*series{v.is, v.was} {
+					for _, q := range s.parts {
+						if s.listed(q, a) {
+							key = append(key, '1')
+						} else {
+							key = append(key, '0')
+						}
+					}
+				}
+				if v.forced[a] == string(Request) || v.asked[a] {
+					key = append(key, '!')
+				}
+				g := groups[string(key)]
+				if g == nil {
+					g = v.plan(a)
+					groups[string(key)] = g
+					out = append(out, g)
+				}
+				g.whom = append(g.whom, a)
+			}
+		}
+	}
+	return out
+}
+
+func (v *revision) plan(a cuaddr.Address) *plan {
+	g := &plan{}
+	took := func(r ics.RID) bool { p := v.wasAt[r]; return p != nil && v.was.listed(p, a) }
+	takes := func(r ics.RID) bool { p := v.isAt[r]; return p != nil && v.is.listed(p, a) }
+	var anyWas, anyIs bool
+	for _, p := range v.was.parts {
+		anyWas = anyWas || v.was.listed(p, a)
+	}
+	for _, p := range v.is.parts {
+		anyIs = anyIs || v.is.listed(p, a)
+	}
+	wasAll := v.was.master != nil && v.was.listed(v.was.master, a)
+	isAll := v.is.master != nil && v.is.listed(v.is.master, a)
+	whole := func() {
+		for _, p := range v.is.parts {
+			if v.is.listed(p, a) {
+				g.request = append(g.request, p)
+				g.significant = g.significant || v.deltas[p].reschedule() || p.rid != "" && !took(p.rid) || p.rid == "" && !wasAll
+			} else if p.rid != "" && isAll && v.is.obj.HasInstance(p.rid) {
+				g.without = append(g.without, p.rid) // RFC 6638 §3.2.6
+			}
+		}
+	}
+	lost := func() {
+		for _, r := range v.rids {
+			if took(r) && !takes(r) {
+				g.cancel = append(g.cancel, r)
+			}
+		}
+	}
+	switch {
+	case !anyWas && !anyIs:
+	case !anyWas: // invited
+		whole()
+	case !anyIs && wasAll: // removed, or the meeting is cancelled
+		g.whole = true
+	case !anyIs:
+		lost()
+	case wasAll && !isAll: // from the series to some of its instances
+		g.whole = true
+		whole()
+	case !wasAll && isAll: // from some instances to the series
+		whole()
+	case isAll:
+		tell := v.deltas[v.is.master].tell()
+		for _, r := range v.rids {
+			back := v.isAt[r] == v.is.master && takes(r) && !took(r) // his again, as the series says
+			g.significant = g.significant || back
+			tell = tell || back || v.lapsed[r] && (took(r) || takes(r))
+		}
+		if tell {
+			whole() // instances lost are EXDATEs in it
+		} else {
+			v.some(g, a, took)
+			lost()
+		}
+	default: // only ever in some instances
+		v.some(g, a, took)
+		lost()
+	}
+	if anyIs && len(g.request) == 0 && (v.forced[a] == string(Request) || v.asked[a]) { // RFC 6638 §3.2.7
+		whole()
+	}
+	if v.asked[a] || v.forced[a] == string(Request) {
+		g.significant = true
+	}
+	return g
+}
+
+// some puts into a plan the overrides that changed for somebody, or that are
+// new to him.
+func (v *revision) some(g *plan, a cuaddr.Address, took func(ics.RID) bool) {
+	for _, p := range v.is.parts {
+		if p.rid == "" || !v.is.listed(p, a) {
+			continue
+		}
+		if d := v.deltas[p]; d.tell() || !took(p.rid) {
+			g.request = append(g.request, p)
+			g.significant = g.significant || d.reschedule() || !took(p.rid)
+		}
+	}
+}
