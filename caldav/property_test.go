@@ -2,8 +2,12 @@ package caldav
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"testing"
+
+	"github.com/convene-server/convene/caldav/dav"
+	"github.com/convene-server/convene/db"
 )
 
 // Apple's first writes (clients.md fixtures 4 and 5): kept with their
@@ -265,5 +269,74 @@ func TestZoneOfCalendar(t *testing.T) {
 		busy("20261103T050000Z/20261104T050000Z")
 		equal(t, "query", names(t, h.report(ann, annCalendar, queryOf(`<C:comp-filter name="VEVENT"><C:time-range start="20261104T040000Z" end="20261104T043000Z"/></C:comp-filter>`, "D:getetag")), annCalendar), []string{"a.ics"})
 		equal(t, "query", names(t, h.report(ann, annCalendar, queryOf(`<C:comp-filter name="VEVENT"><C:time-range start="20261102T233000Z" end="20261103T043000Z"/></C:comp-filter>`, "D:getetag")), annCalendar), []string{})
+	})
+}
+
+// Every live property is told or told to be absent on every kind of resource,
+// by name, by allprop and by propname.
+func TestEveryProperty(t *testing.T) {
+	each(t, func(t *testing.T, h *house) {
+		h.put(ann, annCalendar+"m.ics", meeting("m", "20261203T100000Z", "20261203T110000Z", bob)).want(t, 201)
+		notice := h.propfind(bob, bobHome+"inbox/", "1", "D:getetag").rows(t)[1].href
+		h.do(bob, "PUT", "/dav/addressbooks/bob@example.org/contacts/c.vcf", "BEGIN:VCARD\r\nVERSION:3.0\r\nUID:c\r\nFN:C\r\nN:C;;;;\r\nEND:VCARD\r\n", "Content-Type", "text/vcard").want(t, 201)
+		var ask strings.Builder
+		for i := range table {
+			fmt.Fprintf(&ask, `<%s xmlns="%s"/>`, table[i].name.Local, table[i].name.Space)
+		}
+		paths := map[kind]string{kRoot: "/dav/", kPrincipals: "/dav/principals/", kPrincipal: "/dav/principals/bob@example.org/", kCalendars: "/dav/calendars/", kCalendarHome: bobHome,
+			kCalendar: bobCalendar, kInbox: bobHome + "inbox/", kOutbox: bobHome + "outbox/", kEvent: h.propfind(bob, bobCalendar, "1", "D:getetag").rows(t)[1].href, kNotice: notice,
+			kBooks: "/dav/addressbooks/", kBookHome: "/dav/addressbooks/bob@example.org/", kBook: "/dav/addressbooks/bob@example.org/contacts/", kCard: "/dav/addressbooks/bob@example.org/contacts/c.vcf"}
+		for k := kRoot; k <= kLast; k <<= 1 {
+			path := paths[k]
+			if path == "" {
+				t.Fatalf("no resource of kind %d", k)
+			}
+			for _, what := range []string{"<D:prop>" + ask.String() + "</D:prop>", "<D:allprop/>", "<D:propname/>"} {
+				for _, w := range h.do(bob, "PROPFIND", path, `<D:propfind xmlns:D="DAV:">`+what+`</D:propfind>`, "Depth", "1").rows(t) {
+					found, absent := len(w.props["HTTP/1.1 200 OK"]), len(w.props["HTTP/1.1 404 Not Found"])
+					if strings.HasPrefix(what, "<D:prop>") && found+absent != len(table) || found == 0 || len(w.props) > 2 {
+						t.Errorf("%s asked for %.10s: %d found, %d absent of %d", w.href, what, found, absent, len(table))
+					}
+				}
+			}
+			// What the table promises for this kind is there, but for what a
+			// resource may lack.
+			may := map[string]bool{"C:calendar-timezone": true, "C:calendar-timezone-id": true, "C:schedule-tag": true}
+			w := h.do(bob, "PROPFIND", path, `<D:propfind xmlns:D="DAV:"><D:prop>`+ask.String()+`</D:prop></D:propfind>`, "Depth", "0").rows(t)[0]
+			for i := range table {
+				name := short(&dav.Element{Name: table[i].name})
+				if has := w.has(name); has != (table[i].kinds&k != 0) && !may[name] {
+					t.Errorf("%s: %s is there: %v", path, name, has)
+				}
+			}
+		}
+	})
+}
+
+// What one person may keep is bounded.
+func TestBounds(t *testing.T) {
+	each(t, func(t *testing.T, h *house) {
+		var many strings.Builder
+		for i := range maxDead {
+			fmt.Fprintf(&many, `<p%d xmlns="urn:x">1</p%d>`, i, i)
+		}
+		h.proppatch(ann, annCalendar, `<D:set><D:prop>`+many.String()+`</D:prop></D:set>`).row(t, annCalendar)
+		h.proppatch(ann, annCalendar, `<D:set><D:prop><p0 xmlns="urn:x">2</p0></D:prop></D:set>`).want(t, 207) // one that is there
+		h.proppatch(ann, annCalendar, `<D:set><D:prop><more xmlns="urn:x">1</more></D:prop></D:set>`).refused(t, 403, "D:quota-not-exceeded")
+		err := h.store.Write(context.Background(), nil, func(tx *db.Tx) error {
+			p, err := tx.PrincipalByAddress(ann)
+			for i := 0; i < maxCollections-4 && err == nil; i++ {
+				err = tx.InsertCollection(&db.Collection{Owner: p.ID, Kind: db.Calendar, Name: fmt.Sprint("c", i), Components: "VEVENT"})
+			}
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		h.do(ann, "MKCALENDAR", annHome+"more/", "").refused(t, 403, "D:quota-not-exceeded")
+		many.WriteString(`<more xmlns="urn:x">1</more>`)
+		h.do(bob, "MKCALENDAR", bobHome+"more/", `<C:mkcalendar`+namespaces+`><D:set><D:prop>`+many.String()+`</D:prop></D:set></C:mkcalendar>`).want(t, 403)
+		h.do(bob, "MKCALENDAR", bobHome+"more/", "").want(t, 201)
+		h.do(ann, "MKCALENDAR", annHome+strings.Repeat("x", maxSegment+1)+"/", "").want(t, 404)
 	})
 }

@@ -96,6 +96,8 @@ func (x *exchange) prepareOne(r *resource, c dav.Change, u *update) error {
 
 var errProtected = &dav.Error{Status: http.StatusForbidden, Cond: dav.D("cannot-modify-protected-property")}
 
+var errTooManyProperties = &dav.Error{Status: http.StatusForbidden, Cond: dav.D("quota-not-exceeded"), Detail: "too many properties on one resource"}
+
 // keep stores or removes a dead property as it was sent (RFC 4918 §4.3).
 func (u *update) keep(c dav.Change) error {
 	name := clark(c.Prop.Name)
@@ -109,6 +111,9 @@ func (u *update) keep(c dav.Change) error {
 	w.Tree(c.Prop)
 	if len(w.Bytes()) > maxDeadProperty || len(name) > 512 {
 		return &dav.Error{Status: http.StatusForbidden, Detail: "the property is too long"}
+	}
+	if len(u.set) >= maxDead {
+		return errTooManyProperties
 	}
 	u.set = append(u.set, db.Property{Name: name, XML: string(w.Bytes())})
 	return nil
@@ -141,14 +146,14 @@ func (x *exchange) commit(r *resource, u *update) error {
 		if len(u.set)+len(u.remove) == 0 {
 			return nil
 		}
-		have, err := tx.Properties(what, id)
-		if err != nil {
+		if err := tx.SetProperties(what, id, u.set, u.remove); err != nil {
 			return err
 		}
-		if len(have)+len(u.set) > maxDead {
-			return &dav.Error{Status: http.StatusForbidden, Cond: dav.D("quota-not-exceeded"), Detail: "too many properties on one resource"}
+		have, err := tx.Properties(what, id)
+		if err == nil && len(have) > maxDead {
+			err = errTooManyProperties
 		}
-		return tx.SetProperties(what, id, u.set, u.remove)
+		return err
 	})
 }
 

@@ -395,7 +395,7 @@ func readScheduleTag(x *exchange, r *resource, w *dav.Writer) bool {
 }
 
 // contentType of an object, with its component, which saves programs a look
-// inside (RFC 4791 §5.3.4... RFC 5545 §8.1).
+// inside (RFC 5545 §8.1).
 func contentType(r *resource) string {
 	if r.kind == kCard {
 		return "text/vcard; charset=utf-8"
