@@ -133,6 +133,9 @@ func (m *Message) calendarUser(p ics.Prop, method string) ics.Prop {
 		p = p.WithValue(a.String())
 	}
 	if !a.IsZero() && a == m.Speaker.Address {
+		if !p.HasParam("CN") && m.Speaker.Name != "" {
+			p = p.WithParam("CN", m.Speaker.Name)
+		}
 		if !m.Token.IsZero() {
 			p = p.WithValue(m.Token.String()).WithParam("EMAIL", a.Mail())
 		}

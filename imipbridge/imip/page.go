@@ -36,21 +36,21 @@ const (
 	maxDates  = 12
 )
 
-// page words the message.
-func (m *Message) page() page {
+// page words the message as it goes out.
+func (m *Message) page(body *ics.Object) page {
 	p := page{phrases: speak(m.Language)}
 	p.language = p.tag
-	c := m.Body.First()
+	c := body.First()
 	if c == nil {
 		c = &ics.Component{}
 	}
 	var before *ics.Component
 	if m.Prior != nil {
-		if before = like(m.Prior, m.Body.RID(c)); before == nil {
+		if before = like(m.Prior, body.RID(c)); before == nil {
 			before = m.Prior.First()
 		}
 	}
-	d := describer{p.phrases, m.Body, m.Prior, m.Zone, m.Bound}
+	d := describer{p.phrases, body, m.Prior, m.Zone, m.Bound}
 
 	title := c.Text("SUMMARY")
 	if title == "" && before != nil {
@@ -64,7 +64,7 @@ func (m *Message) page() page {
 	if who == "" {
 		who = m.Speaker.Address.Mail()
 	}
-	heading, subject, answerable := p.purpose(m.Body.Method(), c, m.Speaker.Address, before != nil)
+	heading, subject, answerable := p.purpose(body.Method(), c, m.Speaker.Address, before != nil)
 	p.heading = fmt.Sprintf(heading, who, fmt.Sprintf(p.quotes, title))
 	p.subject = fmt.Sprintf(subject, title)
 	p.rows = d.rows(c, before)
@@ -72,7 +72,7 @@ func (m *Message) page() page {
 	if answerable {
 		p.answer = m.Answer
 	}
-	if m.Body.Method() == "REPLY" {
+	if body.Method() == "REPLY" {
 		p.notes = ""
 		if text := oneLine(c.Text("COMMENT"), maxValue); text != "" {
 			p.rows = append(p.rows, Row{Label: p.comment, Value: text})
@@ -95,7 +95,7 @@ func (p *phrases) purpose(method string, c *ics.Component, speaker cuaddr.Addres
 	case "REPLY":
 		var answer string
 		for _, a := range ics.Attendees(c) {
-			if answer == "" || ics.CalAddress(a) == speaker {
+			if answer == "" || person(a) == speaker {
 				answer = ics.PartStat(a)
 			}
 		}
@@ -259,7 +259,7 @@ func (d *describer) people(c, before *ics.Component) []Row {
 	}
 	missing := func(in, from []*ics.Prop) (out []*ics.Prop) {
 		for _, a := range in {
-			if !slices.ContainsFunc(from, func(b *ics.Prop) bool { return ics.CalAddress(a) == ics.CalAddress(b) }) {
+			if !slices.ContainsFunc(from, func(b *ics.Prop) bool { return person(a) == person(b) }) {
 				out = append(out, a)
 			}
 		}
@@ -272,6 +272,16 @@ func (d *describer) people(c, before *ics.Component) []Row {
 		rows = append(rows, Row{Label: d.changed, Value: d.removed + ": " + s})
 	}
 	return rows
+}
+
+// person returns who is meant by a line on which a token may stand for him.
+func person(p *ics.Prop) cuaddr.Address {
+	if e := p.Param("EMAIL"); e != "" {
+		if a := cuaddr.Mailto(e); !a.IsZero() {
+			return a
+		}
+	}
+	return ics.CalAddress(p)
 }
 
 // notes returns the DESCRIPTION as a person reads it.

@@ -22,8 +22,8 @@ func (m *Message) Render() ([]byte, error) {
 	if method == "" {
 		return nil, ErrNoMethod
 	}
-	page := m.page()
-	calendar := m.calendar().Bytes()
+	object := m.calendar()
+	page, calendar := m.page(object), object.Bytes()
 
 	var b bytes.Buffer
 	b.Grow(4096 + 3*len(calendar))

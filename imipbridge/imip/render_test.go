@@ -408,7 +408,7 @@ func TestCalendarPart(t *testing.T) {
 	m.SentBy = cuaddr.Mailto("calendar@example.org")
 	c = part(m)
 	has(c, "REQUEST-STATUS:2.0;Success\r\n", true)
-	has(c, `ATTENDEE;PARTSTAT=DECLINED;SENT-BY="mailto:calendar@example.org":mailto:ann+team@example.org`+"\r\n", true)
+	has(c, `ATTENDEE;PARTSTAT=DECLINED;CN="Ann";SENT-BY="mailto:calendar@example.org":mailto:ann+team@example.org`+"\r\n", true)
 	has(c, "ORGANIZER:mailto:cleo@example.net\r\n", true)
 	has(c, "X-MS-OLK-SENDER", false)
 
@@ -417,6 +417,24 @@ func TestCalendarPart(t *testing.T) {
 	c = part(m)
 	has(c, `ORGANIZER;CN="Ann Example";EMAIL=ann@example.org:mailto:calendar+tok@example.org`+"\r\n", true)
 	has(c, `ATTENDEE;CN="Ann Example";PARTSTAT=ACCEPTED;EMAIL=ann@example.org:mailto:calendar+tok@example.org`+"\r\n", true)
+}
+
+// Who has no name in the event has the one that the directory gives him; an
+// organizer behind a token is still the same person.
+func TestNames(t *testing.T) {
+	lines := "DTSTART:20260209T100000Z\nORGANIZER:mailto:ann@example.org\nATTENDEE:mailto:ann@example.org\nATTENDEE:mailto:cleo@example.net\n"
+	m := message(t, vevent("REQUEST", "SEQUENCE:1\n"+lines))
+	m.Prior = object(t, vevent("REQUEST", lines))
+	m.Token = cuaddr.Mailto("calendar+tok@example.org")
+	_, plain, _, _, _ := shape(t, render(t, m))
+	for _, want := range []string{"Organizer: Ann Example\r\n", "Attendees: Ann Example, Cleo Example\r\n"} {
+		if !strings.Contains(plain, want) {
+			t.Errorf("no %q in:\n%s", want, plain)
+		}
+	}
+	if strings.Contains(plain, "Changed") {
+		t.Errorf("somebody is thought to be new:\n%s", plain)
+	}
 }
 
 func TestRenderNeedsMethod(t *testing.T) {
