@@ -258,6 +258,7 @@ label { display: block; margin: .75rem 0 .25rem; color: #59636e }
 button { flex: 1 1 6rem; min-height: 3rem; font: inherit; font-weight: 600; color: #fff; border: 3px solid transparent; border-radius: .5rem; cursor: pointer }
 button.ACCEPTED { background: #1a7f37 } button.TENTATIVE { background: #9a6700 } button.DECLINED { background: #cf222e }
 button.chosen { border-color: #0969da }
+@media (max-width: 30rem) { dl { display: block } dd { margin: 0 0 .6rem } }
 @media (prefers-color-scheme: dark) {
  body { background: #0d1117; color: #e6edf3 } main { background: #151b23; border-color: #3d444d }
  dt, label { color: #9198a1 } .message { background: #4d2d00 } .message.good { background: #033a16 }
