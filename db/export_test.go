@@ -1,6 +1,9 @@
 package db
 
-import "strings"
+import (
+	"fmt"
+	"strings"
+)
 
 // Scalar reads one number, for tests that look behind the methods.
 func (tx *Tx) Scalar(text string) (n int64, err error) {
@@ -45,4 +48,43 @@ func places(text string) int {
 		n++
 	}
 	return n
+}
+
+// Statements returns the texts that the idle connections have prepared.
+func (s *Store) Statements() map[string]bool {
+	all := make(map[string]bool)
+	note := func(c *conn) {
+		for text := range c.stmts {
+			all[c.d.words.Replace(text)] = true
+		}
+	}
+	s.readers.mu.Lock()
+	defer s.readers.mu.Unlock()
+	for _, c := range s.readers.idle {
+		note(c)
+	}
+	if s.writer != nil && s.writer.c != nil {
+		note(s.writer.c)
+	}
+	return all
+}
+
+// Explain returns the steps of SQLite's plan for a statement.
+func (tx *Tx) Explain(text string) ([]string, error) {
+	type step struct {
+		id, parent, unused int64
+		detail             string
+	}
+	places := 0
+	for places < 40 && strings.Contains(text, fmt.Sprintf("$%d", places+1)) {
+		places++
+	}
+	steps, err := collect(tx, "EXPLAIN QUERY PLAN "+text, make([]any, places), func(s *step) []any {
+		return []any{&s.id, &s.parent, &s.unused, &s.detail}
+	})
+	var all []string
+	for _, s := range steps {
+		all = append(all, s.detail)
+	}
+	return all, err
 }

@@ -4,18 +4,65 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"syscall"
 
 	"github.com/convene-server/convene/db/migrations"
 )
 
 // Migrate brings the schema up to date; nodes that start together wait for
-// each other. ErrNewer if a newer release was here.
+// each other. ErrNewer if a newer release was here. A database that is a copy
+// of another one gets an epoch of its own.
 func (s *Store) Migrate(ctx context.Context) error {
 	all, err := migrations.All()
 	if err != nil {
 		return err
 	}
-	return s.migrateTo(ctx, all)
+	if err := s.migrateTo(ctx, all); err != nil {
+		return err
+	}
+	return s.settleEpoch(ctx)
+}
+
+// settleEpoch changes the epoch, which every sync token carries, if this
+// database is not where it was: restored from a backup, or on a server that
+// took over and may have lost the last changes (STORAGE 10). Modseqs would then
+// be given a second time, and clients miss what they name. What it cannot see
+// is a backup copied over the same file, or loaded into the same database.
+func (s *Store) settleEpoch(ctx context.Context) error {
+	return s.Write(ctx, nil, func(tx *Tx) error {
+		place, err := tx.place()
+		if err != nil || place == "" {
+			return err
+		}
+		had, err := tx.Meta("place")
+		if err != nil || string(had) == place {
+			return err
+		}
+		if had != nil {
+			if err := tx.SetMeta("epoch", []byte(randomText())); err != nil {
+				return err
+			}
+		}
+		return tx.SetMeta("place", []byte(place))
+	})
+}
+
+// place tells this database from its copies; "" where that cannot be known.
+func (tx *Tx) place() (place string, err error) {
+	if tx.c.d == sqliteDialect {
+		var stat syscall.Stat_t
+		if err := syscall.Stat(tx.s.path, &stat); err != nil {
+			return "", nil
+		}
+		return fmt.Sprintf("%d:%d", stat.Dev, stat.Ino), nil
+	}
+	var may bool
+	if err := tx.row(`SELECT has_function_privilege('pg_control_system()', 'execute') AND has_function_privilege('pg_control_checkpoint()', 'execute')`, nil, &may); err != nil || !may {
+		return "", err
+	}
+	err = tx.row(`SELECT concat_ws(':', s.system_identifier, c.timeline_id, d.oid)
+		FROM pg_control_system() s, pg_control_checkpoint() c, pg_database d WHERE d.datname = current_database()`, nil, &place)
+	return place, err
 }
 
 func (s *Store) migrateTo(ctx context.Context, all []migrations.Migration) error {

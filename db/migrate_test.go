@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 
@@ -109,4 +111,55 @@ func TestUpgrade(t *testing.T) {
 			put(t, s, 1, "a.ics", "uid", "changed", slot(10, 20))
 		})
 	}
+}
+
+// A copy of a database is another one: it gets an epoch of its own, so that no
+// sync token of the first is good for it (STORAGE 10).
+func TestEpoch(t *testing.T) {
+	epoch := func(t *testing.T, dsn string) string {
+		t.Helper()
+		s := dbtest.Open(t, dsn, db.Options{})
+		defer s.Close()
+		if err := s.Migrate(ctx); err != nil {
+			t.Fatal(err)
+		}
+		var v []byte
+		view(t, s, func(tx *db.Tx) (err error) {
+			v, err = tx.Meta("epoch")
+			return err
+		})
+		return string(v)
+	}
+	t.Run("sqlite", func(t *testing.T) {
+		dsn := dbtest.Empty(t, "sqlite")
+		first := epoch(t, dsn)
+		if again := epoch(t, dsn); again != first || first == "" {
+			t.Errorf("epoch %q, then %q", first, again)
+		}
+		whole, err := os.ReadFile(strings.TrimPrefix(dsn, "sqlite:"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		path := filepath.Join(t.TempDir(), "restored.db")
+		if err := os.WriteFile(path, whole, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		restored := epoch(t, "sqlite:"+path)
+		if restored == first {
+			t.Error("a restored database has the epoch of the first")
+		}
+		if again := epoch(t, "sqlite:"+path); again != restored {
+			t.Error("the epoch changes with each start")
+		}
+	})
+	t.Run("postgres", func(t *testing.T) {
+		dsn := dbtest.DSN(t, "postgres") // a copy of the template, which knew its own place
+		first := epoch(t, dsn)
+		if again := epoch(t, dsn); again != first || first == "" {
+			t.Errorf("epoch %q, then %q", first, again)
+		}
+		if other := epoch(t, dbtest.DSN(t, "postgres")); other == first {
+			t.Error("two copies have one epoch")
+		}
+	})
 }

@@ -548,5 +548,8 @@ func TestSweep(t *testing.T) {
 		if n := scalar(t, s, `SELECT count(*) FROM decision`); n != 1 {
 			t.Errorf("%d decisions are left", n)
 		}
+		if n := scalar(t, s, `SELECT count(*) FROM thread WHERE uid = 'old'`); n != 0 {
+			t.Error("the lock of a conversation that is gone stayed")
+		}
 	})
 }

@@ -22,7 +22,7 @@ import (
 // would drop SQLite's locks.
 func (s *Store) openSQLite(ctx context.Context, path string) error {
 	s.d = sqliteDialect
-	writing := []string{"cache_size(-4000)"}
+	writing := []string{"cache_size(-4000)", "journal_size_limit(67108864)"}
 	path, option, _ := strings.Cut(path, "?")
 	if option != "" {
 		n, ok := strings.CutPrefix(option, "max_page_count=")
@@ -32,6 +32,7 @@ func (s *Store) openSQLite(ctx context.Context, path string) error {
 		}
 		writing = append(writing, fmt.Sprintf("max_page_count(%d)", pages))
 	}
+	s.path = path
 	if path == "" || strings.Contains(path, ":memory:") {
 		return errors.New("db: sqlite: needs the path of a file")
 	}

@@ -43,6 +43,7 @@ type Store struct {
 	d       *dialect
 	sql     []*sql.DB // connectors only: pools are ours, see conn
 	opt     Options
+	path    string // of SQLite's file
 	readers *pool
 	write   func(ctx context.Context, fn func(*Tx) error, alone bool) error
 	latches latches

@@ -17,10 +17,10 @@ type Keep struct {
 // waits long for it.
 const sweepMost = 500
 
-// Sweep removes what nobody needs any longer: bodies without an object, old
-// tombstones and old decisions. It is for a daily tick; nothing depends on it.
+// Sweep removes what nobody needs any longer: bodies and locks of conversations
+// without an object, old tombstones and old decisions. It is for a daily tick; nothing depends on it.
 func (s *Store) Sweep(ctx context.Context, keep Keep) error {
-	for _, step := range []func(context.Context, Keep) error{s.sweepBodies, s.sweepTombstones, s.sweepDecisions} {
+	for _, step := range []func(context.Context, Keep) error{s.sweepBodies, s.sweepTombstones, s.sweepDecisions, s.sweepThreads} {
 		if err := step(ctx, keep); err != nil {
 			return err
 		}
@@ -118,6 +118,23 @@ func (s *Store) sweepDecisions(ctx context.Context, keep Keep) error {
 			}
 			n, err = tx.exec(`DELETE FROM decision WHERE id IN (SELECT id FROM decision WHERE at < $1 ORDER BY at LIMIT $2)`,
 				micros(now.Add(-keep.Decisions)), sweepMost)
+			return err
+		})
+		if err != nil || n < sweepMost {
+			return err
+		}
+	}
+}
+
+// sweepThreads skips rows that somebody holds, so it waits for nobody. One that
+// is waited for may go: LockThreads makes it anew.
+func (s *Store) sweepThreads(ctx context.Context, _ Keep) error {
+	for {
+		var n int64
+		err := s.Write(ctx, nil, func(tx *Tx) (err error) {
+			n, err = tx.exec(`WITH c AS MATERIALIZED (SELECT d.uid FROM thread d
+					WHERE NOT EXISTS (SELECT 1 FROM object o WHERE o.uid = d.uid) LIMIT $1 {skip})
+				DELETE FROM thread WHERE uid IN (SELECT uid FROM c)`, sweepMost)
 			return err
 		})
 		if err != nil || n < sweepMost {

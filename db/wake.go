@@ -143,7 +143,14 @@ func (w *waker) openPostgres(s *Store, dsn string) {
 	}
 	w.connect = func() *pq.Listener {
 		return pq.NewListener(dsn, 100*time.Millisecond, 5*time.Second, func(e pq.ListenerEventType, _ error) {
-			if e == pq.ListenerEventReconnected || e == pq.ListenerEventConnected {
+			switch e {
+			case pq.ListenerEventReconnected:
+				// The server may be another one, that took over.
+				ctx, cancel := context.WithTimeout(w.ctx, 5*time.Second)
+				_ = s.settleEpoch(ctx)
+				cancel()
+				w.tellAll()
+			case pq.ListenerEventConnected:
 				w.tellAll()
 			}
 		})

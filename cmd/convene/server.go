@@ -103,6 +103,7 @@ func start(ctx context.Context, c Config, log *slog.Logger) (_ *server, err erro
 	s.cancel = cancel
 	s.work(func() { s.Desk.Work(run) })
 	s.work(func() { s.Bridge.Work(run) })
+	s.work(func() { s.sweep(run) })
 	if lmtp != nil {
 		s.LMTP = lmtp.Addr()
 		s.work(func() { s.report("lmtp", s.Bridge.ServeLMTP(run, lmtp, false)) })

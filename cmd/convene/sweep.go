@@ -1,0 +1,27 @@
+package main
+
+import (
+	"context"
+	"time"
+
+	"github.com/convene-server/convene/db"
+)
+
+// What a server keeps of the past. A calendar program that has not asked for a
+// quarter of a year reads its calendars anew; nobody asks why after a year.
+var keep = db.Keep{Tombstones: 90 * 24 * time.Hour, Decisions: 365 * 24 * time.Hour}
+
+// sweep removes once a day what nobody needs any longer, first an hour after
+// the start. On several nodes each does it; that costs little.
+func (s *server) sweep(ctx context.Context) {
+	for pause := time.Hour; ; pause = 24 * time.Hour {
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(pause):
+		}
+		if err := s.Store.Sweep(ctx, keep); err != nil {
+			s.log.Warn("the database is not swept", "error", err)
+		}
+	}
+}
