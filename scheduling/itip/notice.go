@@ -87,7 +87,7 @@ func (v *revision) cancels(plans []*plan) []*cancellation {
 	for _, l := range lots {
 		c := &cancellation{whom: l.whom}
 		if l.whole {
-			seq := sequence(v.was.master.comp) + 1
+			seq := v.top() + 1
 			all := v.is.master == nil || cancelled(v.is.master.comp)
 			if v.is.master != nil {
 				seq = max(seq, sequence(v.is.master.comp))

@@ -13,12 +13,10 @@ func (v *revision) revise(plans []*plan) {
 	if v.was.obj == nil {
 		return
 	}
-	top := 0 // no message so far was of a higher revision
-	for _, p := range v.was.parts {
-		top = max(top, sequence(p.comp))
-	}
+	top, parting := v.top(), false
 	outlive := map[*part]bool{} // overrides for those who lose the series by a CANCEL
 	for _, g := range plans {
+		parting = parting || g.whole
 		for _, p := range g.request {
 			outlive[p] = outlive[p] || g.whole
 		}
@@ -33,7 +31,7 @@ func (v *revision) revise(plans []*plan) {
 			continue
 		}
 		from, to := sequence(base.comp), sequence(p.comp)
-		if outlive[p] || v.newcomers(p, base) || p == v.is.master && v.vanished() {
+		if outlive[p] || v.newcomers(p, base) || p == v.is.master && (parting || v.vanished()) {
 			from = top // whatever they were told before, this is not older
 		}
 		if outlive[p] || v.raises(p, base) {
@@ -67,6 +65,16 @@ func (v *revision) revise(plans []*plan) {
 			}
 		}
 	}
+}
+
+// top is the highest revision of any component so far: no message was of a
+// higher one.
+func (v *revision) top() int {
+	n := 0
+	for _, p := range v.was.parts {
+		n = max(n, sequence(p.comp))
+	}
+	return n
 }
 
 // raises reports whether the SEQUENCE of a part must be higher than before:
