@@ -225,7 +225,7 @@ type failed struct {
 // 8144 §2.1, Prefer: return=minimal; Brief: t).
 func NewMultiStatus(out io.Writer, minimal bool) *MultiStatus {
 	m := &MultiStatus{out: out, minimal: minimal}
-	m.buf = make([]byte, 0, flushAt+4096)
+	m.buf = make([]byte, 0, 2048) // most answers are short; it grows once for the long ones
 	return m
 }
 
