@@ -204,7 +204,7 @@ func (tx *Tx) DeleteCollection(id int64) error {
 // principal: stored as sent, meaning nothing to us.
 type Property struct {
 	Name string // "{namespace}local"
-	XML  string // the element's inner XML with its namespaces declared
+	XML  string // the whole element, its namespaces declared in it
 }
 
 // Properties returns the dead properties of a resource ("collection", "object"
