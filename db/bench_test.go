@@ -201,7 +201,7 @@ func BenchmarkBusyRows50x1000(b *testing.B) {
 		}
 		for b.Loop() {
 			err := s.View(ctx, func(tx *db.Tx) error {
-				rows, err := tx.BusyRows(owners, 100*testHour, 124*testHour)
+				rows, err := tx.BusyRows(owners, 100*testHour, 124*testHour, "")
 				if len(rows) < 50*24 {
 					b.Fatal(len(rows))
 				}

@@ -34,7 +34,6 @@ type BusyRow struct {
 	Owner      int64
 	Collection int64
 	Object     int64
-	UID        string
 	Slot       *Slot
 	Series     *Series
 }
@@ -108,32 +107,40 @@ func (tx *Tx) InRange(collection int64, component string, from, to int64) ([]Can
 }
 
 // BusyRows returns what stands in [from, to) in the opaque calendars of many
-// owners at once, free slots left out; floating ones as in InRange. Series
-// come if their span meets the window.
-func (tx *Tx) BusyRows(owners []int64, from, to int64) ([]BusyRow, error) {
+// owners at once, free slots and the conversation except left out; floating
+// ones are found as in InRange. Series come if their span meets the window.
+func (tx *Tx) BusyRows(owners []int64, from, to int64, except string) ([]BusyRow, error) {
 	owners = slices.Compact(slices.Sorted(slices.Values(owners)))
+	var left []int64 // few objects, instead of the UID of every row
+	if except != "" && key(except) {
+		var err error
+		if left, err = collect(tx, `SELECT o.id FROM object o WHERE o.uid = $1 AND o.deleted = 0`, []any{except}, func(id *int64) []any { return []any{id} }); err != nil {
+			return nil, err
+		}
+	}
 	var all []BusyRow
 	err := chunks(owners, 3, func(in string, args []any) error {
 		args = append([]any{bounded(from), bounded(to)}, args...)
-		const head = `SELECT c.owner, s.collection, s.object, o.uid, `
+		const head = `SELECT c.owner, s.collection, s.object, `
 		const calendars = ` WHERE c.kind = 'calendar' AND c.transparent = 0 AND c.owner IN `
-		slots, err := collect(tx, head+slotColumns+` FROM collection c JOIN slot s ON s.collection = c.id JOIN object o ON o.id = s.object`+
-			calendars+in+` AND s.busy <> 0 AND `+slotMeets, args,
+		slots, err := collect(tx, head+slotColumns+` FROM collection c JOIN slot s ON s.collection = c.id`+calendars+in+` AND s.busy <> 0 AND `+slotMeets, args,
 			func(r *BusyRow) []any {
 				r.Slot = new(Slot)
-				return append([]any{&r.Owner, &r.Collection, &r.Object, &r.UID}, r.Slot.fields()...)
+				return append([]any{&r.Owner, &r.Collection, &r.Object}, r.Slot.fields()...)
 			})
 		if err != nil {
 			return err
 		}
-		series, err := collect(tx, head+seriesColumns+` FROM collection c JOIN series s ON s.collection = c.id JOIN object o ON o.id = s.object`+
-			calendars+in+` AND `+seriesMeets, args,
+		series, err := collect(tx, head+seriesColumns+` FROM collection c JOIN series s ON s.collection = c.id`+calendars+in+` AND `+seriesMeets, args,
 			func(r *BusyRow) []any {
 				r.Series = new(Series)
-				return append([]any{&r.Owner, &r.Collection, &r.Object, &r.UID}, r.Series.fields()...)
+				return append([]any{&r.Owner, &r.Collection, &r.Object}, r.Series.fields()...)
 			})
 		all = append(append(all, slots...), series...)
 		return err
 	})
+	if len(left) > 0 {
+		all = slices.DeleteFunc(all, func(r BusyRow) bool { return slices.Contains(left, r.Object) })
+	}
 	return all, err
 }

@@ -107,17 +107,18 @@ func TestBusyRows(t *testing.T) {
 		put(t, s, inbox.ID, "inbox", "ui", "x", slot(10, 20))
 		b := put(t, s, bobs.ID, "b", "ub", "x", db.Indexed{Series: &db.Series{First: 0, Last: 1 << 62, CoveredUntil: 99, Runs: []byte("runs")}})
 		put(t, s, eves.ID, "e", "ue", "x", slot(10, 20))
+		except := ""
 		test := func(owners []int64, from, to int64, want ...db.BusyRow) {
 			t.Helper()
 			view(t, s, func(tx *db.Tx) error {
-				got, err := tx.BusyRows(owners, from, to)
+				got, err := tx.BusyRows(owners, from, to, except)
 				if len(got) != len(want) {
 					t.Errorf("BusyRows(%v) = %+v", owners, got)
 					return err
 				}
 				for i, g := range got {
 					w := want[i]
-					if g.Owner != w.Owner || g.Collection != w.Collection || g.Object != w.Object || g.UID != w.UID ||
+					if g.Owner != w.Owner || g.Collection != w.Collection || g.Object != w.Object ||
 						(g.Slot == nil) != (w.Slot == nil) || g.Slot != nil && *g.Slot != *w.Slot ||
 						(g.Series == nil) != (w.Series == nil) || g.Series != nil && string(g.Series.Runs) != string(w.Series.Runs) {
 						t.Errorf("BusyRows(%v)[%d] = %+v, want %+v", owners, i, g, w)
@@ -126,12 +127,16 @@ func TestBusyRows(t *testing.T) {
 				return err
 			})
 		}
-		rowA := db.BusyRow{Owner: ann.ID, Collection: cal.ID, Object: a.ID, UID: "ua", Slot: &db.Slot{Start: 10, Fin: 20, Type: 1}}
-		rowB := db.BusyRow{Owner: bob.ID, Collection: bobs.ID, Object: b.ID, UID: "ub", Series: &db.Series{Runs: []byte("runs")}}
+		rowA := db.BusyRow{Owner: ann.ID, Collection: cal.ID, Object: a.ID, Slot: &db.Slot{Start: 10, Fin: 20, Type: 1}}
+		rowB := db.BusyRow{Owner: bob.ID, Collection: bobs.ID, Object: b.ID, Series: &db.Series{Runs: []byte("runs")}}
 		test([]int64{ann.ID, bob.ID, ann.ID, 99999}, 10, 20, rowA, rowB)
 		test([]int64{ann.ID}, 20, 30)
 		test([]int64{ann.ID}, 0, 10)
 		test([]int64{bob.ID}, 1<<50, 1<<51, rowB)
 		test(nil, 0, 100)
+		except = "ua"
+		test([]int64{ann.ID, bob.ID}, 10, 20, rowB)
+		except = "nobody's"
+		test([]int64{ann.ID, bob.ID}, 10, 20, rowA, rowB)
 	})
 }

@@ -112,7 +112,7 @@ func TestCollectionAnew(t *testing.T) {
 			if os, err := tx.ObjectsByUID("u"); len(os) > 0 || err != nil {
 				t.Errorf("objects stayed: %v, %v", os, err)
 			}
-			if rows, err := tx.BusyRows([]int64{ann.ID}, 0, 100); len(rows) > 0 || err != nil {
+			if rows, err := tx.BusyRows([]int64{ann.ID}, 0, 100, ""); len(rows) > 0 || err != nil {
 				t.Errorf("busy time stayed: %v, %v", rows, err)
 			}
 			for _, r := range []string{"object", "collection"} {

@@ -74,7 +74,7 @@ func TestOneSlotOneBooking(t *testing.T) {
 						if err := tx.LockAgents(room.ID, room.ID); err != nil {
 							return err
 						}
-						rows, err := tx.BusyRows([]int64{room.ID}, round*100, round*100+100)
+						rows, err := tx.BusyRows([]int64{room.ID}, round*100, round*100+100, "")
 						if err != nil {
 							return err
 						}

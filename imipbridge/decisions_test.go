@@ -383,7 +383,7 @@ func TestDecision10Requests(t *testing.T) {
 				h.want("copy", h.partstat("ann", "u1", ann), want)
 				busy := 0
 				h.read(func(tx *db.Tx) error {
-					rows, err := tx.BusyRows([]int64{h.people["ann"].ID}, 0, 1<<60)
+					rows, err := tx.BusyRows([]int64{h.people["ann"].ID}, 0, 1<<60, "")
 					busy = len(rows)
 					return err
 				})

@@ -126,26 +126,25 @@ func summary(a policy.Answer) string {
 
 // booked returns what a principal has in a window beside one conversation.
 func (s *sitting) booked(principal int64, uid string, from, to time.Time) ([]ics.Span, error) {
-	rows, err := s.tx.BusyRows([]int64{principal}, from.UnixMicro(), to.UnixMicro())
+	rows, err := s.tx.BusyRows([]int64{principal}, from.UnixMicro(), to.UnixMicro(), uid)
 	if err != nil {
 		return nil, err
 	}
 	var spans []ics.Span
-	err = s.d.expand(s.tx, rows, uid, from, to, func(_ int64, sp ics.Span) { spans = append(spans, sp) })
+	err = s.d.expand(s.tx, rows, from, to, func(_ int64, sp ics.Span) { spans = append(spans, sp) })
 	return spans, err
 }
 
 // lastBooked returns the end of the last booking that has one and ends after a
 // time.
 func (s *sitting) lastBooked(principal int64, uid string, after time.Time) (time.Time, error) {
-	rows, err := s.tx.BusyRows([]int64{principal}, after.UnixMicro(), ics.Endless)
+	rows, err := s.tx.BusyRows([]int64{principal}, after.UnixMicro(), ics.Endless, uid)
 	if err != nil {
 		return time.Time{}, err
 	}
 	last := int64(0)
 	for _, r := range rows {
 		switch {
-		case r.UID == uid:
 		case r.Slot != nil:
 			last = max(last, r.Slot.Fin)
 		case r.Series != nil && r.Series.Last < ics.Endless:

@@ -64,11 +64,11 @@ func (d *Desk) FreeBusy(ctx context.Context, asker db.Principal, whom []string, 
 		if len(owners) == 0 {
 			return nil
 		}
-		rows, err := tx.BusyRows(owners, from.UnixMicro(), to.UnixMicro())
+		rows, err := tx.BusyRows(owners, from.UnixMicro(), to.UnixMicro(), maskUID)
 		if err != nil {
 			return err
 		}
-		return d.expand(tx, rows, maskUID, from, to, func(owner int64, sp ics.Span) {
+		return d.expand(tx, rows, from, to, func(owner int64, sp ics.Span) {
 			for _, i := range asked[owner] {
 				answers[i].Spans = append(answers[i].Spans, sp)
 			}
@@ -99,7 +99,7 @@ func (d *Desk) Busy(ctx context.Context, collection int64, from, to time.Time) (
 		for i, c := range found {
 			rows[i] = db.BusyRow{Owner: col.Owner, Collection: collection, Object: c.ID, Slot: c.Slot, Series: c.Series}
 		}
-		return d.expand(tx, rows, "", from, to, func(_ int64, sp ics.Span) { spans = append(spans, sp) })
+		return d.expand(tx, rows, from, to, func(_ int64, sp ics.Span) { spans = append(spans, sp) })
 	})
 	if err != nil {
 		return nil, err
@@ -108,15 +108,12 @@ func (d *Desk) Busy(ctx context.Context, collection int64, from, to time.Time) (
 }
 
 // expand calls yield for every span of busy time in [from, to) that rows
-// stand for, those of the conversation mask left out. What a series has beyond
-// its record is computed from the object (STORAGE 14).
-func (d *Desk) expand(tx *db.Tx, rows []db.BusyRow, mask string, from, to time.Time, yield func(owner int64, sp ics.Span)) error {
+// stand for. What a series has beyond its record is computed from the object
+// (STORAGE 14).
+func (d *Desk) expand(tx *db.Tx, rows []db.BusyRow, from, to time.Time, yield func(owner int64, sp ics.Span)) error {
 	lo, hi := from.UnixMicro(), to.UnixMicro()
 	var beyond []db.BusyRow
 	for _, r := range rows {
-		if mask != "" && r.UID == mask {
-			continue
-		}
 		switch {
 		case r.Slot != nil:
 			if s := r.Slot; ics.BusyType(s.Type) != ics.Free && s.Start < hi && s.Fin > lo {
