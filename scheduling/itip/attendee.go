@@ -56,7 +56,7 @@ func (me Actor) attend(before *ics.Object, s *series, opt Options) (Outcome, err
 	if err := m.all(); err != nil {
 		return Outcome{}, err
 	}
-	if handled == byServer && !me.past(before, s.obj) && !muted(s) && !m.over() {
+	if handled == byServer && !me.past(before, s.obj) && !muted(s) {
 		said := m.answers(force == string(Reply))
 		out.Messages = append(me.reply(before, said), m.delegations()...)
 		if len(said) > 0 {

@@ -365,17 +365,6 @@ func (m *mend) stamp(p *part, base *ics.Component) {
 	}
 }
 
-// over reports whether the meeting was cancelled as a whole: nobody waits for
-// an answer any more.
-func (m *mend) over() bool {
-	for _, p := range m.was.parts {
-		if !cancelled(p.comp) {
-			return false
-		}
-	}
-	return len(m.was.parts) > 0
-}
-
 // answers collects what the attendee says anew, by component: the master with
 // each override whose answer differs from it, single instances, and instances
 // that he took away (RFC 6638 §3.2.2.3).
