@@ -125,6 +125,9 @@ func measure(o options) error {
 	if err := r.commits(s); err != nil {
 		return err
 	}
+	if err := r.listing(s); err != nil {
+		return fmt.Errorf("reading names: %w", err)
+	}
 	if err := r.requests(o); err != nil {
 		return err
 	}

@@ -12,6 +12,7 @@ type report struct {
 	kind          string
 	commitLimits  []limit
 	requestLimits []limit
+	listLimit     float64 // ms
 	results       []result
 }
 
@@ -80,6 +81,7 @@ func (r *report) print(w io.Writer) {
 	for _, l := range r.requestLimits {
 		fmt.Fprintf(w, "| net/http answering 1 KB | %d | %.0f |\n", l.clients, l.perSec)
 	}
+	fmt.Fprintf(w, "| 10,000 names and entity tags read and written as XML | 1 | %.1f ms each |\n", r.listLimit)
 	fmt.Fprint(w, "\n| workload | clients | per second | p50 ms | p95 ms | p99 ms | right / wrong | compared |\n| --- | --- | --- | --- | --- | --- | --- | --- |\n")
 	for _, x := range merged(r.results) {
 		if x.Skipped != "" {
@@ -103,6 +105,10 @@ func (r *report) compared(x result) string {
 	case "get":
 		if l := r.limitOf(r.requestLimits, x.Concurrency); l > 0 {
 			s = append(s, fmt.Sprintf("%.0f %% of net/http", 100*x.OpsPerSec/l))
+		}
+	case "propfind-large", "sync-initial":
+		if r.listLimit > 0 {
+			s = append(s, fmt.Sprintf("%.1f x the limit", x.P50/r.listLimit))
 		}
 	case "put":
 		if l := r.limitOf(r.commitLimits, x.Concurrency); l > 0 {
