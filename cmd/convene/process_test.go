@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
@@ -19,19 +20,27 @@ import (
 	"github.com/emersion/go-smtp"
 )
 
-// binary builds the program once for all tests that run it as a process.
+// binary builds the program once for all tests that run it as a process. Each
+// checkout has one file for it, which the next run replaces: nothing piles up.
 var binary = sync.OnceValues(func() (string, error) {
-	dir, err := os.MkdirTemp("", "convene-bin")
+	here, err := os.Getwd()
 	if err != nil {
 		return "", err
 	}
-	file := filepath.Join(dir, "convene")
-	build := exec.Command("go", "build", "-o", file, ".")
+	sum := sha256.Sum256([]byte(here))
+	file := filepath.Join(os.TempDir(), fmt.Sprintf("convene-test-%d-%x", os.Getuid(), sum[:6]))
+	fresh, err := os.MkdirTemp(os.TempDir(), "convene-build-")
+	if err != nil {
+		return "", err
+	}
+	defer os.RemoveAll(fresh)
+	build := exec.Command("go", "build", "-o", filepath.Join(fresh, "convene"), ".")
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := build.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("go build: %w\n%s", err, out)
 	}
-	return file, nil
+	// A process that still runs the old one keeps it.
+	return file, os.Rename(filepath.Join(fresh, "convene"), file)
 })
 
 // process is `convene serve` as an operator runs it, between a relay and a next
