@@ -405,9 +405,9 @@ func TestRefusalsAndFailures(t *testing.T) {
 }
 
 func TestWriteTimeout(t *testing.T) {
-	dbtest.EachWith(t, db.Options{Timeout: 50 * time.Millisecond}, func(t *testing.T, s *db.Store) {
+	dbtest.EachWith(t, db.Options{Timeout: time.Second}, func(t *testing.T, s *db.Store) {
 		err := s.Write(ctx, nil, func(tx *db.Tx) error {
-			time.Sleep(80 * time.Millisecond)
+			time.Sleep(1100 * time.Millisecond)
 			return tx.SetMeta("k", []byte("v"))
 		})
 		if !errors.Is(err, db.ErrAway) {
