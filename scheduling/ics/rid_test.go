@@ -336,3 +336,14 @@ func TestLastAndRecurs(t *testing.T) {
 	test("20260501T0900", false, withOverrides(t, "", "RECURRENCE-ID:20260102T090000Z\nDTSTART:20260501T090000Z"))
 	test("00010101T0000", true, event(t, at, "RRULE:FREQ=DAILY;COUNT=1", "EXDATE:20260101T090000Z"))
 }
+
+// A stranger may name thousands of instances of the densest series: each is
+// looked up without a walk through the hours around it.
+func BenchmarkHasInstanceDense(b *testing.B) {
+	o := event(b, "DTSTART;TZID=Europe/Berlin:20260101T000000", "RRULE:FREQ=SECONDLY")
+	for b.Loop() {
+		if !o.HasInstance("20270501T000001Z") {
+			b.Fatal("no instance")
+		}
+	}
+}

@@ -296,12 +296,34 @@ func (s *series) has(key int64) bool {
 		_, ok := s.counted.keys[key]
 		return ok
 	}
-	found := false
-	s.keys(key-reach, key+reach, &budget{DefaultBound.Instances}, func(k int64, _ *rdate) bool {
-		found = k == key
-		return !found
-	})
-	return found
+	if s.excluded(key) {
+		return false
+	}
+	if s.rdate(key) != nil {
+		return true
+	}
+	if s.zone == nil {
+		return s.ruled(key, key)
+	}
+	// An instance that clocks skipped stands at the offset from before (RFC
+	// 5545 §3.3.5).
+	w, before := s.zone.wall(key), s.zone.wall(key-reach)+reach
+	return s.zone.instant(w) == key && s.ruled(w, key) ||
+		w != before && s.zone.instant(before) == key && s.ruled(before, key)
+}
+
+// ruled tells whether DTSTART or a rule gives the wall clock w, which is at key.
+func (s *series) ruled(w, key int64) bool {
+	m := s.merge(w, w, &budget{DefaultBound.Instances})
+	for {
+		x, ok := m.next()
+		if !ok || x > w {
+			return false
+		}
+		if x == w && (s.zone == nil || !m.ended(key)) {
+			return true
+		}
+	}
 }
 
 // counts tells whether a rule must be followed from its start.
