@@ -28,12 +28,9 @@ const (
 	exitUsage  = 2
 )
 
-// Exit statuses of mail, which MTAs know from sysexits.h.
-const (
-	exitMailMalformed = 65
-	exitMailUnknown   = 67
-	exitMailLater     = 75
-)
+// exitMailLater is what mail exits with where the fault is ours: the mail server
+// tries again (sysexits.h; imipbridge knows the others).
+const exitMailLater = 75
 
 type cli struct {
 	ConfigFile string `name:"config" placeholder:"FILE" help:"Configuration (default: ./convene.toml, then /etc/convene/convene.toml)."`
