@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
-	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -195,15 +194,12 @@ type taken struct {
 	read     bool // by the test
 }
 
-// sink is an SMTP or LMTP server that keeps what it takes. While refuse is not
-// nil it answers every recipient with it.
+// sink is an SMTP or LMTP server that keeps what it takes.
 type sink struct {
 	addr string
 
-	mu     sync.Mutex
-	mails  []taken
-	refuse *smtp.SMTPError
-	tries  int
+	mu    sync.Mutex
+	mails []taken
 }
 
 func newSink(t *testing.T, lmtp bool) *sink {
@@ -237,12 +233,6 @@ func (s *sink) markRead(to string) {
 	}
 }
 
-func (s *sink) setRefuse(e *smtp.SMTPError) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.refuse = e
-}
-
 func (s *sink) NewSession(*smtp.Conn) (smtp.Session, error) { return &sinkSession{s: s}, nil }
 
 type sinkSession struct {
@@ -259,12 +249,6 @@ func (c *sinkSession) Mail(from string, _ *smtp.MailOptions) error {
 }
 
 func (c *sinkSession) Rcpt(to string, _ *smtp.RcptOptions) error {
-	c.s.mu.Lock()
-	defer c.s.mu.Unlock()
-	c.s.tries++
-	if c.s.refuse != nil {
-		return c.s.refuse
-	}
 	c.to = append(c.to, to)
 	return nil
 }
@@ -306,10 +290,4 @@ func (l *lockedBuffer) String() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.b.String()
-}
-
-// isSMTP reports whether err is an SMTP answer with this code.
-func isSMTP(err error, code int) bool {
-	var e *smtp.SMTPError
-	return errors.As(err, &e) && e.Code == code
 }
