@@ -79,7 +79,7 @@ func (b *Bridge) WorkOnce(ctx context.Context) (int, error) {
 		faults := make([]error, len(rows))
 		var wg sync.WaitGroup
 		for i := range rows {
-			wg.Go(func() { faults[i] = b.work(context.WithoutCancel(ctx), &rows[i]) })
+			wg.Go(func() { faults[i] = b.work(ctx, &rows[i]) })
 		}
 		wg.Wait()
 		if err := errors.Join(faults...); err != nil {
@@ -89,13 +89,39 @@ func (b *Bridge) WorkOnce(ctx context.Context) (int, error) {
 	return n, ctx.Err()
 }
 
-// work sends one mail and settles its row.
-func (b *Bridge) work(ctx context.Context, d *db.Delivery) error {
-	k, err := b.keys(ctx)
-	if err != nil {
-		return err
+// patience is how long a mail in hand waits for a database that is away: the
+// claim must outlast it and the relay's deadline.
+const patience = lease/2 - time.Minute
+
+// insist tries again while the database is away, so that a mail in hand is
+// settled when it is back and need not wait for the end of its lease. stop ends
+// the waiting.
+func insist(stop context.Context, fn func() error) error {
+	for end := time.Now().Add(patience); ; {
+		err := fn()
+		if !errors.Is(err, db.ErrAway) || time.Now().After(end) {
+			return err
+		}
+		select {
+		case <-stop.Done():
+			return err
+		case <-time.After(500 * time.Millisecond):
+		}
 	}
-	mail, err := b.compose(ctx, k, d)
+}
+
+// work sends one mail and settles its row. When stop ends it finishes what it
+// began.
+func (b *Bridge) work(stop context.Context, d *db.Delivery) error {
+	ctx := context.WithoutCancel(stop)
+	var mail letter
+	err := insist(stop, func() error {
+		k, err := b.keys(ctx)
+		if err == nil {
+			mail, err = b.compose(ctx, k, d)
+		}
+		return err
+	})
 	var cannot *smtp.SMTPError
 	if err == nil {
 		err = b.relay.submit(ctx, mail.from, mail.to, mail.data)
@@ -114,21 +140,29 @@ func (b *Bridge) work(ctx context.Context, d *db.Delivery) error {
 			x.Rule = "mail copy for somebody here: " + x.Rule
 		}
 		b.log.Info("mail sent", "id", d.ID, "uid", d.UID, "method", d.Method, "to", d.Rcpt, "attempt", d.Attempts)
-		return b.finish(ctx, d, &x)
+		return insist(stop, func() error { return b.finish(ctx, d, &x) })
 	case forGood:
-		return b.giveUp(ctx, d, &x, deliveryStatus(enhanced(said), said.Code), "refused", replyText(said))
+		return insist(stop, func() error {
+			return b.giveUp(ctx, d, &x, deliveryStatus(enhanced(said), said.Code), "refused", replyText(said))
+		})
 	}
-	now, err2 := b.queueTime(ctx)
-	if err2 != nil {
-		return err2
+	return insist(stop, func() error { return b.later(ctx, d, &x, err) })
+}
+
+// later puts a mail back that the relay did not take, or gives it up when it
+// has been tried long enough.
+func (b *Bridge) later(ctx context.Context, d *db.Delivery, x *db.Decision, why error) error {
+	now, err := b.queueTime(ctx)
+	if err != nil {
+		return err
 	}
 	if now.Sub(d.Created) >= b.opt.GiveUp {
-		return b.giveUp(ctx, d, &x, itip.StatusNotDelivered, "given up", answer(err))
+		return b.giveUp(ctx, d, x, itip.StatusNotDelivered, "given up", answer(why))
 	}
-	b.log.Warn("mail not sent yet", "id", d.ID, "uid", d.UID, "to", d.Rcpt, "attempt", d.Attempts, "error", err)
+	b.log.Warn("mail not sent yet", "id", d.ID, "uid", d.UID, "to", d.Rcpt, "attempt", d.Attempts, "error", why)
 	return b.store.Write(ctx, nil, func(tx *db.Tx) error {
-		_, e := tx.PostponeDelivery(d.ID, d.Token, now.Add(backOff(d.Attempts)), answer(err))
-		return e
+		_, err := tx.PostponeDelivery(d.ID, d.Token, now.Add(backOff(d.Attempts)), answer(why))
+		return err
 	})
 }
 
