@@ -332,14 +332,16 @@ func readUserType(x *exchange, r *resource, w *dav.Writer) bool {
 }
 
 func readInboxURL(x *exchange, r *resource, w *dav.Writer) bool {
-	return ownCollection(x, r, w, db.Inbox)
+	return ownCollection(x, r, w, func(c *db.Collection) bool { return c.Kind == db.Inbox })
 }
 
 func readOutboxURL(x *exchange, r *resource, w *dav.Writer) bool {
-	return ownCollection(x, r, w, db.Outbox)
+	return ownCollection(x, r, w, func(c *db.Collection) bool { return c.Kind == db.Outbox })
 }
 
-func ownCollection(x *exchange, r *resource, w *dav.Writer, k db.CollectionKind) bool {
+// ownCollection writes the href of the first of one's own collections that is
+// meant; others' are nobody's business.
+func ownCollection(x *exchange, r *resource, w *dav.Writer, meant func(*db.Collection) bool) bool {
 	if r.owner.ID != x.me.ID {
 		return false
 	}
@@ -349,7 +351,7 @@ func ownCollection(x *exchange, r *resource, w *dav.Writer, k db.CollectionKind)
 		return false
 	}
 	for i := range cs {
-		if cs[i].Kind == k {
+		if meant(&cs[i]) {
 			w.Href(collectionHref(r.owner, &cs[i]))
 			return true
 		}
@@ -358,21 +360,7 @@ func ownCollection(x *exchange, r *resource, w *dav.Writer, k db.CollectionKind)
 }
 
 func readDefaultCalendar(x *exchange, r *resource, w *dav.Writer) bool {
-	if r.owner.ID != x.me.ID {
-		return false
-	}
-	cs, err := x.collections(wings[wingCalendars])
-	if err != nil {
-		x.broken = err
-		return false
-	}
-	for i := range cs {
-		if cs[i].Default && cs[i].Kind == db.Calendar {
-			w.Href(collectionHref(r.owner, &cs[i]))
-			return true
-		}
-	}
-	return false
+	return ownCollection(x, r, w, func(c *db.Collection) bool { return c.Default && c.Kind == db.Calendar })
 }
 
 func readTransp(x *exchange, r *resource, w *dav.Writer) bool {

@@ -90,12 +90,7 @@ func (r *run) step(s Step) {
 			if err != nil {
 				return err
 			}
-			var tag *string
-			if len(w) == 3 {
-				v := r.seen[w[1]]
-				tag = &v
-			}
-			return r.d.Put(w[1], body, tag)
+			return r.d.Put(w[1], body, r.condition(w))
 		})
 	case "edit":
 		r.act(func() error {
@@ -107,12 +102,7 @@ func (r *run) step(s Step) {
 			if err != nil {
 				return err
 			}
-			var tag *string
-			if len(w) == 3 {
-				v := r.seen[w[1]]
-				tag = &v
-			}
-			return r.d.Put(w[1], []byte(body), tag)
+			return r.d.Put(w[1], []byte(body), r.condition(w))
 		})
 	case "answer":
 		r.act(func() error {
@@ -173,6 +163,16 @@ func (r *run) step(s Step) {
 			r.failf("%s's Schedule-Tag was %q and is %q; want it %s", w[1], r.tags[w[1]], now, w[2])
 		}
 	}
+}
+
+// condition is what "if-tag" behind a put or an edit demands: the Schedule-Tag
+// that the person's program saw last; nil without it.
+func (r *run) condition(words []string) *string {
+	if len(words) < 3 {
+		return nil
+	}
+	tag := r.seen[words[1]]
+	return &tag
 }
 
 // act does one thing and gathers what people hear of it.
