@@ -190,6 +190,8 @@ func (tx *Tx) DeletePrincipal(id int64) error {
 	}
 	for _, q := range []string{
 		`DELETE FROM property WHERE resource = 'principal' AND id = $1`,
+		`DELETE FROM preference WHERE principal = $1`,
+		`DELETE FROM proposal WHERE principal = $1`,
 		`DELETE FROM member WHERE grp = $1`,
 		`DELETE FROM address WHERE principal = $1`,
 		`DELETE FROM principal WHERE id = $1`,
