@@ -15,8 +15,8 @@ import (
 // invitation that h took in. Its lock is held since before any busy time was
 // read.
 func (s *sitting) answer(h *holding, before *ics.Object, organizer cuaddr.Address) ([]*letter, error) {
-	if h.obj == nil {
-		return nil, nil
+	if h.obj == nil || h.obj.Kind() != "VEVENT" {
+		return nil, nil // a task asks for nobody's time
 	}
 	// The row was read before the lock: its rules may have changed (STORAGE 2).
 	p, err := s.tx.Principal(h.owner.ID)

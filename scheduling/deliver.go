@@ -98,7 +98,7 @@ func (s *sitting) take(m Deliver) (result, error) {
 	if !storable(m.Body.UID()) {
 		return ignored("a UID that cannot be stored")
 	}
-	if m.Body.Kind() != "VEVENT" {
+	if !scheduled(m.Body.Kind()) {
 		return ignored(m.Body.Kind() + " is not scheduled")
 	}
 	if err := s.meetIn(m.Body); err != nil {
@@ -162,7 +162,7 @@ func (s *sitting) fromOrganizer(m Deliver, method itip.Method) (result, error) {
 			return ignored("the sender is not the organizer")
 		}
 	}
-	if h.row == nil && h.collection == 0 {
+	if !s.place(h, m.Body.Kind()) {
 		return ignored("the recipient has no calendar for invitations")
 	}
 	before := h.obj

@@ -48,7 +48,8 @@ func (h *holding) take(out itip.Outcome) {
 // home is where the objects of a calendar user lie.
 type home struct {
 	collections map[int64]db.Collection
-	calendar    int64 // where invitations arrive (RFC 6638 §9.2); 0: nowhere
+	events      int64 // where invitations arrive (RFC 6638 §9.2); 0: nowhere
+	tasks       int64 // where tasks arrive
 	inbox       int64
 }
 
@@ -73,16 +74,40 @@ func (s *sitting) visit(owners ...int64) error {
 
 func (h *home) add(c db.Collection) {
 	h.collections[c.ID] = c
-	switch {
-	case c.Kind == db.Inbox:
+	if c.Kind == db.Inbox {
 		h.inbox = c.ID
-	case takes(c, "VEVENT") && (c.Default || h.calendar == 0 || !h.collections[h.calendar].Default && c.ID < h.calendar):
-		h.calendar = c.ID
+		return
+	}
+	for kind, at := range map[string]*int64{"VEVENT": &h.events, "VTODO": &h.tasks} {
+		if takes(c, kind) && (c.Default || *at == 0 || !h.collections[*at].Default && c.ID < *at) {
+			*at = c.ID
+		}
 	}
 }
 
+// arrives returns where a new object of a kind goes: the default calendar, or
+// the oldest one that takes it; 0 if none does.
+func (h *home) arrives(kind string) int64 {
+	if kind == "VTODO" {
+		return h.tasks
+	}
+	return h.events
+}
+
+// place gives somebody's part in a conversation its calendar; false if he has
+// none for objects of that kind.
+func (s *sitting) place(h *holding, kind string) bool {
+	if h.row == nil && h.collection == 0 {
+		h.collection = s.homes[h.owner.ID].arrives(kind)
+	}
+	return h.row != nil || h.collection != 0
+}
+
+// scheduled reports whether objects of a kind are scheduled: events and tasks.
+func scheduled(kind string) bool { return kind == "VEVENT" || kind == "VTODO" }
+
 // load fetches the copies that owners have of a conversation; those without
-// one get an empty holding in their default calendar.
+// one get an empty holding, which place gives a calendar.
 func (s *sitting) load(uid string, owners ...db.Principal) error {
 	var ids []int64
 	for _, p := range owners {
@@ -113,7 +138,7 @@ func (s *sitting) load(uid string, owners ...db.Principal) error {
 	for _, id := range ids {
 		h := s.holdings[thread{id, uid}]
 		if h.row == nil {
-			h.collection, h.name = s.homes[id].calendar, randomName()
+			h.name = randomName()
 		}
 	}
 	return nil

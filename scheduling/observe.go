@@ -82,7 +82,7 @@ func (s *sitting) observed(m Observe) (rule string, applied bool, err error) {
 	if !storable(m.Body.UID()) {
 		return "a UID that cannot be stored", false, nil
 	}
-	if m.Body.Kind() != "VEVENT" {
+	if !scheduled(m.Body.Kind()) {
 		return m.Body.Kind() + " is not scheduled", false, nil
 	}
 	uid := m.Body.UID()
@@ -106,7 +106,7 @@ func (s *sitting) observed(m Observe) (rule string, applied bool, err error) {
 			return "", false, &itip.Refusal{Precondition: itip.ValidResource, Detail: err.Error()}
 		}
 	}
-	if h.row == nil && h.collection == 0 {
+	if !s.place(h, m.Body.Kind()) {
 		return "he has no calendar for it", false, nil
 	}
 	s.mailer, s.told = m.Actor.ID, m.Told

@@ -2,6 +2,7 @@ package scheduling_test
 
 import (
 	"errors"
+	"strings"
 	"testing"
 
 	"github.com/convene-server/convene/db"
@@ -113,15 +114,47 @@ func TestConditions(t *testing.T) {
 	})
 }
 
-func TestTasksAreStoredOnly(t *testing.T) {
+// Tasks arrive in a calendar that takes them; rooms have none.
+func TestTasksArrive(t *testing.T) {
 	each(t, func(h *house) {
 		h.persons("ann", "ben")
-		todo := calendar("BEGIN:VTODO\r\nUID:t\r\nDTSTAMP:20260301T120000Z\r\n" + organizer("ann") + "\r\n" + attendee("ben") + "\r\nEND:VTODO\r\n")
-		w := h.put("ann", todo, func(p *scheduling.Put) { p.Collection = h.calendar("ann", "tasks") })
+		h.add(db.Room, "blue")
+		todo := func(line string) string {
+			return calendar("BEGIN:VTODO\r\nUID:t\r\nDTSTAMP:20260301T120000Z\r\n" + organizer("ann") + "\r\n" + attendee("ben") + "\r\n" + line + "END:VTODO\r\n")
+		}
+		w := h.put("ann", todo(attendee("blue")+"\r\n"), func(p *scheduling.Put) { p.Collection = h.calendar("ann", "tasks") })
+		if w.ScheduleTag == "" {
+			t.Errorf("%+v", w)
+		}
+		if got := h.has("ben", "t"); got.Collection != h.calendar("ben", "tasks") || got.Component != "VTODO" {
+			t.Errorf("Ben's task is %+v", got)
+		}
+		h.hasNot("blue", "t")
+		if body := string(h.has("ann", "t").Body); !strings.Contains(body, "SCHEDULE-STATUS=5.3") {
+			t.Errorf("of the room it says\n%s", body)
+		}
+		_, err := h.tryPut("ben", todo(""), func(p *scheduling.Put) { p.Collection, p.Name = h.calendar("ben", "calendar"), "t.ics" })
+		refused(t, err, itip.SupportedComponent)
+	})
+}
+
+// A journal is nobody else's business.
+func TestJournalsAreStoredOnly(t *testing.T) {
+	each(t, func(h *house) {
+		h.persons("ann", "ben")
+		var diary int64
+		h.write(func(tx *db.Tx) error {
+			c := db.Collection{Owner: h.people["ann"].ID, Kind: db.Calendar, Name: "diary", Components: "VJOURNAL"}
+			err := tx.InsertCollection(&c)
+			diary = c.ID
+			return err
+		})
+		w := h.put("ann", calendar("BEGIN:VJOURNAL\r\nUID:j\r\nDTSTAMP:20260301T120000Z\r\n"+organizer("ann")+"\r\n"+attendee("ben")+"\r\nEND:VJOURNAL\r\n"),
+			func(p *scheduling.Put) { p.Collection = diary })
 		if w.ScheduleTag != "" || w.Rewritten {
 			t.Errorf("%+v", w)
 		}
-		h.hasNot("ben", "t")
+		h.hasNot("ben", "j")
 	})
 }
 

@@ -146,7 +146,7 @@ func (s *sitting) put(p Put, obj *ics.Object) (h *holding, created bool, err err
 			return nil, false, err
 		}
 	}
-	if obj.Kind() != "VEVENT" || !organized(h.was, obj) {
+	if !scheduled(obj.Kind()) || !organized(h.was, obj) {
 		h.obj, h.scheduled = obj, false
 		return h, !there, nil
 	}

@@ -62,7 +62,7 @@ func (s *sitting) remove(r Remove) error {
 // end removes an object and does what follows from it.
 func (s *sitting) end(col db.Collection, owner db.Principal, row *db.Object, opt itip.Options, door string) error {
 	h := &holding{owner: owner, row: row, collection: row.Collection, name: row.Name, changed: true}
-	if col.Kind != db.Calendar || row.Component != "VEVENT" {
+	if col.Kind != db.Calendar || !scheduled(row.Component) {
 		s.hold(row.UID, h)
 		return nil
 	}

@@ -253,7 +253,7 @@ func (s *sitting) bring(l *letter) (status string, more []*letter, err error) {
 // receive lets a local recipient take a message in.
 func (s *sitting) receive(l *letter, p db.Principal) (status string, more []*letter, err error) {
 	h := s.holdings[thread{p.ID, l.UID}]
-	if h.row == nil && h.collection == 0 {
+	if !s.place(h, l.Body.Kind()) {
 		s.note(l, p, itip.StatusRejected, "has no calendar for invitations", "refused")
 		return itip.StatusRejected, nil, nil
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"html"
@@ -56,6 +57,7 @@ const stagePassword = "correct horse"
 type stage struct {
 	t      *testing.T
 	people []dialogue.Person
+	tasks  bool // are in it too
 	store  *db.Store
 	desk   *scheduling.Desk
 	bridge *imipbridge.Bridge
@@ -71,7 +73,7 @@ type stage struct {
 
 func newStage(t *testing.T, kind string, s *dialogue.Script, hash string) *stage {
 	t.Helper()
-	h := &stage{t: t, people: s.People, relay: newSink(t, false), now: time.Now()}
+	h := &stage{t: t, people: s.People, tasks: s.Tasks(), relay: newSink(t, false), now: time.Now()}
 	h.store = dbtest.Open(t, dbtest.DSN(t, kind), db.Options{Clock: h.clock})
 	domains := []string{}
 	err := h.store.Write(t.Context(), nil, func(tx *db.Tx) error {
@@ -186,21 +188,32 @@ var (
 // find returns the path of a person's object with this UID, "" without one.
 func (h *stage) find(who, uid string) string {
 	h.t.Helper()
-	code, text, _ := h.dav(who, "REPORT", "/dav/calendars/"+h.person(who).Address+"/calendar/",
-		`<C:calendar-query xmlns="DAV:" xmlns:C="urn:ietf:params:xml:ns:caldav"><prop><getetag/></prop><C:filter><C:comp-filter name="VCALENDAR"><C:comp-filter name="VEVENT">`+
-			`<C:prop-filter name="UID"><C:text-match collation="i;octet">`+html.EscapeString(uid)+`</C:text-match></C:prop-filter></C:comp-filter></C:comp-filter></C:filter></C:calendar-query>`,
-		"Depth", "1", "Content-Type", "text/xml")
-	if code != 207 {
-		h.t.Fatalf("calendar-query of %s: %d\n%s", who, code, text)
+	m := h.query(who, "calendar/", "VEVENT", uid)
+	if h.tasks {
+		m = append(m, h.query(who, "tasks/", "VTODO", uid)...)
 	}
-	m := hrefs.FindAllStringSubmatch(text, -1)
 	if len(m) > 1 {
 		h.t.Errorf("%s has %d copies of %s", who, len(m), uid)
 	}
 	if len(m) == 0 {
 		return ""
 	}
-	return m[0][1]
+	return m[0]
+}
+
+func (h *stage) query(who, calendar, component, uid string) (paths []string) {
+	h.t.Helper()
+	code, text, _ := h.dav(who, "REPORT", "/dav/calendars/"+h.person(who).Address+"/"+calendar,
+		`<C:calendar-query xmlns="DAV:" xmlns:C="urn:ietf:params:xml:ns:caldav"><prop><getetag/></prop><C:filter><C:comp-filter name="VCALENDAR"><C:comp-filter name="`+component+`">`+
+			`<C:prop-filter name="UID"><C:text-match collation="i;octet">`+html.EscapeString(uid)+`</C:text-match></C:prop-filter></C:comp-filter></C:comp-filter></C:filter></C:calendar-query>`,
+		"Depth", "1", "Content-Type", "text/xml")
+	if code != 207 {
+		h.t.Fatalf("calendar-query of %s: %d\n%s", who, code, text)
+	}
+	for _, m := range hrefs.FindAllStringSubmatch(text, -1) {
+		paths = append(paths, m[1])
+	}
+	return paths
 }
 
 func (h *stage) answer(code int, text string) error {
@@ -223,7 +236,11 @@ func (h *stage) Put(who string, object []byte, tag *string) error {
 	}
 	path := h.find(who, string(uid[1]))
 	if path == "" {
-		path = "/dav/calendars/" + h.person(who).Address + "/calendar/" + string(uid[1]) + ".ics"
+		calendar := "/calendar/"
+		if bytes.Contains(object, []byte("BEGIN:VTODO")) {
+			calendar = "/tasks/"
+		}
+		path = "/dav/calendars/" + h.person(who).Address + calendar + string(uid[1]) + ".ics"
 	}
 	header := []string{"Content-Type", "text/calendar; charset=utf-8"}
 	if tag != nil {

@@ -18,7 +18,7 @@ type phrases struct {
 	answers                                                                     map[string]string // PARTSTAT: heading of a REPLY
 	partstat                                                                    map[string]string // PARTSTAT: as a word
 
-	what, when, repeats, where, organizer, attendees, comment, link, changed, moreDates string
+	what, when, due, repeats, where, organizer, attendees, comment, link, changed, moreDates string
 
 	quotes, was, concerns, occurrence, allDay, added, removed, newText, andMore, untitled string
 	accept, tentative, decline, answerHere, footer, via                                   string
@@ -78,14 +78,14 @@ var english = phrases{
 	subjects: map[string]string{
 		"invitation": "Invitation: %s", "update": "Updated invitation: %s", "cancellation": "Cancelled: %s", "counter": "Proposal: %s",
 		"declineCounter": "Proposal declined: %s", "refresh": "Current state asked for: %s", "publish": "%s",
-		"ACCEPTED": "Accepted: %s", "TENTATIVE": "Tentatively accepted: %s", "DECLINED": "Declined: %s", "DELEGATED": "Delegated: %s", "": "Answer: %s",
+		"ACCEPTED": "Accepted: %s", "TENTATIVE": "Tentatively accepted: %s", "DECLINED": "Declined: %s", "DELEGATED": "Delegated: %s", "IN-PROCESS": "In progress: %s", "COMPLETED": "Done: %s", "": "Answer: %s",
 	},
 	answers: map[string]string{
 		"ACCEPTED": "%s accepted %s", "TENTATIVE": "%s tentatively accepted %s", "DECLINED": "%s declined %s",
-		"DELEGATED": "%s delegated the invitation to %s", "": "%s answered to %s",
+		"DELEGATED": "%s delegated the invitation to %s", "IN-PROCESS": "%s is working on %s", "COMPLETED": "%s completed %s", "": "%s answered to %s",
 	},
-	partstat: map[string]string{"ACCEPTED": "accepted", "TENTATIVE": "tentative", "DECLINED": "declined", "NEEDS-ACTION": "not answered yet", "DELEGATED": "delegated"},
-	what:     "What", when: "When", repeats: "Repeats", where: "Where", organizer: "Organizer", attendees: "Attendees", comment: "Comment", link: "Link",
+	partstat: map[string]string{"ACCEPTED": "accepted", "TENTATIVE": "tentative", "DECLINED": "declined", "NEEDS-ACTION": "not answered yet", "DELEGATED": "delegated", "IN-PROCESS": "in progress", "COMPLETED": "done"},
+	what:     "What", when: "When", due: "Due", repeats: "Repeats", where: "Where", organizer: "Organizer", attendees: "Attendees", comment: "Comment", link: "Link",
 	changed: "Changed", moreDates: "Single dates",
 	quotes: "“%s”", was: "before", concerns: "Concerns", occurrence: "only the date on %s", allDay: "all day", added: "added", removed: "removed", newText: "new text", andMore: "and %d more", untitled: "(no title)",
 	accept: "Accept", tentative: "Maybe", decline: "Decline",
@@ -128,14 +128,14 @@ var german = phrases{
 	subjects: map[string]string{
 		"invitation": "Einladung: %s", "update": "Geänderte Einladung: %s", "cancellation": "Abgesagt: %s", "counter": "Vorschlag: %s",
 		"declineCounter": "Vorschlag abgelehnt: %s", "refresh": "Bitte um den neuesten Stand: %s", "publish": "%s",
-		"ACCEPTED": "Zugesagt: %s", "TENTATIVE": "Unter Vorbehalt zugesagt: %s", "DECLINED": "Abgelehnt: %s", "DELEGATED": "Weitergegeben: %s", "": "Antwort: %s",
+		"ACCEPTED": "Zugesagt: %s", "TENTATIVE": "Unter Vorbehalt zugesagt: %s", "DECLINED": "Abgelehnt: %s", "DELEGATED": "Weitergegeben: %s", "IN-PROCESS": "In Arbeit: %s", "COMPLETED": "Erledigt: %s", "": "Antwort: %s",
 	},
 	answers: map[string]string{
 		"ACCEPTED": "%s hat zugesagt: %s", "TENTATIVE": "%s hat unter Vorbehalt zugesagt: %s", "DECLINED": "%s hat abgelehnt: %s",
-		"DELEGATED": "%s hat die Einladung weitergegeben: %s", "": "%s hat geantwortet: %s",
+		"DELEGATED": "%s hat die Einladung weitergegeben: %s", "IN-PROCESS": "%s arbeitet daran: %s", "COMPLETED": "%s hat erledigt: %s", "": "%s hat geantwortet: %s",
 	},
-	partstat: map[string]string{"ACCEPTED": "zugesagt", "TENTATIVE": "unter Vorbehalt", "DECLINED": "abgelehnt", "NEEDS-ACTION": "noch keine Antwort", "DELEGATED": "weitergegeben"},
-	what:     "Was", when: "Wann", repeats: "Wiederholung", where: "Wo", organizer: "Einladende Person", attendees: "Eingeladen", comment: "Bemerkung", link: "Link",
+	partstat: map[string]string{"ACCEPTED": "zugesagt", "TENTATIVE": "unter Vorbehalt", "DECLINED": "abgelehnt", "NEEDS-ACTION": "noch keine Antwort", "DELEGATED": "weitergegeben", "IN-PROCESS": "in Arbeit", "COMPLETED": "erledigt"},
+	what:     "Was", when: "Wann", due: "Fällig", repeats: "Wiederholung", where: "Wo", organizer: "Einladende Person", attendees: "Eingeladen", comment: "Bemerkung", link: "Link",
 	changed: "Geändert", moreDates: "Einzelne Termine",
 	quotes: "„%s“", was: "vorher", concerns: "Betrifft", occurrence: "nur der Termin am %s", allDay: "ganztägig", added: "neu dabei", removed: "nicht mehr dabei", newText: "neuer Text", andMore: "und %d weitere", untitled: "(ohne Titel)",
 	accept: "Zusagen", tentative: "Vielleicht", decline: "Ablehnen",
@@ -179,14 +179,14 @@ var french = phrases{
 	subjects: map[string]string{
 		"invitation": "Invitation : %s", "update": "Invitation modifiée : %s", "cancellation": "Annulé : %s", "counter": "Proposition : %s",
 		"declineCounter": "Proposition refusée : %s", "refresh": "Demande de l’état actuel : %s", "publish": "%s",
-		"ACCEPTED": "Accepté : %s", "TENTATIVE": "Accepté provisoirement : %s", "DECLINED": "Refusé : %s", "DELEGATED": "Délégué : %s", "": "Réponse : %s",
+		"ACCEPTED": "Accepté : %s", "TENTATIVE": "Accepté provisoirement : %s", "DECLINED": "Refusé : %s", "DELEGATED": "Délégué : %s", "IN-PROCESS": "En cours : %s", "COMPLETED": "Terminé : %s", "": "Réponse : %s",
 	},
 	answers: map[string]string{
 		"ACCEPTED": "%s a accepté : %s", "TENTATIVE": "%s a accepté provisoirement : %s", "DECLINED": "%s a refusé : %s",
-		"DELEGATED": "%s a délégué l’invitation : %s", "": "%s a répondu : %s",
+		"DELEGATED": "%s a délégué l’invitation : %s", "IN-PROCESS": "%s y travaille : %s", "COMPLETED": "%s a terminé : %s", "": "%s a répondu : %s",
 	},
-	partstat: map[string]string{"ACCEPTED": "accepté", "TENTATIVE": "provisoire", "DECLINED": "refusé", "NEEDS-ACTION": "pas encore de réponse", "DELEGATED": "délégué"},
-	what:     "Quoi", when: "Quand", repeats: "Répétition", where: "Où", organizer: "Organisation", attendees: "Personnes invitées", comment: "Commentaire", link: "Lien",
+	partstat: map[string]string{"ACCEPTED": "accepté", "TENTATIVE": "provisoire", "DECLINED": "refusé", "NEEDS-ACTION": "pas encore de réponse", "DELEGATED": "délégué", "IN-PROCESS": "en cours", "COMPLETED": "terminé"},
+	what:     "Quoi", when: "Quand", due: "Échéance", repeats: "Répétition", where: "Où", organizer: "Organisation", attendees: "Personnes invitées", comment: "Commentaire", link: "Lien",
 	changed: "Modifié", moreDates: "Dates particulières",
 	quotes: "« %s »", was: "avant", concerns: "Concerne", occurrence: "seulement la date du %s", allDay: "toute la journée", added: "en plus", removed: "en moins", newText: "nouveau texte", andMore: "et %d autres", untitled: "(sans titre)",
 	accept: "Accepter", tentative: "Peut-être", decline: "Refuser",

@@ -195,7 +195,11 @@ func (d *describer) rows(c, before *ics.Component) []Row {
 	if when == "" {
 		when, was = was, ""
 	}
-	add(d.when, when, was)
+	label := d.when
+	if c.Name == "VTODO" && c.Prop("DTSTART") == nil && d.due != "" {
+		label = d.due
+	}
+	add(label, when, was)
 	if date := d.instance(c); date != "" {
 		add(d.concerns, fmt.Sprintf(d.occurrence, date), "")
 	}

@@ -312,7 +312,36 @@ func TestWhenInWords(t *testing.T) {
 		"Monday, 9 February 2026, 10:00 (Europe/Berlin) – Monday, 9 February 2026, 12:00 (America/New_York)")
 	test("DTSTART;TZID=Europe/Berlin:20260209T100000\n", nil, "Monday, 9 February 2026, 10:00 (Europe/Berlin)")
 	test("DTSTART:garbage\n", nil, "")
+	test("DUE:20260209T100000Z\n", nil, "Monday, 9 February 2026, 10:00 (UTC)")
+	test("DTSTART:20260209T100000Z\nDUE:20260210T100000Z\n", nil, "Monday, 9 February 2026, 10:00 – Tuesday, 10 February 2026, 10:00 (UTC)")
 	test("SUMMARY:x\n", nil, "")
+}
+
+// A task is told by when it is due, and by how far somebody is with it.
+func TestTask(t *testing.T) {
+	task := func(method, lines string) Message {
+		return message(t, strings.ReplaceAll(vevent(method, "SUMMARY:Water the plants\n"+lines), "VEVENT", "VTODO"))
+	}
+	test := func(m Message, subject string, want ...string) {
+		t.Helper()
+		h, plain, _, calendar, _ := shape(t, render(t, m))
+		if got := h.Get("Subject"); got != subject {
+			t.Errorf("subject %q, want %q", got, subject)
+		}
+		for _, w := range want {
+			if !strings.Contains(strings.Join(strings.Fields(plain), " "), w) {
+				t.Errorf("no %q in\n%s", w, plain)
+			}
+		}
+		if o := object(t, calendar); o.Kind() != "VTODO" || strings.Contains(calendar, "DTEND") {
+			t.Errorf("the calendar is\n%s", calendar)
+		}
+	}
+	const people = "ORGANIZER:mailto:ann@example.org\nATTENDEE:mailto:cleo@example.net\n"
+	test(task("REQUEST", people+"DUE;VALUE=DATE:20260209\n"), "Invitation: Water the plants", "Due: Monday, 9 February 2026 Organizer")
+	test(task("REQUEST", people+"DTSTART;VALUE=DATE:20260207\nDUE;VALUE=DATE:20260209\n"), "Invitation: Water the plants", "When: Saturday, 7 February 2026 – Monday, 9 February 2026 Organizer")
+	test(task("REPLY", "DUE:20260209T100000Z\nORGANIZER:mailto:cleo@example.net\nATTENDEE;PARTSTAT=COMPLETED:mailto:ann@example.org\n"),
+		"Done: Water the plants", "Ann Example completed “Water the plants”", "Due: Monday, 9 February 2026, 10:00")
 }
 
 // What a stranger writes into an event begins neither a header field, nor a

@@ -55,7 +55,13 @@ func (d *describer) span(o *ics.Object, c *ics.Component) string {
 	from := d.moment(t)
 	to, ok := d.ending(o, c, from)
 	s := d.date(from.wall, true)
-	if from.day {
+	switch {
+	case from.day && c.Name == "VTODO": // its last day is the one that is named
+		if ok && !sameDay(from.wall, to.wall) {
+			s += " – " + d.date(to.wall, true)
+		}
+		return s
+	case from.day:
 		if ok {
 			if last := to.wall.AddDate(0, 0, -1); last.After(from.wall) { // DTEND is exclusive
 				s += " – " + d.date(last, true)
@@ -83,7 +89,11 @@ func (d *describer) span(o *ics.Object, c *ics.Component) string {
 }
 
 func (d *describer) ending(o *ics.Object, c *ics.Component, from moment) (moment, bool) {
-	if p := c.Prop("DTEND"); p != nil {
+	p := c.Prop("DTEND")
+	if p == nil && c.Prop("DTSTART") != nil {
+		p = c.Prop("DUE")
+	}
+	if p != nil {
 		if t, err := o.PropTime(p); err == nil {
 			return d.moment(t), true
 		}

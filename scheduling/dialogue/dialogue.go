@@ -30,7 +30,8 @@
 //
 // Object lines are properties of one VEVENT; a line "--" begins the next one
 // and "BEGIN:VALARM" stands for itself. UID:1, DTSTAMP and what encloses them
-// are added where they are missing.
+// are added where they are missing. With a line "VTODO" before all others they
+// are properties of a task.
 //
 // Then what follows from it, in any order, before the next act:
 //
@@ -56,6 +57,7 @@ package dialogue
 import (
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"time"
 )
@@ -91,6 +93,11 @@ func (s *Script) NeedsServer() bool {
 		}
 	}
 	return false
+}
+
+// Tasks reports whether anybody in the script has something to do.
+func (s *Script) Tasks() bool {
+	return slices.ContainsFunc(s.Steps, func(t Step) bool { return len(t.Body) > 0 && t.Body[0] == "VTODO" })
 }
 
 // Read reads a script from a file.

@@ -150,13 +150,14 @@ func (r *run) agree() {
 	}
 }
 
-// state is what all copies of a meeting must tell alike.
+// state is what all copies of a meeting must tell alike. How far somebody has
+// got with a task is his own.
 func state(o *ics.Object) string {
 	var out []string
 	for _, c := range o.Main() {
 		rid := string(o.RID(c))
-		for _, n := range []string{"DTSTART", "DTEND", "DURATION", "STATUS", "RRULE", "SEQUENCE", "SUMMARY", "LOCATION"} {
-			if p := c.Prop(n); p != nil {
+		for _, n := range []string{"DTSTART", "DTEND", "DURATION", "DUE", "STATUS", "RRULE", "SEQUENCE", "SUMMARY", "LOCATION"} {
+			if p := c.Prop(n); p != nil && (n != "STATUS" || c.Name != "VTODO" || p.Value == "CANCELLED") {
 				out = append(out, rid+" "+n+" "+p.Value)
 			}
 		}

@@ -3,6 +3,7 @@ package dialogue
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -278,6 +279,10 @@ func (r *run) object(lines []string, method string) ([]byte, error) {
 	if method != "" {
 		b.WriteString("METHOD:" + method + "\r\n")
 	}
+	kind := "VEVENT"
+	if len(lines) > 0 && lines[0] == "VTODO" {
+		kind, lines = lines[0], lines[1:]
+	}
 	var event []string
 	uid := r.uid
 	for _, l := range lines {
@@ -294,7 +299,7 @@ func (r *run) object(lines []string, method string) ([]byte, error) {
 			}
 			return false
 		}
-		b.WriteString("BEGIN:VEVENT\r\n")
+		b.WriteString("BEGIN:" + kind + "\r\n")
 		if !have("UID") {
 			b.WriteString("UID:" + uid + "\r\n")
 		}
@@ -304,7 +309,7 @@ func (r *run) object(lines []string, method string) ([]byte, error) {
 		for _, l := range event {
 			b.WriteString(r.expand(l) + "\r\n")
 		}
-		b.WriteString("END:VEVENT\r\n")
+		b.WriteString("END:" + kind + "\r\n")
 		event = nil
 	}
 	for _, l := range lines {
@@ -338,6 +343,10 @@ func (r *run) expand(l string) string {
 // edit changes the unfolded lines of an object.
 func edit(text string, changes []string) (string, error) {
 	lines := strings.Split(strings.TrimRight(strings.NewReplacer("\r\n ", "", "\r\n\t", "", "\r\n", "\n").Replace(text), "\n"), "\n")
+	kind := "VEVENT"
+	if slices.Contains(lines, "BEGIN:VTODO") {
+		kind = "VTODO"
+	}
 	fresh := false // lines that are added belong to a new component
 	for _, c := range changes {
 		if strings.HasSuffix(c, " =>") {
@@ -345,7 +354,7 @@ func edit(text string, changes []string) (string, error) {
 		}
 		if c == "+ --" {
 			n := len(lines) - 1
-			lines = append(lines[:n:n], "BEGIN:VEVENT", "END:VEVENT", lines[n])
+			lines = append(lines[:n:n], "BEGIN:"+kind, "END:"+kind, lines[n])
 			fresh = true
 			continue
 		}
@@ -354,7 +363,7 @@ func edit(text string, changes []string) (string, error) {
 			if strings.HasPrefix(add, "@") {
 				rid, add, _ = strings.Cut(add, " ")
 			}
-			i := endOf(lines, rid, fresh)
+			i := endOf(lines, kind, rid, fresh)
 			if i < 0 {
 				return "", fmt.Errorf("the copy has no component for %q:\n%s", c, text)
 			}
@@ -363,12 +372,12 @@ func edit(text string, changes []string) (string, error) {
 		}
 		fresh = false
 		if rid, ok := strings.CutPrefix(c, "- @"); ok {
-			end := endOf(lines, "@"+rid, false)
+			end := endOf(lines, kind, "@"+rid, false)
 			if end < 0 {
 				return "", fmt.Errorf("the copy has no component for %q:\n%s", c, text)
 			}
 			begin := end
-			for lines[begin] != "BEGIN:VEVENT" {
+			for lines[begin] != "BEGIN:"+kind {
 				begin--
 			}
 			lines = append(lines[:begin:begin], lines[end+1:]...)
@@ -396,19 +405,20 @@ func edit(text string, changes []string) (string, error) {
 	return strings.Join(lines, "\r\n") + "\r\n", nil
 }
 
-// endOf returns the line that ends the first event, the last one, or the
-// override that "@" and a RECURRENCE-ID as written name; -1 if there is none.
-func endOf(lines []string, rid string, last bool) int {
+// endOf returns the line that ends the first component of a kind, the last one,
+// or the override that "@" and a RECURRENCE-ID as written name; -1 if there is
+// none.
+func endOf(lines []string, kind, rid string, last bool) int {
 	found, in := -1, ""
 	for i, l := range lines {
 		switch {
-		case l == "BEGIN:VEVENT":
+		case l == "BEGIN:"+kind:
 			in = ""
 		case strings.HasPrefix(l, "RECURRENCE-ID"):
 			in = "@" + l[strings.LastIndexByte(l, ':')+1:]
-		case l == "END:VEVENT" && last:
+		case l == "END:"+kind && last:
 			found = i
-		case l == "END:VEVENT" && (rid == "" || rid == in):
+		case l == "END:"+kind && (rid == "" || rid == in):
 			return i
 		}
 	}

@@ -123,8 +123,8 @@ func (me Actor) decline(before *ics.Object, opt Options) Outcome {
 	var said []answer
 	for _, p := range s.parts {
 		l := p.self(me)
-		if l == nil || cancelled(p.comp) || ics.PartStat(l) == "DECLINED" || ics.PartStat(l) == "DELEGATED" {
-			continue
+		if l == nil || cancelled(p.comp) || ics.PartStat(l) == "DECLINED" || ics.PartStat(l) == "DELEGATED" || ics.PartStat(l) == "COMPLETED" {
+			continue // he has said so before, or it is done
 		}
 		said = append(said, answer{comp: p.comp, mine: *l, partstat: "DECLINED"})
 	}

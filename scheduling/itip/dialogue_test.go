@@ -308,6 +308,9 @@ func (c *core) sound(m Message) error {
 	}
 	for _, comp := range m.Body.Main() {
 		for _, want := range []string{"UID", "DTSTAMP", "ORGANIZER", "DTSTART"} {
+			if want == "DTSTART" && comp.Name == "VTODO" {
+				continue // we pass on what the organizer's program wrote
+			}
 			if len(comp.PropsNamed(want)) != 1 {
 				return bad("not one " + want)
 			}

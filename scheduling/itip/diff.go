@@ -77,13 +77,20 @@ func compare(oa *ics.Object, a *ics.Component, ob *ics.Object, b *ics.Component)
 	return d
 }
 
-// status returns STATUS as it matters: an event without one is confirmed.
+// status returns STATUS as it matters: an event without one is confirmed, a
+// task without one is not begun.
 func status(c *ics.Component) string {
 	s := strings.ToUpper(strings.TrimSpace(c.Value("STATUS")))
-	if s == "" && c.Name == "VEVENT" {
-		return "CONFIRMED"
+	if s != "" {
+		return s
 	}
-	return s
+	switch c.Name {
+	case "VEVENT":
+		return "CONFIRMED"
+	case "VTODO":
+		return "NEEDS-ACTION"
+	}
+	return ""
 }
 
 // sameContent reports whether two components tell people the same, whatever
@@ -96,7 +103,8 @@ func contents(c *ics.Component) []string {
 	var out []string
 	for i := range c.Props {
 		p := &c.Props[i]
-		if quiet[p.Name] || private(p.Name) {
+		whole := c.Name == "VTODO" && (p.Name == "PERCENT-COMPLETE" || p.Name == "COMPLETED") // RFC 5546 §4.5.6
+		if quiet[p.Name] && !whole || private(p.Name) {
 			continue
 		}
 		if v := meaning(p); v != "" {

@@ -23,7 +23,7 @@ const (
 )
 
 // ownParams never leave the server (RFC 6638 §7.1 to §7.3).
-var ownParams = []string{"SCHEDULE-AGENT", "SCHEDULE-STATUS", "SCHEDULE-FORCE-SEND", paramSince}
+var ownParams = []string{"SCHEDULE-AGENT", "SCHEDULE-STATUS", "SCHEDULE-FORCE-SEND", paramSince, paramPercent, paramDone}
 
 // envelope makes the VCALENDAR of a message with the time zones of o.
 func envelope(o *ics.Object, m Method, comps []*ics.Component) *ics.Object {
@@ -177,7 +177,7 @@ func (me Actor) replyComponent(c *ics.Component, mine ics.Prop, partstat string,
 		mine = mine.WithParam("PARTSTAT", partstat)
 	}
 	out.Add(mine)
-	for _, p := range extra {
+	for _, p := range append(progress(c), extra...) {
 		out.Add(p)
 	}
 	out.Add(ics.NewProp("REQUEST-STATUS", "2.0;Success"))

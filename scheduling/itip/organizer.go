@@ -225,7 +225,7 @@ func (v *revision) answer(l ics.Prop, a cuaddr.Address, base *part, again bool) 
 	}
 	given := ics.PartStat(&l)
 	if agent(&l) != byServer { // the program schedules him; only our own mark is ours
-		return carry(l, old, paramSince)
+		return carry(carry(carry(l, old, paramSince), old, paramPercent), old, paramDone)
 	}
 	want := "NEEDS-ACTION"
 	if old != nil && !again {
@@ -241,7 +241,11 @@ func (v *revision) answer(l ics.Prop, a cuaddr.Address, base *part, again bool) 
 	if again && old != nil && !strings.EqualFold(l.Param("RSVP"), "TRUE") && !strings.EqualFold(l.Param("ROLE"), "NON-PARTICIPANT") {
 		l = l.WithParam("RSVP", "TRUE")
 	}
-	return carry(carry(l, old, "SCHEDULE-STATUS"), old, paramSince)
+	l = carry(carry(l, old, "SCHEDULE-STATUS"), old, paramSince)
+	if want == "NEEDS-ACTION" {
+		return l.WithoutParams(paramPercent, paramDone)
+	}
+	return carry(carry(l, old, paramPercent), old, paramDone)
 }
 
 // carry takes a parameter from the stored line, whatever the program sent.

@@ -148,6 +148,12 @@ func (me Actor) past(objects ...*ics.Object) bool {
 		if o == nil {
 			continue
 		}
+		if o.Kind() == "VTODO" { // a task is over when it is done, however late
+			if !settled(o, me.Now.Add(-grace)) {
+				return false
+			}
+			continue
+		}
 		last, ok := o.Last(loc, me.Bound)
 		if !ok || last.IsZero() || last.After(me.Now.Add(-grace)) {
 			return false

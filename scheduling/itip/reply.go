@@ -75,7 +75,7 @@ func (r *replying) component(c *part, from cuaddr.Address) {
 			r.why = why
 			return
 		}
-		if ics.PartStat(m) == ics.PartStat(l) && !l.HasParam("DELEGATED-TO") {
+		if said := withProgress(*m, c.comp, ics.PartStat(l)); ics.PartStat(m) == ics.PartStat(l) && said.Equal(m) && !l.HasParam("DELEGATED-TO") {
 			r.why = "a repetition: nothing in it is new"
 			return
 		}
@@ -149,7 +149,7 @@ func (r *replying) note(c, p *part, l *ics.Prop, who cuaddr.Address) bool {
 		return false
 	}
 	said := ics.PartStat(l)
-	if !answers[said] {
+	if !mayAnswer(c.comp.Name, said) {
 		r.why = "no answer that is known: " + said
 		return false
 	}
@@ -165,6 +165,7 @@ func (r *replying) note(c, p *part, l *ics.Prop, who cuaddr.Address) bool {
 			n = n.WithParam("PARTSTAT", said)
 			r.news = true
 		}
+		n = withProgress(n, c.comp, said)
 		n = n.WithParam("SCHEDULE-STATUS", status)
 		if own {
 			n = n.WithParam(paramSince, since)
@@ -204,10 +205,6 @@ func (r *replying) delegate(c, p *part, l *ics.Prop) {
 		r.noted, r.news = true, true
 	}
 }
-
-// answers are the values of PARTSTAT that a REPLY may have for an event or a
-// to-do (RFC 5545 §3.2.12).
-var answers = map[string]bool{"NEEDS-ACTION": true, "ACCEPTED": true, "DECLINED": true, "TENTATIVE": true, "DELEGATED": true, "COMPLETED": true, "IN-PROCESS": true}
 
 // answering returns the ATTENDEE line of whoever replies: his whom the message
 // speaks for, or the only one.

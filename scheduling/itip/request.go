@@ -251,13 +251,10 @@ func (me Actor) merge(was *series, old *part, in *series, p *part) *ics.Componen
 		case private(q.Name) && q.Name != propReceived:
 			c.RemoveFunc(func(r *ics.Prop) bool { return r.Name == q.Name && base.Prop(q.Name) == &base.Props[i] })
 			c.Add(q)
-		case q.Name == "PERCENT-COMPLETE" || q.Name == "COMPLETED":
-			if sequence(c) == sequence(base) {
-				c.Set(q)
-			}
 		}
 	}
 	me.keepAnswer(was.obj, base, in.obj, c)
+	me.keepHeadway(base, c)
 	if o, had := c.Prop("ORGANIZER"), base.Prop("ORGANIZER"); o != nil && had != nil {
 		for _, n := range []string{"SCHEDULE-AGENT", "SCHEDULE-STATUS"} {
 			if had.HasParam(n) {

@@ -123,6 +123,9 @@ func (m *mend) component(p *part, base *ics.Component) error {
 			continue
 		}
 		d := dutyOf(name)
+		if name == "STATUS" && given.Name == "VTODO" && !cancelled(base) && !cancelled(given) {
+			d = own // how far he is with it
+		}
 		if d == own || slices.Equal(valuesOf(base, name), valuesOf(given, name)) {
 			continue
 		}
@@ -132,13 +135,11 @@ func (m *mend) component(p *part, base *ics.Component) error {
 		restore[name] = true
 	}
 	if !sameTime(m.was.obj, base, m.is.obj, given) {
-		if given.Prop("DTSTART") != nil && (given.Prop("DTEND") != nil || given.Prop("DURATION") != nil || given.Prop("DUE") != nil || base.Prop("DTEND") == nil && base.Prop("DURATION") == nil && base.Prop("DUE") == nil) {
+		start, end := span(m.is.obj, given)
+		oldStart, oldEnd := span(m.was.obj, base)
+		ends := given.Prop("DTEND") != nil || given.Prop("DURATION") != nil || given.Prop("DUE") != nil
+		if start.Form != 0 && !samePoint(start, oldStart) || ends && end.Form != 0 && !samePoint(end, oldEnd) {
 			return refuse("the time")
-		}
-		if s, _ := span(m.is.obj, given); given.Prop("DTSTART") != nil {
-			if b, _ := span(m.was.obj, base); !samePoint(s, b) {
-				return refuse("the time")
-			}
 		}
 		for _, n := range []string{"DTSTART", "DTEND", "DURATION", "DUE"} {
 			restore[n] = true
@@ -158,6 +159,7 @@ func (m *mend) component(p *part, base *ics.Component) error {
 	if err := m.attendees(p, base); err != nil {
 		return err
 	}
+	m.advance(p, base)
 	m.stamp(p, base)
 	return nil
 }
@@ -387,7 +389,8 @@ func (m *mend) answers(force bool) []answer {
 		if p.rid == "" {
 			whole, wholeSaid = now, now != before || force
 		}
-		if now == before && !force && !(p.rid != "" && wholeSaid && now != whole) {
+		further := oldComp != nil && p.comp.Name == "VTODO" && !slices.EqualFunc(progress(oldComp), progress(p.comp), func(a, b ics.Prop) bool { return a.Value == b.Value })
+		if now == before && !further && !force && !(p.rid != "" && wholeSaid && now != whole) {
 			continue
 		}
 		a := answer{comp: p.comp, mine: *l, partstat: now, extra: comments(oldComp, p.comp)}
