@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -21,7 +22,10 @@ import (
 // does not has none.
 func TestCopiesAgree(t *testing.T) {
 	runs := 150
-	if testing.Short() {
+	switch {
+	case os.Getenv("CONVENE_SOAK") != "":
+		runs = 3000
+	case testing.Short():
 		runs = 20
 	}
 	for seed := range uint64(runs) {

@@ -21,7 +21,7 @@ func (v *revision) revise(plans []*plan) {
 			outlive[p] = outlive[p] || g.whole
 		}
 	}
-	for _, p := range v.is.parts {
+	for _, p := range masterFirst(v.is.parts) {
 		base := v.base[p]
 		if base == nil {
 			if sequence(p.comp) < top {
@@ -36,6 +36,11 @@ func (v *revision) revise(plans []*plan) {
 		}
 		if outlive[p] || v.raises(p, base) {
 			from++
+		}
+		if m := v.is.master; m != nil && p != m && v.raised(m) {
+			// An answer to an occurrence is one to the series as it stands: it would
+			// seem older than that, should its override ever be taken back.
+			from = max(from, sequence(m.comp))
 		}
 		if to < from {
 			to = from
@@ -65,6 +70,12 @@ func (v *revision) revise(plans []*plan) {
 			}
 		}
 	}
+}
+
+// raised reports whether the revision of a part is a new one.
+func (v *revision) raised(p *part) bool {
+	base := v.base[p]
+	return base != nil && sequence(p.comp) > sequence(base.comp)
 }
 
 // top is the highest revision of any component so far: no message was of a
