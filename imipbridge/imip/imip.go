@@ -90,15 +90,23 @@ type Mail struct {
 	// Problems tells of the calendar parts that could not be read, in words for
 	// the decision record.
 	Problems []string
+	// Repairs tells what was amended so that Objects can be used, in few words
+	// each.
+	Repairs []string
 	// Report is the delivery status notification that the mail is, or nil.
 	Report *Report
 
+	// References are the ids of the mails that this one answers, the last one
+	// first, without brackets (RFC 5322 §3.6.4).
+	References []string
+
+	machine bool     // a read receipt, a vacation note, a list's mail, by its other header fields
 	results []string // Authentication-Results as they came, topmost first; "" where a Received stands
 }
 
 // Automatic reports whether nobody wrote this mail: an automatic answer, a
-// notification, a report (RFC 3834 §2). A mail must not be generated in answer
-// to one (decision 9).
+// notification, a report, a list's mail (RFC 3834 §2). A mail must not be
+// generated in answer to one (decision 9).
 func (m *Mail) Automatic() bool {
-	return m.Report != nil || m.AutoSubmitted != "" && m.AutoSubmitted != "no"
+	return m.Report != nil || m.machine || m.AutoSubmitted != "" && m.AutoSubmitted != "no"
 }

@@ -30,6 +30,9 @@ func (w *walk) entity(h header, body []byte, depth int, alternative bool) error 
 	}
 	media, params := h.contentType()
 	boundary := params["boundary"]
+	if boundary == "" && strings.HasPrefix(media, "multipart/") {
+		boundary = firstBoundary(body) // the header lost it
+	}
 	if !strings.HasPrefix(media, "multipart/") || boundary == "" {
 		w.leaf(part{media, params, h, body, alternative})
 		return nil
@@ -47,6 +50,21 @@ func (w *walk) entity(h header, body []byte, depth int, alternative bool) error 
 		}
 		return w.entity(h, rest, depth+1, alternative)
 	})
+}
+
+// firstBoundary returns the boundary that a body without a told one begins
+// with, "" if none can be seen in its first lines.
+func firstBoundary(body []byte) string {
+	for range 20 {
+		line, rest := cutLine(body)
+		if b, ok := bytes.CutPrefix(bytes.TrimRight(line, " \t"), []byte("--")); ok && len(b) > 0 && len(b) <= 70 {
+			return string(b)
+		}
+		if body = rest; len(body) == 0 {
+			break
+		}
+	}
+	return ""
 }
 
 // eachPart cuts a multipart body at its boundaries (RFC 2046 §5.1.1). A

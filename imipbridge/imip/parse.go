@@ -5,7 +5,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/convene-server/convene/directory/cuaddr"
 	"github.com/convene-server/convene/scheduling/ics"
 )
 
@@ -32,6 +31,8 @@ func Parse(data []byte, received time.Time, lim Limits) (*Mail, error) {
 			calendars = append(calendars, p)
 		case p.media == "message/delivery-status", p.media == "message/global-delivery-status":
 			reports = append(reports, p)
+		case p.media == "message/disposition-notification": // RFC 8098 §3.1
+			m.machine = true
 		}
 	}}
 	if err := w.entity(h, body, 1, false); err != nil {
@@ -82,10 +83,57 @@ func envelope(h header, received time.Time) *Mail {
 		}
 	}
 	m.MessageID = msgID(h.get("message-id"))
+	m.References = references(h.get("in-reply-to"), h.get("references"))
+	m.machine = byMachine(h)
 	if m.Date.IsZero() {
 		m.Date = received.UTC()
 	}
 	return m
+}
+
+// maxReferences bounds how many mails are looked for that a mail may answer.
+const maxReferences = 20
+
+// references returns the ids of In-Reply-To and References, the latest first,
+// each once.
+func references(fields ...string) []string {
+	var ids []string
+	for _, f := range fields {
+		var of []string
+		for rest := f; ; {
+			_, after, ok := strings.Cut(rest, "<")
+			id, next, closed := strings.Cut(after, ">")
+			if !ok || !closed {
+				break
+			}
+			if id = strings.TrimSpace(id); id != "" && !strings.ContainsAny(id, " \t<") {
+				of = append(of, id)
+			}
+			rest = next
+		}
+		slices.Reverse(of)
+		for _, id := range of {
+			if len(ids) < maxReferences && !slices.Contains(ids, id) {
+				ids = append(ids, id)
+			}
+		}
+	}
+	return ids
+}
+
+// byMachine reports whether fields that programs set beside Auto-Submitted, or
+// in its place, say that nobody wrote the mail.
+func byMachine(h header) bool {
+	switch strings.ToLower(strings.TrimSpace(h.get("precedence"))) {
+	case "bulk", "junk", "list", "auto_reply":
+		return true
+	}
+	for _, name := range []string{"list-id", "list-unsubscribe", "x-autoreply", "x-autorespond", "x-vacation"} {
+		if h.get(name) != "" {
+			return true
+		}
+	}
+	return false
 }
 
 // autoSubmitted returns the keyword of the field without its parameters and
@@ -101,6 +149,7 @@ const (
 	ofItsOwn
 	application
 	byName
+	tnef
 	notCalendar
 )
 
@@ -113,12 +162,18 @@ func calendarRank(p *part) int {
 			return inAlternative
 		}
 		return ofItsOwn
-	case "application/ics", "application/calendar", "application/x-ics":
+	case "application/ics", "application/calendar", "application/x-ics", "text/ics":
 		return application
-	case "application/octet-stream":
-		if strings.HasSuffix(strings.ToLower(p.filename()), ".ics") {
-			return byName
-		}
+	case "application/ms-tnef", "application/vnd.ms-tnef":
+		return tnef
+	case "message/rfc822", "message/global":
+		return notCalendar
+	}
+	switch name := strings.ToLower(p.filename()); {
+	case strings.HasSuffix(name, ".ics"), strings.HasSuffix(name, ".vcs"):
+		return byName
+	case name == "winmail.dat":
+		return tnef
 	}
 	return notCalendar
 }
@@ -132,38 +187,87 @@ func (m *Mail) calendars(parts []part, lim Limits) {
 	said := map[string]bool{}
 	for _, p := range parts {
 		rank := calendarRank(&p)
-		o, err := ics.Parse(toUTF8(p.content(), p.params["charset"]), lim.ICS)
+		if rank == tnef && len(m.Objects) > 0 {
+			continue // it says the same for Exchange
+		}
+		docs, err := m.read(&p, lim)
 		if err != nil {
 			m.Problems = append(m.Problems, err.Error())
-			continue
 		}
-		method := o.Method()
-		if method == "" { // the part's header speaks where the body does not
-			method = strings.ToUpper(strings.TrimSpace(p.params["method"]))
-		}
-		if method == "" {
-			// A calendar that is only shown, no message to anybody (RFC 6047
-			// §2.4, note 2).
-			continue
-		}
-		each, err := split(o)
-		if err != nil {
-			m.Problems = append(m.Problems, err.Error())
-			continue
-		}
-		for _, one := range each {
-			one = m.repair(one, method)
-			k := key{one.UID(), method}
-			if best, ok := ranks[k]; ok && best < rank {
+		for _, d := range docs {
+			method, note := methodOf(d.object, &p)
+			if method == "" {
+				// A calendar that is only shown, no message to anybody (RFC 6047
+				// §2.4, note 2).
 				continue
 			}
-			ranks[k] = rank
-			if s := saying(one); !said[s] {
-				said[s] = true
-				m.Objects = append(m.Objects, one)
+			if note != "" {
+				d.repairs = append(d.repairs[:len(d.repairs):len(d.repairs)], note)
+			}
+			each, err := split(d.object)
+			if err != nil {
+				m.Problems = append(m.Problems, err.Error())
+				continue
+			}
+			for _, one := range each {
+				one, repairs := m.repair(one, method)
+				k := key{one.UID(), method}
+				if best, ok := ranks[k]; ok && best < rank {
+					continue
+				}
+				ranks[k] = rank
+				if s := saying(one); !said[s] {
+					said[s] = true
+					m.Objects = append(m.Objects, one)
+					m.note(d.repairs...)
+					m.note(repairs...)
+				}
 			}
 		}
 	}
+}
+
+// read returns the VCALENDARs of a part.
+func (m *Mail) read(p *part, lim Limits) ([]document, error) {
+	if calendarRank(p) == tnef {
+		return m.readTNEF(p.content(), lim.ICS)
+	}
+	return documents(p.decoded(), p.params["charset"], lim.ICS)
+}
+
+// note adds to the repairs what is not among them.
+func (m *Mail) note(repairs ...string) {
+	for _, r := range repairs {
+		if !slices.Contains(m.Repairs, r) {
+			m.Repairs = append(m.Repairs, r)
+		}
+	}
+}
+
+// methodOf returns what a calendar wants to do: its METHOD, and the part's
+// header where it does not speak. Where both do, the calendar counts: Kontact
+// labels a COUNTER as REQUEST, others a PUBLISH (RFC 6047 §2.4 wants them equal).
+func methodOf(o *ics.Object, p *part) (method, note string) {
+	method = o.Method()
+	header := strings.ToUpper(strings.TrimSpace(p.params["method"]))
+	switch {
+	case method == "" && header != "":
+		return header, "METHOD from the part's header"
+	case method != "" && header != "" && header != method:
+		return method, "the part's header says " + ascii7(header)
+	}
+	return method, ""
+}
+
+// ascii7 makes a word from a header fit for a record.
+func ascii7(s string) string {
+	s = strings.Map(func(r rune) rune {
+		if r < 0x20 || r > 0x7e {
+			return '?'
+		}
+		return r
+	}, s)
+	return s[:min(len(s), 40)]
 }
 
 // saying is equal for messages that say the same.
@@ -186,6 +290,9 @@ func saying(o *ics.Object) string {
 // the time zones of all.
 const maxUIDs = 50
 
+// scheduled are the components that people send each other (RFC 5546 §3).
+var scheduled = map[string]bool{"VEVENT": true, "VTODO": true, "VJOURNAL": true, "VFREEBUSY": true}
+
 // split makes one object a UID of an object that holds several, as exporters
 // write them. An object with one UID stays as it is.
 func split(o *ics.Object) ([]*ics.Object, error) {
@@ -194,6 +301,9 @@ func split(o *ics.Object) ([]*ics.Object, error) {
 	for _, c := range o.Main() {
 		uid := strings.TrimSpace(c.Value("UID"))
 		if uid == "" {
+			if !scheduled[c.Name] {
+				continue // an alarm or a note of the program's own
+			}
 			return nil, &ics.SyntaxError{Reason: c.Name + " without UID"}
 		}
 		if of[uid] == nil {
@@ -202,7 +312,7 @@ func split(o *ics.Object) ([]*ics.Object, error) {
 		of[uid] = append(of[uid], c)
 	}
 	switch {
-	case len(uids) == 1:
+	case len(uids) == 1 && len(of[uids[0]]) == len(o.Main()):
 		return []*ics.Object{o}, nil
 	case len(uids) > maxUIDs:
 		return nil, &ics.TooLargeError{What: "UIDs in one message", Limit: maxUIDs}
@@ -220,84 +330,3 @@ func split(o *ics.Object) ([]*ics.Object, error) {
 	}
 	return out, nil
 }
-
-// repair gives a message what it must have and its sender left out, as far as
-// the mail itself tells it (decision 21). A message that lacks nothing is
-// returned as it is.
-func (m *Mail) repair(o *ics.Object, method string) *ics.Object {
-	root := o.Root().Clone()
-	edited := false
-	if root.Value("METHOD") != method {
-		root.Set(ics.NewProp("METHOD", method))
-		edited = true
-	}
-	for _, c := range root.Children {
-		if c.Name == "VTIMEZONE" {
-			continue
-		}
-		if !usableStamp(c.Value("DTSTAMP"), m.Date) {
-			c.Set(ics.NewProp("DTSTAMP", m.Date.Format("20060102T150405Z")))
-			edited = true
-		}
-		if method == "REPLY" && m.repairAttendee(c) {
-			edited = true
-		}
-	}
-	if !edited {
-		return o
-	}
-	return ics.New(root)
-}
-
-// usableStamp reports whether a DTSTAMP can order messages: an instant in UTC
-// (RFC 5545 §3.8.7.2), not later than a day after the mail.
-func usableStamp(v string, date time.Time) bool {
-	t, err := time.Parse("20060102T150405Z", strings.TrimSpace(v))
-	return err == nil && !t.After(date.Add(24*time.Hour))
-}
-
-// repairAttendee leaves the one ATTENDEE of a REPLY who answers (RFC 5546
-// §3.2.3): of several the sender, of none the sender.
-func (m *Mail) repairAttendee(c *ics.Component) bool {
-	from := m.From.Address
-	list := ics.Attendees(c)
-	if len(list) == 0 && !from.IsZero() {
-		// Without a PARTSTAT nobody can tell what he answered; but the record
-		// names him.
-		c.Add(ics.NewProp("ATTENDEE", from.String()))
-		return true
-	}
-	same := func(p *ics.Prop) bool { return speaks(p, from) || speaks(p, m.Sender.Address) }
-	if len(list) < 2 || !slices.ContainsFunc(list, same) {
-		return false
-	}
-	c.RemoveFunc(func(p *ics.Prop) bool { return p.Name == "ATTENDEE" && !same(p) })
-	return true
-}
-
-// speaks reports whether who is the calendar user of an ORGANIZER or ATTENDEE,
-// or acts for him by its SENT-BY (RFC 5545 §3.2.18). Local parts are compared
-// without case: addresses of strangers come in every spelling.
-func speaks(p *ics.Prop, who cuaddr.Address) bool {
-	if who.IsZero() {
-		return false
-	}
-	return Same(ics.CalAddress(p), who) || Same(SentBy(p), who)
-}
-
-// SentBy returns the SENT-BY of an ORGANIZER or ATTENDEE, zero without one.
-func SentBy(p *ics.Prop) cuaddr.Address {
-	v := p.Param("SENT-BY")
-	if v == "" {
-		return cuaddr.Address{}
-	}
-	a, err := cuaddr.Parse(v)
-	if err != nil {
-		return cuaddr.Address{}
-	}
-	return a
-}
-
-// Same reports whether two addresses reach one mailbox as far as anybody can
-// tell from outside.
-func Same(a, b cuaddr.Address) bool { return !a.IsZero() && a.Fold() == b.Fold() }

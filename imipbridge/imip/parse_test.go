@@ -114,6 +114,7 @@ UID:u1
 DTSTAMP:20260201T000000Z
 DTSTART:20260209T090000Z
 SUMMARY:S
+ORGANIZER:mailto:ann@example.org
 END:VEVENT
 END:VCALENDAR
 `
@@ -144,7 +145,8 @@ func TestMethod(t *testing.T) {
 	test("application/ics", event, "REQUEST")
 	test(`application/octet-stream; name="Invite.ICS"`, event, "REQUEST")
 	test(`application/octet-stream; name="invite.txt"`, event, "")
-	test(`text/plain; name="invite.ics"`, event, "")
+	test(`text/plain; name="invite.ics"`, event, "REQUEST")
+	test(`message/rfc822; name="invite.ics"`, event, "")
 	test("TEXT/Calendar; charset=utf-8; charset=utf-8; method=REQUEST;;", event, "REQUEST") // a parameter twice
 }
 
