@@ -101,7 +101,7 @@ func (x *exchange) freeBusyURL(segments []string) error {
 	if a.IsZero() {
 		return notFound
 	}
-	fb, err := x.desk.FreeBusy(x.ctx, x.me, []string{a.String()}, from, to, "")
+	fb, err := x.desk.FreeBusy(x.ctx, scheduling.FreeBusyQuery{Asker: x.me, Whom: []string{a.String()}, From: from, To: to})
 	if err != nil {
 		return err
 	}
@@ -199,7 +199,7 @@ func (x *exchange) post(segments []string, slash bool) error {
 	if err != nil {
 		return err
 	}
-	fbs, err := x.desk.FreeBusy(x.ctx, x.me, q.whom, q.from, q.to, q.mask)
+	fbs, err := x.desk.FreeBusy(x.ctx, scheduling.FreeBusyQuery{Asker: x.me, Whom: q.whom, From: q.from, To: q.to, Mask: q.mask})
 	if err != nil {
 		return err
 	}
@@ -226,7 +226,7 @@ type question struct {
 // question reads one; refusals are those of RFC 6638 §5.2.
 func (x *exchange) question(o *ics.Object) (*question, error) {
 	invalid := func(detail string) error {
-		return &dav.Error{Status: http.StatusForbidden, Cond: dav.C("valid-scheduling-message"), Detail: detail}
+		return &dav.Error{Status: http.StatusBadRequest, Cond: dav.C("valid-scheduling-message"), Detail: detail} // RFC 6638 §5.2.1
 	}
 	if o.Method() != "REQUEST" || o.Kind() != "VFREEBUSY" || len(o.Main()) != 1 {
 		return nil, invalid("the outbox answers a VFREEBUSY with METHOD:REQUEST; meetings are sent by storing them")

@@ -4,6 +4,7 @@ import (
 	"encoding/xml"
 	"errors"
 	"net/http"
+	"strings"
 
 	"github.com/convene-server/convene/caldav/dav"
 	"github.com/convene-server/convene/db"
@@ -45,7 +46,7 @@ func (x *exchange) mkcol(segments []string, slash bool) error {
 		return &dav.Error{Status: http.StatusForbidden, Cond: dav.C("calendar-collection-location-ok"), Detail: "calendars are made in " + homeHref(wings[wingCalendars], &x.me)}
 	}
 	if c.Kind == db.Calendar {
-		c.Components = "VEVENT,VTODO,VJOURNAL" // RFC 4791 §5.2.3: all of them if it does not say
+		c.Components = strings.Join(calendarComponents, ",") // RFC 4791 §5.2.3: all of them if it does not say
 	}
 	u := &update{coll: c, creating: true}
 	failed := x.prepareNew(r, changes, u, calendar)

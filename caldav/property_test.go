@@ -201,7 +201,7 @@ func TestMkcalendar(t *testing.T) {
 
 		// Without a body, it takes everything (RFC 4791 §5.2.3).
 		h.do(ann, "MKCALENDAR", annHome+"all", "").want(t, 201)
-		if got := h.propfind(ann, annHome+"all/", "0", "C:supported-calendar-component-set").row(t, annHome+"all/").text("C:supported-calendar-component-set"); got != `<C:comp name="VEVENT"/><C:comp name="VTODO"/><C:comp name="VJOURNAL"/>` {
+		if got := h.propfind(ann, annHome+"all/", "0", "C:supported-calendar-component-set").row(t, annHome+"all/").text("C:supported-calendar-component-set"); got != `<C:comp name="VEVENT"/><C:comp name="VTODO"/><C:comp name="VJOURNAL"/><C:comp name="VAVAILABILITY"/>` {
 			t.Errorf("components: %s", got)
 		}
 		// KDAV lists what is no kind of object, too.
@@ -301,7 +301,7 @@ func TestEveryProperty(t *testing.T) {
 			}
 			// What the table promises for this kind is there, but for what a
 			// resource may lack.
-			may := map[string]bool{"C:calendar-timezone": true, "C:calendar-timezone-id": true, "C:schedule-tag": true}
+			may := map[string]bool{"C:calendar-timezone": true, "C:calendar-timezone-id": true, "C:schedule-tag": true, "C:calendar-availability": true}
 			w := h.do(bob, "PROPFIND", path, `<D:propfind xmlns:D="DAV:"><D:prop>`+ask.String()+`</D:prop></D:propfind>`, "Depth", "0").rows(t)[0]
 			for i := range table {
 				name := short(&dav.Element{Name: table[i].name})

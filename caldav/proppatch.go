@@ -15,7 +15,7 @@ import (
 )
 
 // calendarComponents are those that a calendar may take.
-var calendarComponents = []string{"VEVENT", "VTODO", "VJOURNAL"}
+var calendarComponents = []string{"VEVENT", "VTODO", "VJOURNAL", "VAVAILABILITY"}
 
 // update gathers what the changes of one request come to, so that all are made
 // in one transaction or none.
@@ -25,6 +25,7 @@ type update struct {
 	rezoned     bool          // its floating and all-day times stand elsewhere
 	creating    bool          // coll is being made: protected properties may be given
 	makeDefault int64         // calendar that becomes the default one
+	available   *string       // calendar-availability as it will be, "" none
 	set         []db.Property
 	remove      []string
 }
@@ -123,6 +124,11 @@ func (u *update) keep(c dav.Change) error {
 func (x *exchange) commit(r *resource, u *update) error {
 	what, id := r.deadHome()
 	return x.store.Write(x.ctx, nil, func(tx *db.Tx) error {
+		if u.available != nil {
+			if err := x.desk.SetAvailability(tx, *r.owner, *u.available); err != nil {
+				return err
+			}
+		}
 		if u.touched {
 			if err := tx.UpdateCollection(&u.coll); err != nil {
 				return err
@@ -209,7 +215,7 @@ func writeComponents(x *exchange, r *resource, c dav.Change, u *update) error {
 		case slices.Contains(comps, name):
 		case slices.Contains(calendarComponents, name):
 			comps = append(comps, name)
-		case slices.Contains([]string{"VCALENDAR", "VTIMEZONE", "VFREEBUSY", "VALARM", "VAVAILABILITY", "VPOLL"}, name):
+		case slices.Contains([]string{"VCALENDAR", "VTIMEZONE", "VFREEBUSY", "VALARM", "VPOLL"}, name):
 			// KDAV lists everything that iCalendar has.
 		default:
 			return &dav.Error{Status: http.StatusConflict, Cond: dav.C("supported-calendar-component")}
@@ -298,6 +304,20 @@ func writeDefaultCalendar(x *exchange, r *resource, c dav.Change, u *update) err
 		return invalid
 	}
 	u.makeDefault = cal.coll.ID
+	return nil
+}
+
+// writeAvailability takes an iCalendar object of VAVAILABILITY components (RFC
+// 7953 §7.2.4).
+func writeAvailability(x *exchange, r *resource, c dav.Change, u *update) error {
+	text := ""
+	if !c.Remove {
+		text = strings.TrimSpace(c.Prop.Text())
+		if err := x.desk.CheckAvailability(text); err != nil {
+			return err
+		}
+	}
+	u.available = &text
 	return nil
 }
 

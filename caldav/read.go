@@ -215,7 +215,7 @@ func homeOf(wg *wing, x *exchange, r *resource, w *dav.Writer) bool {
 func readComponents(x *exchange, r *resource, w *dav.Writer) bool {
 	comps := r.coll.Components
 	if comps == "" {
-		comps = "VEVENT,VTODO,VJOURNAL"
+		comps = strings.Join(calendarComponents, ",")
 	}
 	for c := range strings.SplitSeq(comps, ",") {
 		w.Raw(`<C:comp name="`)
@@ -223,6 +223,19 @@ func readComponents(x *exchange, r *resource, w *dav.Writer) bool {
 		w.Raw(`"/>`)
 	}
 	return true
+}
+
+// readAvailability tells when the owner of an inbox can be met, as he said it.
+func readAvailability(x *exchange, r *resource, w *dav.Writer) bool {
+	var text []byte
+	if !x.view(func(tx *db.Tx) (err error) {
+		text, err = tx.Availability(r.owner.ID)
+		return err
+	}) {
+		return false
+	}
+	w.TextBytes(text)
+	return text != nil
 }
 
 func readComponentSets(x *exchange, r *resource, w *dav.Writer) bool {

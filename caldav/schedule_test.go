@@ -163,22 +163,27 @@ func TestOutbox(t *testing.T) {
 				t.Error("calendar-data about nobody")
 			}
 		}
-		// Apple's program leaves the event that it edits out.
-		if r := post(annOutbox, ask(whom, "X-CALENDARSERVER-MASK-UID:a")).want(t, 200); strings.Contains(r.body, "20261102T100000Z") {
+		// Apple's program leaves the meeting that it edits out; nobody can ask
+		// so about what is not his (caldav maskuids §6).
+		h.put(ann, annCalendar+"m.ics", meeting("m", "20261102T150000Z", "20261102T160000Z", bob)).want(t, 201)
+		if r := post(annOutbox, ask(whom, "X-CALENDARSERVER-MASK-UID:m")).want(t, 200); strings.Contains(r.body, "20261102T150000Z") {
+			t.Errorf("%s", r.body)
+		}
+		if r := post(annOutbox, ask(whom, "X-CALENDARSERVER-MASK-UID:a")).want(t, 200); !strings.Contains(r.body, "20261102T100000Z") || !strings.Contains(r.body, "20261102T150000Z") {
 			t.Errorf("%s", r.body)
 		}
 		// RFC 6638 §5.2.
 		h.do(ann, "POST", annOutbox, ask(whom, ""), "Content-Type", "text/plain").refused(t, 403, "C:supported-calendar-data")
 		h.do(ann, "POST", annOutbox, ask(whom, "")).refused(t, 403, "C:supported-calendar-data")
 		post(annOutbox, "hello").refused(t, 403, "C:valid-calendar-data")
-		post(annOutbox, ask("", "")).refused(t, 403, "C:valid-scheduling-message")
-		post(annOutbox, strings.Replace(ask(whom, ""), "METHOD:REQUEST", "METHOD:REPLY", 1)).refused(t, 403, "C:valid-scheduling-message")
-		post(annOutbox, strings.Replace(ask(whom, ""), "DTSTART:20261102T000000Z", "DTSTART:20261102T000000", 1)).refused(t, 403, "C:valid-scheduling-message")
-		post(annOutbox, strings.Replace(ask(whom, ""), "DTSTART:20261102", "DTSTART:19261102", 1)).refused(t, 403, "C:valid-scheduling-message")
+		post(annOutbox, ask("", "")).refused(t, 400, "C:valid-scheduling-message")
+		post(annOutbox, strings.Replace(ask(whom, ""), "METHOD:REQUEST", "METHOD:REPLY", 1)).refused(t, 400, "C:valid-scheduling-message")
+		post(annOutbox, strings.Replace(ask(whom, ""), "DTSTART:20261102T000000Z", "DTSTART:20261102T000000", 1)).refused(t, 400, "C:valid-scheduling-message")
+		post(annOutbox, strings.Replace(ask(whom, ""), "DTSTART:20261102", "DTSTART:19261102", 1)).refused(t, 400, "C:valid-scheduling-message")
 		post(annOutbox, strings.Replace(ask(whom, ""), "ORGANIZER:mailto:ann@", "ORGANIZER:mailto:bob@", 1)).refused(t, 403, "C:valid-organizer")
 		post(annOutbox, strings.Replace(ask(whom, ""), "ORGANIZER:mailto:ann@example.org\r\n", "", 1)).refused(t, 403, "C:valid-organizer")
 		post(annOutbox, strings.Replace(ask(whom, ""), "ORGANIZER:mailto:ann@example.org", "ORGANIZER:/dav/principals/ann@example.org/", 1)).want(t, 200)
-		post(annOutbox, meeting("x", "20261203T100000Z", "20261203T110000Z", bob)).refused(t, 403, "C:valid-scheduling-message")
+		post(annOutbox, meeting("x", "20261203T100000Z", "20261203T110000Z", bob)).refused(t, 400, "C:valid-scheduling-message")
 		post(bobHome+"outbox/", ask(whom, "")).want(t, 404)
 		post(annCalendar, ask(whom, "")).want(t, 405)
 	})
@@ -208,5 +213,82 @@ func TestFreeBusyURL(t *testing.T) {
 		h.do(ann, "POST", "/freebusy/"+bob, "").want(t, 405)
 		h.do(ann, "GET", "/freebusy/", "").want(t, 404)
 		h.do(ann, "GET", "/freebusy/nobody@example.org", "").want(t, 404)
+	})
+}
+
+// When somebody can be met at all: a property of the inbox, or objects in a
+// calendar (RFC 7953 §7.2).
+func TestAvailability(t *testing.T) {
+	each(t, func(t *testing.T, h *house) {
+		object := func(uid, more string) string {
+			return lines("BEGIN:VCALENDAR", "VERSION:2.0", "PRODID:-//t", "BEGIN:VAVAILABILITY", "UID:"+uid, "DTSTAMP:20261101T000000Z", more,
+				"BEGIN:AVAILABLE", "UID:"+uid+"-1", "DTSTAMP:20261101T000000Z", "SUMMARY:office & home", "DTSTART;TZID=Europe/Vienna:20261101T090000", "DTEND;TZID=Europe/Vienna:20261101T170000",
+				"RRULE:FREQ=WEEKLY;BYDAY=MO,TU,WE,TH,FR", "END:AVAILABLE", "END:VAVAILABILITY", "END:VCALENDAR")
+		}
+		set := func(path, text string) reply {
+			t.Helper()
+			return h.do(bob, "PROPPATCH", path, `<D:propertyupdate xmlns:D="DAV:" xmlns:C="urn:ietf:params:xml:ns:caldav"><D:set><D:prop><C:calendar-availability>`+
+				strings.NewReplacer("&", "&amp;", "<", "&lt;").Replace(text)+`</C:calendar-availability></D:prop></D:set></D:propertyupdate>`)
+		}
+		free := func(want ...string) {
+			t.Helper()
+			r := h.do(ann, "GET", "/freebusy/"+bob+"?start=20261102T000000Z&end=20261103T000000Z", "").want(t, 200)
+			var got []string
+			for _, l := range strings.Split(r.body, "\r\n") {
+				if strings.HasPrefix(l, "FREEBUSY;") {
+					got = append(got, strings.TrimPrefix(l, "FREEBUSY;FBTYPE="))
+				}
+			}
+			equal(t, "busy", got, want)
+			if strings.Contains(r.body, "office") { // RFC 7953 §9
+				t.Errorf("it tells more than when: %s", r.body)
+			}
+		}
+		free()
+		if r := set(bobHome+"inbox/", object("1", "")).want(t, 207); !strings.Contains(r.body, "200 OK") {
+			t.Fatal(r.body)
+		}
+		free("BUSY-UNAVAILABLE:20261102T000000Z/20261102T080000Z", "BUSY-UNAVAILABLE:20261102T160000Z/20261103T000000Z")
+		equal(t, "the property", h.propfind(bob, bobHome+"inbox/", "0", "C:calendar-availability").rows(t)[0].text("C:calendar-availability"),
+			strings.TrimSpace(strings.ReplaceAll(object("1", ""), "\r\n", "\n")))
+
+		refuse := func(text, cond string) {
+			t.Helper()
+			if r := set(bobHome+"inbox/", text).want(t, 207); !strings.Contains(r.body, "403") || !strings.Contains(r.body, cond) {
+				t.Errorf("want %s in %s", cond, r.body)
+			}
+		}
+		refuse("hello", "valid-calendar-data")
+		refuse(event("x", "20261102T100000Z", "20261102T110000Z", ""), "valid-calendar-object-resource")
+		refuse(object("1", "DTSTART:20261102T100000"), "valid-calendar-object-resource")
+		refuse(strings.Replace(object("1", ""), "VERSION:2.0", "VERSION:2.0\r\nMETHOD:PUBLISH", 1), "valid-calendar-object-resource")
+		refuse(object("1", "DESCRIPTION:"+strings.Repeat("x", 70_000)), "max-resource-size")
+		refuse(strings.NewReplacer("FREQ=WEEKLY;BYDAY=MO,TU,WE,TH,FR", "FREQ=SECONDLY", "20261101T170000", "20261101T090001").Replace(object("1", "")), "max-instances")
+		if r := set(bobCalendar, object("1", "")).want(t, 207); !strings.Contains(r.body, "cannot-modify-protected-property") {
+			t.Errorf("on a calendar: %s", r.body)
+		}
+		free("BUSY-UNAVAILABLE:20261102T000000Z/20261102T080000Z", "BUSY-UNAVAILABLE:20261102T160000Z/20261103T000000Z")
+
+		// As an object, in a calendar that takes them; a higher priority hides
+		// what the inbox says.
+		h.put(bob, bobCalendar+"v.ics", object("2", "")).refused(t, 403, "C:supported-calendar-component")
+		h.do(bob, "MKCALENDAR", bobHome+"hours/", "").want(t, 201)
+		h.put(bob, bobHome+"hours/v.ics", object("2", "PRIORITY:1\r\nBUSYTYPE:BUSY\r\nDTSTART:20261102T100000Z\r\nDTEND:20261102T200000Z")).want(t, 201)
+		h.put(bob, bobHome+"hours/w.ics", object("3", "DTEND:20261102T200000")).refused(t, 403, "C:valid-calendar-object-resource")
+		free("BUSY-UNAVAILABLE:20261102T000000Z/20261102T080000Z", "BUSY:20261102T160000Z/20261102T200000Z", "BUSY-UNAVAILABLE:20261102T200000Z/20261103T000000Z")
+		// The report about one calendar knows what lies in it.
+		r := h.report(bob, bobHome+"hours/", `<C:free-busy-query xmlns:C="urn:ietf:params:xml:ns:caldav"><C:time-range start="20261102T000000Z" end="20261103T000000Z"/></C:free-busy-query>`, "Depth", "1").want(t, 200)
+		if !strings.Contains(r.body, "FREEBUSY;FBTYPE=BUSY:20261102T160000Z/20261102T200000Z\r\n") || strings.Contains(r.body, "UNAVAILABLE") {
+			t.Errorf("%s", r.body)
+		}
+		h.do(bob, "DELETE", bobHome+"hours/v.ics", "").want(t, 204)
+		h.do(bob, "PROPPATCH", bobHome+"inbox/", `<D:propertyupdate xmlns:D="DAV:" xmlns:C="urn:ietf:params:xml:ns:caldav"><D:remove><D:prop><C:calendar-availability/></D:prop></D:remove></D:propertyupdate>`).want(t, 207)
+		free()
+		if r := h.propfind(bob, bobHome+"inbox/", "0", "C:calendar-availability"); !strings.Contains(r.body, "404 Not Found") {
+			t.Errorf("%s", r.body)
+		}
+		if r := h.do(bob, "OPTIONS", bobHome, ""); !strings.Contains(r.header.Get("DAV"), "calendar-availability") { // RFC 7953 §7.2.1
+			t.Errorf("%v", r.header)
+		}
 	})
 }

@@ -219,7 +219,7 @@ func (x *exchange) take(p place) (r *resource, err error, ok bool) {
 
 // capabilities is the DAV header: only what is true, "1" first because
 // Thunderbird drops the first token, in one line (RFC 4918 §10.1).
-const capabilities = "1, 3, access-control, calendar-access, calendar-schedule, calendar-auto-schedule, addressbook, extended-mkcol"
+const capabilities = "1, 3, access-control, calendar-access, calendar-schedule, calendar-auto-schedule, calendar-availability, inbox-availability, addressbook, extended-mkcol"
 
 var (
 	notFound  = &dav.Error{Status: http.StatusNotFound}

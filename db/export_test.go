@@ -28,6 +28,10 @@ var Planned = map[string]string{
 	unrecorded:    "INDEX object_unrecorded",
 	searchUID:     "COVERING INDEX object_listing",
 	listNames:     "COVERING INDEX object_listing",
+
+	availabilityOf + "($1)":      "SEARCH a",
+	availabilityObjects + "($1)": "INDEX object_availability",
+	availabilityIn:               "INDEX object_availability",
 }
 
 // Plan is how SQLite means to run a statement.

@@ -1,6 +1,9 @@
 package db
 
-import "errors"
+import (
+	"errors"
+	"slices"
+)
 
 // Preference returns how a principal wants a thing done, "" where he did not
 // say. The names are the callers'.
@@ -40,4 +43,26 @@ func (tx *Tx) SetPreference(principal int64, name, value string) error {
 	_, err := tx.exec(`INSERT INTO preference (principal, name, value) VALUES ($1, $2, $3)
 		ON CONFLICT (principal, name) DO UPDATE SET value = $3`, principal, name, value)
 	return err
+}
+
+// PreferencesOf returns what many principals said; those who said nothing are
+// left out.
+func (tx *Tx) PreferencesOf(principals []int64) (map[int64]map[string]string, error) {
+	all := make(map[int64]map[string]string)
+	principals = slices.Compact(slices.Sorted(slices.Values(principals)))
+	err := chunks(principals, 1, func(in string, args []any) error {
+		return tx.rows(`SELECT principal, name, value FROM preference WHERE principal IN `+in, args, func(scan func(...any) error) error {
+			var id int64
+			var name, value string
+			if err := scan(&id, &name, &value); err != nil {
+				return err
+			}
+			if all[id] == nil {
+				all[id] = make(map[string]string)
+			}
+			all[id][name] = value
+			return nil
+		})
+	})
+	return all, err
 }

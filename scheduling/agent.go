@@ -124,14 +124,22 @@ func summary(a policy.Answer) string {
 	return out
 }
 
-// booked returns what a principal has in a window beside one conversation.
+// booked returns what a principal has in a window beside one conversation, and
+// when it cannot be met at all.
 func (s *sitting) booked(principal int64, uid string, from, to time.Time) ([]ics.Span, error) {
 	rows, err := s.tx.BusyRows([]int64{principal}, from.UnixMicro(), to.UnixMicro(), uid)
 	if err != nil {
 		return nil, err
 	}
-	var spans []ics.Span
-	err = s.d.expand(s.tx, rows, from, to, func(_ int64, sp ics.Span) { spans = append(spans, sp) })
+	closed, err := s.d.unavailable(s.tx, []int64{principal}, from, to)
+	if err != nil {
+		return nil, err
+	}
+	spans := closed[principal]
+	for i := range spans { // of whatever BUSYTYPE: nothing else stands there
+		spans[i].Type = ics.Unavailable
+	}
+	err = s.d.expand(s.tx, rows, from, to, func(_ db.BusyRow, sp ics.Span) { spans = append(spans, sp) })
 	return spans, err
 }
 

@@ -150,7 +150,7 @@ func BenchmarkFreeBusy(b *testing.B) {
 		from := today.AddDate(0, 6, 0)
 		b.ResetTimer()
 		for b.Loop() {
-			fb, err := h.desk.FreeBusy(h.ctx, h.people["ann"], whom, from, from.AddDate(0, 0, 7), "")
+			fb, err := h.desk.FreeBusy(h.ctx, scheduling.FreeBusyQuery{Asker: h.people["ann"], Whom: whom, From: from, To: from.AddDate(0, 0, 7)})
 			if err != nil || len(fb[0].Spans) == 0 {
 				b.Fatal(err, fb)
 			}

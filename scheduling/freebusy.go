@@ -3,6 +3,7 @@ package scheduling
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/convene-server/convene/db"
@@ -15,72 +16,199 @@ import (
 const (
 	success     = "2.0;Success"
 	invalidUser = "3.7;Invalid calendar user"
+	noAuthority = "3.8;No authority"
 )
 
+// FreeBusyQuery is a question about the busy time of calendar users.
+type FreeBusyQuery struct {
+	Asker    db.Principal // who asks; the zero Principal: somebody outside
+	Whom     []string     // calendar user addresses, as spelled
+	From, To time.Time
+	// Mask is the UID of a meeting that is left out: the asker's own
+	// (X-CALENDARSERVER-MASK-UID).
+	Mask string
+	// Granted: somebody outside knows a token that lets him ask.
+	Granted bool
+}
+
 // FreeBusy answers for many calendar users from one snapshot (RFC 6638 §5), in
-// the order in which they were asked for. maskUID leaves one conversation out.
-// A group's busy time is that of everybody in it.
-func (d *Desk) FreeBusy(ctx context.Context, asker db.Principal, whom []string, from, to time.Time, maskUID string) ([]FreeBusy, error) {
-	answers := make([]FreeBusy, len(whom))
+// the order in which they were asked for. A group's busy time is that of
+// everybody in it; of a pool, which is a group of rooms and resources, that at
+// which none of them can be had.
+func (d *Desk) FreeBusy(ctx context.Context, q FreeBusyQuery) (answers []FreeBusy, err error) {
+	err = d.store.Read(ctx, func(tx *db.Tx) (err error) {
+		answers, err = d.answer(tx, q)
+		return err
+	})
+	return answers, err
+}
+
+// asked is one calendar user of a question.
+type asked struct {
+	owners []int64 // whose time it is
+	pool   bool
+}
+
+func (d *Desk) answer(tx *db.Tx, q FreeBusyQuery) ([]FreeBusy, error) {
+	answers := make([]FreeBusy, len(q.Whom))
 	var as []cuaddr.Address
-	for i, w := range whom {
+	for i, w := range q.Whom {
 		answers[i] = FreeBusy{Asked: w, Status: invalidUser}
 		if a, err := cuaddr.Parse(w); err == nil {
 			answers[i].Address = a
 			as = append(as, a)
 		}
 	}
-	err := d.store.Read(ctx, func(tx *db.Tx) error {
-		found, err := directory.LookupAll(tx, as)
+	found, err := directory.LookupAll(tx, as)
+	if err != nil {
+		return nil, err
+	}
+	who := make([]asked, len(answers))
+	var owners []db.Principal
+	for i := range answers {
+		p, ok := found[answers[i].Address]
+		if !ok {
+			continue
+		}
+		answers[i].Status = success
+		members, _, err := directory.Expand(tx, p)
 		if err != nil {
-			return err
+			return nil, err
 		}
-		asked := map[int64][]int{} // whose time goes into which answers
-		var owners []int64
-		add := func(p int64, i int) {
-			if asked[p] == nil {
-				owners = append(owners, p)
-			}
-			asked[p] = append(asked[p], i)
+		who[i].pool = p.Kind == db.Group && len(members) > 0 && !slices.ContainsFunc(members, func(m db.Principal) bool { return m.Kind == db.Person })
+		for _, m := range members {
+			who[i].owners = append(who[i].owners, m.ID)
 		}
-		for i := range answers {
-			p, ok := found[answers[i].Address]
-			if !ok {
-				continue
-			}
-			answers[i].Status = success
-			if p.Kind != db.Group {
-				add(p.ID, i)
-				continue
-			}
-			members, _, err := directory.Expand(tx, p)
-			if err != nil {
-				return err
-			}
-			for _, m := range members {
-				add(m.ID, i)
-			}
-		}
-		if len(owners) == 0 {
-			return nil
-		}
-		rows, err := tx.BusyRows(owners, from.UnixMicro(), to.UnixMicro(), maskUID)
-		if err != nil {
-			return err
-		}
-		return d.expand(tx, rows, from, to, func(owner int64, sp ics.Span) {
-			for _, i := range asked[owner] {
-				answers[i].Spans = append(answers[i].Spans, sp)
-			}
-		})
-	})
+		owners = append(owners, members...)
+	}
+	if len(owners) == 0 {
+		return answers, nil
+	}
+	if err := q.refuse(tx, owners, who, answers); err != nil {
+		return nil, err
+	}
+	spans, err := d.busyOf(tx, q, owners, who)
 	if err != nil {
 		return nil, err
 	}
 	for i := range answers {
-		answers[i].Spans = ics.Merge(clip(answers[i].Spans, from, to))
+		var lists [][]ics.Span
+		for _, o := range who[i].owners {
+			lists = append(lists, clip(spans[o], q.From, q.To))
+		}
+		if who[i].pool {
+			answers[i].Spans = ics.Common(lists)
+		} else {
+			answers[i].Spans = ics.Merge(slices.Concat(lists...))
+		}
 	}
 	return answers, nil
+}
+
+// refuse takes out those who do not share their busy time with the asker: a
+// person asked for by name is refused, one in a group is passed over.
+func (q FreeBusyQuery) refuse(tx *db.Tx, owners []db.Principal, who []asked, answers []FreeBusy) error {
+	ids := make([]int64, len(owners))
+	for i, p := range owners {
+		ids[i] = p.ID
+	}
+	prefs, err := tx.PreferencesOf(ids)
+	if err != nil {
+		return err
+	}
+	hidden := map[int64]bool{}
+	for _, p := range owners {
+		if !q.Granted && !shares(p, prefs[p.ID], q.Asker) {
+			hidden[p.ID] = true
+		}
+	}
+	if len(hidden) == 0 {
+		return nil
+	}
+	for i := range who {
+		if len(who[i].owners) == 0 {
+			continue
+		}
+		who[i].owners = slices.DeleteFunc(who[i].owners, func(id int64) bool { return hidden[id] })
+		if len(who[i].owners) == 0 {
+			answers[i].Status = noAuthority // RFC 5546 §3.6.15
+		}
+	}
+	return nil
+}
+
+// shares reports whether somebody's busy time is told to an asker (decision
+// 27): to people here unless he says no, to those outside only if he says so.
+// Rooms and resources are asked by everybody who books them.
+func shares(p db.Principal, prefs map[string]string, asker db.Principal) bool {
+	if asker.ID == p.ID {
+		return true
+	}
+	switch prefs[directory.FreeBusySharing] {
+	case "share":
+		return true
+	case "no":
+		return false
+	}
+	return asker.ID != 0 || p.Kind != db.Person
+}
+
+// busyOf gathers the busy time of owners, by id: what their calendars hold and
+// when they cannot be met.
+func (d *Desk) busyOf(tx *db.Tx, q FreeBusyQuery, owners []db.Principal, who []asked) (map[int64][]ics.Span, error) {
+	var ids []int64
+	for _, w := range who {
+		ids = append(ids, w.owners...)
+	}
+	if len(ids) == 0 {
+		return nil, nil
+	}
+	rows, err := tx.BusyRows(ids, q.From.UnixMicro(), q.To.UnixMicro(), "")
+	if err != nil {
+		return nil, err
+	}
+	if q.Mask != "" {
+		masked, err := d.masked(tx, q, ids)
+		if err != nil {
+			return nil, err
+		}
+		rows = slices.DeleteFunc(rows, func(r db.BusyRow) bool { return masked[r.Object] })
+	}
+	spans, err := d.unavailable(tx, ids, q.From, q.To)
+	if err != nil {
+		return nil, err
+	}
+	err = d.expand(tx, rows, q.From, q.To, func(r db.BusyRow, sp ics.Span) { spans[r.Owner] = append(spans[r.Owner], sp) })
+	return spans, err
+}
+
+// masked returns the objects of a conversation that the asker may leave out:
+// the copies of a meeting that he organizes, and what he has without an
+// organizer himself (caldav maskuids §4.3, §6). Otherwise anybody could find
+// out by two questions whether somebody is in a meeting.
+func (d *Desk) masked(tx *db.Tx, q FreeBusyQuery, owners []int64) (map[int64]bool, error) {
+	rows, err := tx.ObjectsByUID(q.Mask, owners...)
+	if err != nil {
+		return nil, err
+	}
+	who := people{tx: tx}
+	self := who.self(q.Asker, false)
+	own := map[string]bool{} // by ETag: equal copies
+	left := map[int64]bool{}
+	for _, r := range rows {
+		mine, seen := own[r.ETag]
+		if !seen {
+			o, err := ics.Parse(r.Body, storedLimits)
+			if err != nil {
+				return nil, err
+			}
+			organizer := ics.Organizer(o.First())
+			mine = !organizer.IsZero() && self(organizer) || organizer.IsZero() && r.Owner == q.Asker.ID
+			own[r.ETag] = mine
+		}
+		left[r.ID] = mine && q.Asker.ID != 0
+	}
+	return left, nil
 }
 
 // Busy returns the busy time of one collection (RFC 4791 §7.10).
@@ -99,7 +227,13 @@ func (d *Desk) Busy(ctx context.Context, collection int64, from, to time.Time) (
 		for i, c := range found {
 			rows[i] = db.BusyRow{Owner: col.Owner, Collection: collection, Object: c.ID, Slot: c.Slot, Series: c.Series}
 		}
-		return d.expand(tx, rows, from, to, func(_ int64, sp ics.Span) { spans = append(spans, sp) })
+		// RFC 7953 §7.2.2: and what its VAVAILABILITY objects say.
+		said, err := tx.AvailabilitiesIn(collection)
+		if err != nil {
+			return err
+		}
+		spans = d.outside(said, from, to)
+		return d.expand(tx, rows, from, to, func(_ db.BusyRow, sp ics.Span) { spans = append(spans, sp) })
 	})
 	if err != nil {
 		return nil, err
@@ -110,19 +244,19 @@ func (d *Desk) Busy(ctx context.Context, collection int64, from, to time.Time) (
 // expand calls yield for every span of busy time in [from, to) that rows
 // stand for. What a series has beyond its record is computed from the object
 // (STORAGE 14).
-func (d *Desk) expand(tx *db.Tx, rows []db.BusyRow, from, to time.Time, yield func(owner int64, sp ics.Span)) error {
+func (d *Desk) expand(tx *db.Tx, rows []db.BusyRow, from, to time.Time, yield func(db.BusyRow, ics.Span)) error {
 	lo, hi := from.UnixMicro(), to.UnixMicro()
 	var beyond []db.BusyRow
 	for _, r := range rows {
 		switch {
 		case r.Slot != nil:
 			if s := r.Slot; ics.BusyType(s.Type) != ics.Free && s.Start < hi && s.Fin > lo {
-				yield(r.Owner, ics.Span{Start: micro(s.Start), End: micro(s.Fin), Type: ics.BusyType(s.Type)})
+				yield(r, ics.Span{Start: micro(s.Start), End: micro(s.Fin), Type: ics.BusyType(s.Type)})
 			}
 		case r.Series != nil:
 			err := ics.RunSpans(r.Series.Runs, lo, hi, func(start, end int64, t ics.BusyType) bool {
 				if t != ics.Free && end > start {
-					yield(r.Owner, ics.Span{Start: micro(start), End: micro(end), Type: t})
+					yield(r, ics.Span{Start: micro(start), End: micro(end), Type: t})
 				}
 				return true
 			})
@@ -138,7 +272,7 @@ func (d *Desk) expand(tx *db.Tx, rows []db.BusyRow, from, to time.Time, yield fu
 }
 
 // expandBeyond computes the instances that the record does not hold.
-func (d *Desk) expandBeyond(tx *db.Tx, rows []db.BusyRow, from, to time.Time, yield func(owner int64, sp ics.Span)) error {
+func (d *Desk) expandBeyond(tx *db.Tx, rows []db.BusyRow, from, to time.Time, yield func(db.BusyRow, ics.Span)) error {
 	if len(rows) == 0 {
 		return nil
 	}
@@ -193,7 +327,7 @@ func (d *Desk) expandBeyond(tx *db.Tx, rows []db.BusyRow, from, to time.Time, yi
 		}
 		err = o.Instances(start, to, loc, d.opt.Bound, func(i ics.Instance) bool {
 			if t := ics.Effect(i.Component, self); t != ics.Free && !i.Start.Before(covered) && i.End.After(i.Start) {
-				yield(r.Owner, ics.Span{Start: i.Start, End: i.End, Type: t})
+				yield(r, ics.Span{Start: i.Start, End: i.End, Type: t})
 			}
 			return true
 		})

@@ -314,7 +314,7 @@ func (h *house) decided(uid, outcome, words string) {
 // busy returns somebody's busy time on the days after today as text.
 func (h *house) busy(who string, days int) string {
 	h.Helper()
-	fb, err := h.desk.FreeBusy(h.ctx, h.people[who], []string{address(who).String()}, today, today.AddDate(0, 0, days), "")
+	fb, err := h.desk.FreeBusy(h.ctx, scheduling.FreeBusyQuery{Asker: h.people[who], Whom: []string{address(who).String()}, From: today, To: today.AddDate(0, 0, days)})
 	if err != nil {
 		h.Fatal(err)
 	}

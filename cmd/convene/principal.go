@@ -300,6 +300,7 @@ type userSetCmd struct {
 	kind        db.Kind
 	Address     string   `arg:"" help:"Mail address."`
 	Profile     profile  `embed:""`
+	FreeBusy    freeBusy `embed:"" prefix:"freebusy-"`
 	RemoveAlias []string `sep:"none" placeholder:"ADDRESS" help:"An alias to take away; may be repeated."`
 	MailCopies  *string  `enum:"auto,always,never" help:"Invitations by mail too: auto, always, never."`
 	Password    password `embed:""`
@@ -310,14 +311,14 @@ func (c *userSetCmd) Run(e *env) error {
 	if err := c.Password.set(e, &pw); err != nil {
 		return err
 	}
-	return change(e, c.kind, c.Address, c.Profile, c.RemoveAlias, func(_ *db.Tx, p *db.Principal) error {
+	return change(e, c.kind, c.Address, c.Profile, c.RemoveAlias, func(tx *db.Tx, p *db.Principal) error {
 		if c.MailCopies != nil {
 			p.MailCopies = *c.MailCopies
 		}
 		if c.Password.NoPassword || c.Password.PasswordStdin {
 			p.Password = pw.Password
 		}
-		return nil
+		return c.FreeBusy.set(tx, p)
 	})
 }
 
@@ -325,6 +326,7 @@ type placeSetCmd struct {
 	kind        db.Kind
 	Address     string   `arg:"" help:"Mail address."`
 	Profile     profile  `embed:""`
+	FreeBusy    freeBusy `embed:"" prefix:"freebusy-"`
 	RemoveAlias []string `sep:"none" placeholder:"ADDRESS" help:"An alias to take away; may be repeated."`
 	Capacity    *int     `help:"How many people it holds."`
 	Policy      []string `sep:"none" placeholder:"RULE" xor:"policy" help:"How it answers from now on; may be repeated, the order counts."`
@@ -332,9 +334,12 @@ type placeSetCmd struct {
 }
 
 func (c *placeSetCmd) Run(e *env) error {
-	return change(e, c.kind, c.Address, c.Profile, c.RemoveAlias, func(_ *db.Tx, p *db.Principal) error {
+	return change(e, c.kind, c.Address, c.Profile, c.RemoveAlias, func(tx *db.Tx, p *db.Principal) error {
 		if c.NoPolicy {
 			p.Policy = ""
+		}
+		if err := c.FreeBusy.set(tx, p); err != nil {
+			return err
 		}
 		return setPlace(p, c.Capacity, c.Policy)
 	})
@@ -451,6 +456,9 @@ func (c *showCmd) Run(e *env) error {
 			for _, m := range members {
 				row("member", m)
 			}
+		}
+		if err := showFreeBusy(tx, p, row); err != nil {
+			return err
 		}
 		cols, err := tx.Collections(p.ID, db.Calendar, db.AddressBook)
 		if err != nil {

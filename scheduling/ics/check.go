@@ -34,7 +34,7 @@ func (o *Object) Check() error {
 		}
 		p := c.Prop("RECURRENCE-ID")
 		if p == nil {
-			if masters++; masters > 1 {
+			if masters++; masters > 1 && kind != "VAVAILABILITY" { // several stretches of time (RFC 7953 §3.1)
 				return whole("more than one %s without RECURRENCE-ID (RFC 4791 §4.1)", kind)
 			}
 			continue
@@ -44,6 +44,10 @@ func (o *Object) Check() error {
 			return &SyntaxError{o.line(p), "RECURRENCE-ID: " + string(r) + " is named twice"}
 		}
 		seen[r] = true
+	}
+	if kind == "VAVAILABILITY" {
+		_, err := o.Availability()
+		return err
 	}
 	_, err := o.series()
 	return err

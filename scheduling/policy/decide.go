@@ -37,7 +37,8 @@ type Question struct {
 	Bound    ics.Bound
 
 	// Busy returns what else is booked in a window, spans of one conversation
-	// each (not merged) and this conversation left out.
+	// each (not merged) and this conversation left out. Where nothing can be
+	// booked at all, a span is ics.Unavailable.
 	Busy func(from, to time.Time) ([]ics.Span, error)
 	// Booked returns the end of the last booking that has an end and ends after
 	// the given time; the zero time if there is none.
@@ -223,7 +224,7 @@ func (q Question) occasions() ([]occasion, error) {
 func cancelled(c *ics.Component) bool { return strings.EqualFold(c.Value("STATUS"), "CANCELLED") }
 
 // markClashes says of each asked occurrence whether limit others are booked at
-// one instant of it, and returns how many clash. Occurrences that end where
+// one instant of it, or it cannot be booked then whatever the limit, and returns how many clash. Occurrences that end where
 // another begins do not clash; those that block no time never do.
 func markClashes(occ []occasion, busy []ics.Span, limit int) int {
 	busy = slices.DeleteFunc(slices.Clone(busy), func(s ics.Span) bool { return s.Type == ics.Free })
@@ -257,7 +258,7 @@ func markClashes(occ []occasion, busy []ics.Span, limit int) int {
 }
 
 // concurrent reports whether at some instant of [start, end) at least limit
-// spans are booked. spans are sorted by Start.
+// spans are booked, or nothing can be. spans are sorted by Start.
 func concurrent(start, end time.Time, spans []ics.Span, limit int) bool {
 	var ends []time.Time // of the spans that reach over the instant looked at
 	for _, s := range spans {
@@ -268,7 +269,7 @@ func concurrent(start, end time.Time, spans []ics.Span, limit int) bool {
 			continue
 		}
 		ends = slices.DeleteFunc(ends, func(e time.Time) bool { return !e.After(s.Start) })
-		if ends = append(ends, s.End); len(ends) >= limit {
+		if ends = append(ends, s.End); len(ends) >= limit || s.Type == ics.Unavailable {
 			return true
 		}
 	}

@@ -1,0 +1,54 @@
+package directory
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/convene-server/convene/db"
+	"github.com/convene-server/convene/directory/cuaddr"
+)
+
+// Names of preferences.
+const (
+	// FreeBusySharing says to whom somebody's busy time is told. Unset: to
+	// everybody here, to nobody outside (decision 27).
+	FreeBusySharing = "freebusy_sharing"
+	// FreeBusyBundling adds the busy time of who shares it to what he sends.
+	FreeBusyBundling = "freebusy_bundling"
+	// FreeBusyPublishing lets everybody read the busy time of who shares it at
+	// /freebusy/ADDRESS, without logging in.
+	FreeBusyPublishing = "freebusy_publishing"
+	// FreeBusyDetails are the people who see what fills somebody's time.
+	FreeBusyDetails = "freebusy_details"
+	// FreeBusyToken opens /freebusy/ADDRESS to whoever knows it.
+	FreeBusyToken = "freebusy_token"
+)
+
+// choices are the preferences with few values, the default first.
+var choices = map[string][]string{
+	FreeBusySharing:    {"", "share", "no"},
+	FreeBusyBundling:   {"never", "always"},
+	FreeBusyPublishing: {"no", "publish"},
+}
+
+// SetPreference stores what a principal chose; "" goes back to the default.
+// The error says what can be chosen.
+func SetPreference(tx *db.Tx, principal int64, name, value string) error {
+	switch values, few := choices[name]; {
+	case value == "" || name == FreeBusyToken:
+	case few:
+		if !slices.Contains(values, value) {
+			return fmt.Errorf("%s is one of %s, not %q", name, strings.TrimLeft(strings.Join(values, ", "), ", "), value)
+		}
+	case name == FreeBusyDetails:
+		for w := range strings.FieldsSeq(value) {
+			if a, err := cuaddr.Parse(w); err != nil || a.Mail() == "" {
+				return fmt.Errorf("%s: %w: %q", name, ErrAddress, w)
+			}
+		}
+	default:
+		return fmt.Errorf("there is no preference %q", name)
+	}
+	return tx.SetPreference(principal, name, value)
+}
