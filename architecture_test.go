@@ -30,6 +30,7 @@ var floors = map[string]int{
 	"directory/cuaddr":    1,
 	"db":                  1,
 	"db/migrations":       0,
+	"db/sqlite":           0,
 	"caldav/dav":          1,
 	"db/dbtest":           2, // for tests only
 	"scheduling/dialogue": 5, // for tests only

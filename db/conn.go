@@ -6,28 +6,47 @@ import (
 	"errors"
 	"sync"
 	"time"
+
+	"github.com/convene-server/convene/db/sqlite"
 )
+
+// session is a connection of one of the two databases.
+type session interface {
+	prepare(ctx context.Context, text string) (statement, error)
+	command(ctx context.Context, text string) error // not prepared; may be a script
+	close()
+}
+
+type statement interface {
+	exec(ctx context.Context, args []any) (changed int64, err error)
+	query(ctx context.Context, args []any, each func(scan func(...any) error) error) error
+	close()
+}
 
 // conn is one connection with its prepared statements. It bypasses
 // database/sql's own pool, which prepares a statement of a transaction on
 // another connection first: inside a Write only its connection is used
 // (STORAGE 23).
 type conn struct {
-	c      *sql.Conn
+	c      session
 	d      *dialect
-	stmts  map[string]*sql.Stmt
+	stmts  map[string]statement
 	born   time.Time
 	used   bool // has answered before: an error may only mean that it is stale
 	broken bool
 }
 
+func newConn(c session, d *dialect) *conn {
+	return &conn{c: c, d: d, stmts: make(map[string]statement), born: time.Now()}
+}
+
 // prepared returns the statement, prepared once a connection. The texts come
 // from this package, with lists padded to powers of two, so they are few.
-func (c *conn) prepared(ctx context.Context, text string) (*sql.Stmt, error) {
+func (c *conn) prepared(ctx context.Context, text string) (statement, error) {
 	if st, ok := c.stmts[text]; ok {
 		return st, nil
 	}
-	st, err := c.c.PrepareContext(ctx, c.d.words.Replace(text))
+	st, err := c.c.prepare(ctx, c.d.words.Replace(text))
 	if err != nil {
 		return nil, err
 	}
@@ -37,7 +56,7 @@ func (c *conn) prepared(ctx context.Context, text string) (*sql.Stmt, error) {
 
 // command runs a statement that is not worth preparing (BEGIN, PRAGMA).
 func (c *conn) command(ctx context.Context, text string) error {
-	_, err := c.c.ExecContext(ctx, text)
+	err := c.c.command(ctx, text)
 	if err != nil && c.d.classify(err) == away {
 		c.broken = true
 	}
@@ -46,10 +65,109 @@ func (c *conn) command(ctx context.Context, text string) error {
 
 func (c *conn) close() {
 	for _, st := range c.stmts {
+		st.close()
+	}
+	c.c.close()
+}
+
+// sqlSession is a connection by database/sql.
+type sqlSession struct{ c *sql.Conn }
+
+func (s sqlSession) prepare(ctx context.Context, text string) (statement, error) {
+	st, err := s.c.PrepareContext(ctx, text)
+	if err != nil {
+		return nil, err
+	}
+	return sqlStatement{st}, nil
+}
+
+func (s sqlSession) command(ctx context.Context, text string) error {
+	_, err := s.c.ExecContext(ctx, text)
+	return err
+}
+
+func (s sqlSession) close() { s.c.Close() }
+
+type sqlStatement struct{ st *sql.Stmt }
+
+func (s sqlStatement) exec(ctx context.Context, args []any) (int64, error) {
+	res, err := s.st.ExecContext(ctx, args...)
+	if err != nil {
+		return 0, err
+	}
+	return res.RowsAffected()
+}
+
+func (s sqlStatement) query(ctx context.Context, args []any, each func(scan func(...any) error) error) error {
+	rs, err := s.st.QueryContext(ctx, args...)
+	if err != nil {
+		return err
+	}
+	defer rs.Close()
+	for rs.Next() {
+		if err := each(rs.Scan); err != nil {
+			return err
+		}
+	}
+	return rs.Err()
+}
+
+func (s sqlStatement) close() { s.st.Close() }
+
+// sqliteSession is a connection by SQLite's own interface. Its statements are
+// short and local: no context is watched.
+type sqliteSession struct {
+	c      *sqlite.Conn
+	common map[string]*sqlite.Stmt // begin and end of transactions
+}
+
+func (s sqliteSession) prepare(_ context.Context, text string) (statement, error) {
+	st, err := s.c.Prepare(text)
+	if err != nil {
+		return nil, err
+	}
+	return sqliteStatement{st}, nil
+}
+
+// transactional are the commands that every transaction needs.
+var transactional = map[string]bool{
+	"BEGIN": true, "BEGIN IMMEDIATE": true, "COMMIT": true, "ROLLBACK": true,
+	"SAVEPOINT closure": true, "RELEASE closure": true, "ROLLBACK TO closure": true,
+}
+
+func (s sqliteSession) command(_ context.Context, text string) (err error) {
+	if !transactional[text] {
+		return s.c.Exec(text)
+	}
+	st := s.common[text]
+	if st == nil {
+		if st, err = s.c.Prepare(text); err != nil {
+			return err
+		}
+		s.common[text] = st
+	}
+	_, err = st.Exec()
+	return err
+}
+
+func (s sqliteSession) close() {
+	for _, st := range s.common {
 		st.Close()
 	}
-	c.c.Close()
+	s.c.Close()
 }
+
+type sqliteStatement struct{ st *sqlite.Stmt }
+
+func (s sqliteStatement) exec(_ context.Context, args []any) (int64, error) {
+	return s.st.Exec(args...)
+}
+
+func (s sqliteStatement) query(_ context.Context, args []any, each func(scan func(...any) error) error) error {
+	return s.st.Query(args, each)
+}
+
+func (s sqliteStatement) close() { s.st.Close() }
 
 // pool keeps connections of one role. The most recently used one is taken
 // first, so that its statements and pages are warm.

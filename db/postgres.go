@@ -78,7 +78,7 @@ func (s *Store) opener(by driver.Connector) func(context.Context) (*conn, error)
 		if err != nil {
 			return nil, err
 		}
-		return &conn{c: c, d: s.d, stmts: make(map[string]*sql.Stmt), born: time.Now()}, nil
+		return newConn(sqlSession{c}, s.d), nil
 	}
 }
 

@@ -2,18 +2,15 @@ package db
 
 import (
 	"context"
-	"database/sql"
-	"database/sql/driver"
 	"errors"
 	"fmt"
-	"net/url"
 	"os"
 	"strconv"
 	"strings"
 	"sync"
 	"time"
 
-	"modernc.org/sqlite"
+	"github.com/convene-server/convene/db/sqlite"
 )
 
 // openSQLite opens PATH or PATH?max_page_count=N, which limits the size of the
@@ -44,14 +41,20 @@ func (s *Store) openSQLite(ctx context.Context, path string) error {
 			return fmt.Errorf("db: %w", err)
 		}
 	}
-	name := func(pragmas ...string) string {
-		q := url.Values{"_pragma": append([]string{
+	open := func(pragmas ...string) func(context.Context) (*conn, error) {
+		pragmas = append([]string{
 			"busy_timeout(5000)", "temp_store(memory)", "journal_mode(wal)", "synchronous(full)", "foreign_keys(on)", "cache_size(-1500)",
-		}, pragmas...)}
-		return (&url.URL{Scheme: "file", Opaque: (&url.URL{Path: path}).EscapedPath(), RawQuery: q.Encode()}).String()
+		}, pragmas...)
+		return func(context.Context) (*conn, error) {
+			c, err := sqlite.Open(path, pragmas...)
+			if err != nil {
+				return nil, err
+			}
+			return newConn(sqliteSession{c, make(map[string]*sqlite.Stmt)}, s.d), nil
+		}
 	}
-	s.readers = newPool(s.opt.MaxOpen, 0, s.opener(sqliteConnector(name("query_only(on)"))))
-	s.writer = newWriter(s.opener(sqliteConnector(name(writing...))))
+	s.readers = newPool(s.opt.MaxOpen, 0, open("query_only(on)"))
+	s.writer = newWriter(open(writing...))
 	s.write = s.writeSQLite
 	// The writer first: it is the one that may turn the file into WAL mode.
 	c, err := s.writer.connection(ctx)
@@ -60,14 +63,6 @@ func (s *Store) openSQLite(ctx context.Context, path string) error {
 	}
 	return c.command(ctx, "SELECT count(*) FROM sqlite_master")
 }
-
-type sqliteConnector string
-
-func (name sqliteConnector) Connect(context.Context) (driver.Conn, error) {
-	return (&sqlite.Driver{}).Open(string(name))
-}
-
-func (name sqliteConnector) Driver() driver.Driver { return &sqlite.Driver{} }
 
 // writer is SQLite's one writing connection. Whoever holds the turn may use
 // it; turns are given in the order of asking. Closures that are waiting when
@@ -322,13 +317,12 @@ func (w *writer) hand(alone bool) {
 func classifySQLite(err error) class {
 	var e *sqlite.Error
 	if !errors.As(err, &e) {
-		if errors.Is(err, driver.ErrBadConn) || errors.Is(err, sql.ErrConnDone) ||
-			errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
+		if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
 			return away
 		}
 		return other
 	}
-	switch e.Code() & 0xff {
+	switch e.Primary() {
 	case 5, 6: // BUSY, LOCKED
 		return retry
 	case 13: // FULL

@@ -2,7 +2,6 @@ package db
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"strconv"
@@ -51,26 +50,16 @@ func (tx *Tx) ready() error {
 	return nil
 }
 
-// statementContext is what a statement runs under. SQLite's statements are
-// short and local: watching a context costs each a goroutine.
-func (tx *Tx) statementContext() context.Context {
-	if tx.c.d == sqliteDialect {
-		return context.Background()
-	}
-	return tx.ctx
-}
-
 // do runs one statement by f and sorts out what went wrong. In a View the
 // first statement may meet a connection that the server closed long ago.
-func (tx *Tx) do(text string, f func(context.Context, *sql.Stmt) error) error {
+func (tx *Tx) do(text string, f func(statement) error) error {
 	if err := tx.ready(); err != nil {
 		return err
 	}
 	for {
-		ctx := tx.statementContext()
-		st, err := tx.c.prepared(ctx, text)
+		st, err := tx.c.prepared(tx.ctx, text)
 		if err == nil {
-			err = f(ctx, st)
+			err = f(st)
 		}
 		tx.n++
 		if err == nil {
@@ -142,11 +131,8 @@ func (e *scanError) Unwrap() error { return e.err }
 
 // exec runs a statement and returns how many rows it changed.
 func (tx *Tx) exec(text string, args ...any) (n int64, err error) {
-	err = tx.do(text, func(ctx context.Context, st *sql.Stmt) error {
-		res, err := st.ExecContext(ctx, args...)
-		if err == nil {
-			n, err = res.RowsAffected()
-		}
+	err = tx.do(text, func(st statement) (err error) {
+		n, err = st.exec(tx.ctx, args)
 		return err
 	})
 	return n, err
@@ -168,18 +154,13 @@ func (tx *Tx) row(text string, args []any, dest ...any) error {
 
 // rows calls each for every row of a statement.
 func (tx *Tx) rows(text string, args []any, each func(scan func(...any) error) error) error {
-	return tx.do(text, func(ctx context.Context, st *sql.Stmt) error {
-		rs, err := st.QueryContext(ctx, args...)
-		if err != nil {
-			return err
-		}
-		defer rs.Close()
-		for rs.Next() {
-			if err := each(rs.Scan); err != nil {
+	return tx.do(text, func(st statement) error {
+		return st.query(tx.ctx, args, func(scan func(...any) error) error {
+			if err := each(scan); err != nil {
 				return &scanError{err}
 			}
-		}
-		return rs.Err()
+			return nil
+		})
 	})
 }
 
@@ -324,6 +305,12 @@ func bit(b bool) int64 {
 // when scans microseconds into a time, flag a 0 or 1 into a bool.
 type when struct{ t *time.Time }
 
+// ScanInteger is Scan of what SQLite has.
+func (w when) ScanInteger(us int64) error {
+	*w.t = fromMicros(us)
+	return nil
+}
+
 func (w when) Scan(v any) error {
 	us, ok := v.(int64)
 	if !ok {
@@ -334,6 +321,12 @@ func (w when) Scan(v any) error {
 }
 
 type flag struct{ b *bool }
+
+// ScanInteger is Scan of what SQLite has.
+func (f flag) ScanInteger(n int64) error {
+	*f.b = n != 0
+	return nil
+}
 
 func (f flag) Scan(v any) error {
 	n, ok := v.(int64)

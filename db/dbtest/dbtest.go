@@ -16,6 +16,8 @@ import (
 	"testing"
 	"time"
 
+	_ "modernc.org/sqlite" // for Exec
+
 	"github.com/convene-server/convene/db"
 )
 
