@@ -61,63 +61,13 @@ func period(start, end string) (from, to time.Time, err error) {
 	return from, to, nil
 }
 
-// freeBusyURL answers GET /freebusy/ADDRESS?start=&end=: whoever has logged in
-// may ask about everybody here (decision 27). Whoever is not here, and whoever
-// must not be asked about, is not found.
-func (x *exchange) freeBusyURL(segments []string) error {
-	if len(segments) != 1 {
-		return notFound
-	}
-	switch x.r.Method {
-	case "GET", "HEAD":
-	case "OPTIONS":
-		x.w.Header().Set("Allow", "OPTIONS, GET, HEAD")
-		x.w.Header().Set("Content-Length", "0")
-		x.w.WriteHeader(http.StatusOK)
-		return nil
-	default:
-		x.w.Header().Set("Allow", "OPTIONS, GET, HEAD")
-		return &dav.Error{Status: http.StatusMethodNotAllowed}
-	}
-	q := x.r.URL.Query()
-	now := x.now().UTC().Truncate(24 * time.Hour)
-	from, to := now, now.AddDate(0, 0, 60)
-	var err error
-	if q.Get("start") != "" || q.Get("end") != "" {
-		start, end := q.Get("start"), q.Get("end")
-		if start == "" {
-			start = from.Format(stamp)
-		}
-		if end == "" {
-			if t, err := time.Parse(stamp, start); err == nil {
-				end = t.AddDate(0, 0, 60).Format(stamp)
-			}
-		}
-		if from, to, err = period(start, end); err != nil {
-			return err
-		}
-	}
-	a := cuaddr.Mailto(segments[0])
-	if a.IsZero() {
-		return notFound
-	}
-	fb, err := x.desk.FreeBusy(x.ctx, scheduling.FreeBusyQuery{Asker: x.me, Whom: []string{a.String()}, From: from, To: to})
-	if err != nil {
-		return err
-	}
-	if len(fb) != 1 || !strings.HasPrefix(fb[0].Status, "2.") {
-		return notFound
-	}
-	attendee := ics.NewProp("ATTENDEE", a.String())
-	x.sendCalendar(x.vfreebusy("PUBLISH", []ics.Prop{ics.NewProp("ORGANIZER", attendee.Value)}, "", from, to, fb[0].Spans))
-	return nil
-}
-
 func (x *exchange) sendCalendar(o *ics.Object) {
 	h := x.w.Header()
 	h.Set("Content-Type", "text/calendar; charset=utf-8; component=VFREEBUSY")
 	h.Set("Content-Length", strconv.Itoa(len(o.Bytes())))
-	h.Set("Cache-Control", "private, no-store")
+	if h.Get("Cache-Control") == "" {
+		h.Set("Cache-Control", "private, no-store")
+	}
 	x.w.WriteHeader(http.StatusOK)
 	if x.r.Method != "HEAD" {
 		x.w.Write(o.Bytes())

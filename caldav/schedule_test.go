@@ -1,8 +1,12 @@
 package caldav
 
 import (
+	"context"
 	"strings"
 	"testing"
+
+	"github.com/convene-server/convene/db"
+	"github.com/convene-server/convene/directory"
 )
 
 // meeting is an invitation from ann.
@@ -213,6 +217,71 @@ func TestFreeBusyURL(t *testing.T) {
 		h.do(ann, "POST", "/freebusy/"+bob, "").want(t, 405)
 		h.do(ann, "GET", "/freebusy/", "").want(t, 404)
 		h.do(ann, "GET", "/freebusy/nobody@example.org", "").want(t, 404)
+
+		// The ending that programs put there; and what is told again is not sent
+		// again, until it changes.
+		ifb := h.do(ann, "GET", "/freebusy/"+bob+".ifb", "").want(t, 200)
+		tag := ifb.header.Get("ETag")
+		if tag == "" || ifb.header.Get("Cache-Control") != "private, no-cache" {
+			t.Errorf("%v", ifb.header)
+		}
+		h.do(ann, "GET", "/freebusy/"+bob+".ifb", "", "If-None-Match", tag).want(t, 304)
+		h.put(bob, bobCalendar+"b.ics", event("b", "20261103T120000Z", "20261103T130000Z", "")).want(t, 201)
+		h.do(ann, "GET", "/freebusy/"+bob+".ifb", "", "If-None-Match", tag).want(t, 200)
+	})
+}
+
+// What is told to whoever has not logged in: with a token, or of those who
+// publish what they share.
+func TestFreeBusyURLWithoutLogin(t *testing.T) {
+	each(t, func(t *testing.T, h *house) {
+		h.put(bob, bobCalendar+"a.ics", event("a", "20261103T100000Z", "20261103T110000Z", "")).want(t, 201)
+		prefer := func(name, value string) {
+			t.Helper()
+			if err := h.store.Write(context.Background(), nil, func(tx *db.Tx) error {
+				p, err := tx.PrincipalByAddress(bob)
+				if err != nil {
+					return err
+				}
+				return directory.SetPreference(tx, p.ID, name, value)
+			}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		tells := func(query string, want bool) {
+			t.Helper()
+			r := h.do("", "GET", "/freebusy/"+bob+query, "").want(t, 200)
+			if strings.Contains(r.body, "20261103T100000Z/20261103T110000Z") != want || (r.header.Get("WWW-Authenticate") == "") != want || !strings.Contains(r.body, "BEGIN:VFREEBUSY") {
+				t.Errorf("%q: %v\n%s", query, r.header, r.body)
+			}
+			if !want && (strings.Contains(r.body, "FREEBUSY;") || !strings.Contains(r.body, "DTEND:19700101T000001Z")) {
+				t.Errorf("the dummy tells something: %s", r.body)
+			}
+		}
+		tells("", false)
+		prefer(directory.FreeBusyToken, "sesame")
+		tells("", false)
+		tells("?token=", false)
+		tells("?token=sesam", false)
+		tells("?token=sesame", true)
+		tells(".ifb?token=sesame&start=20261103T000000Z&end=20261104T000000Z", true)
+		prefer(directory.FreeBusyToken, "")
+		tells("?token=sesame", false)
+		tells("?token=", false)
+		prefer(directory.FreeBusyPublishing, "publish")
+		tells("", false) // he does not share with those outside
+		prefer(directory.FreeBusySharing, "share")
+		tells("", true)
+		prefer(directory.FreeBusySharing, "no")
+		tells("", false)
+		h.do(ann, "GET", "/freebusy/"+bob, "").want(t, 404)
+		h.do("", "GET", "/freebusy/"+bob+"?start=20261103T000000Z&end=20401104T000000Z", "").want(t, 403)
+		h.do("", "POST", "/freebusy/"+bob, "").want(t, 401)
+		h.do("", "GET", "/freebusy/"+bob+"/more", "").want(t, 401)
+		// Who shows a password is somebody, or is asked again.
+		if r := h.do("nobody@example.org", "GET", "/freebusy/"+bob, "").want(t, 401); r.header.Get("WWW-Authenticate") == "" {
+			t.Errorf("%v", r.header)
+		}
 	})
 }
 

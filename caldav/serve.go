@@ -97,6 +97,9 @@ func (x *exchange) route() error {
 	}
 	segments, slash, err := dav.Segments(path)
 	misnamed := err != nil
+	if !misnamed && x.isPublic(segments) {
+		return x.publicFreeBusy(segments[1])
+	}
 	ok := !misnamed && x.recognise(segments)
 	if !ok {
 		if ok, err = x.authenticate(); err != nil {

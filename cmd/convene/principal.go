@@ -349,6 +349,7 @@ type groupSetCmd struct {
 	kind        db.Kind
 	Address     string   `arg:"" help:"Mail address."`
 	Profile     profile  `embed:""`
+	FreeBusy    freeBusy `embed:"" prefix:"freebusy-"`
 	RemoveAlias []string `sep:"none" placeholder:"ADDRESS" help:"An alias to take away; may be repeated."`
 	Member      []string `sep:"none" placeholder:"ADDRESS" help:"A member; those given replace all; may be repeated."`
 }
@@ -359,8 +360,8 @@ func (c *groupSetCmd) Run(e *env) error {
 		return err
 	}
 	return change(e, c.kind, c.Address, c.Profile, c.RemoveAlias, func(tx *db.Tx, p *db.Principal) error {
-		if len(members) == 0 {
-			return nil
+		if err := c.FreeBusy.set(tx, p); err != nil || len(members) == 0 {
+			return err
 		}
 		return tx.SetMembers(p.ID, members)
 	})

@@ -1,0 +1,47 @@
+package scheduling
+
+import (
+	"context"
+	"crypto/subtle"
+	"errors"
+	"strings"
+	"time"
+
+	"github.com/convene-server/convene/db"
+	"github.com/convene-server/convene/directory"
+	"github.com/convene-server/convene/directory/cuaddr"
+	"github.com/convene-server/convene/scheduling/ics"
+)
+
+// PublicFreeBusy tells the busy time of a calendar user to somebody who has
+// not logged in: of one who publishes what he shares with those outside, or
+// whose token is known. false: nothing is told, whether he is here or not.
+func (d *Desk) PublicFreeBusy(ctx context.Context, a cuaddr.Address, token string, from, to time.Time) (spans []ics.Span, ok bool, err error) {
+	err = d.store.Read(ctx, func(tx *db.Tx) error {
+		spans, ok = nil, false
+		p, err := directory.Lookup(tx, a)
+		if errors.Is(err, directory.ErrUnknown) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		prefs, err := tx.Preferences(p.ID)
+		if err != nil {
+			return err
+		}
+		q := FreeBusyQuery{Whom: []string{a.String()}, From: from, To: to}
+		secret := prefs[directory.FreeBusyToken]
+		q.Granted = secret != "" && subtle.ConstantTimeCompare([]byte(secret), []byte(token)) == 1
+		if !q.Granted && prefs[directory.FreeBusyPublishing] != "publish" {
+			return nil
+		}
+		answers, err := d.answer(tx, q)
+		if err != nil {
+			return err
+		}
+		spans, ok = answers[0].Spans, strings.HasPrefix(answers[0].Status, "2.")
+		return nil
+	})
+	return spans, ok, err
+}
