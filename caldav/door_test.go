@@ -259,7 +259,7 @@ func (r reply) condition(t testing.TB) string {
 		t.Fatalf("not a DAV:error: %s", r.body)
 	}
 	for _, c := range root.Children() {
-		if c.Name != dav.D("responsedescription") {
+		if c.Name != dav.ErrorDescription {
 			return short(c)
 		}
 	}

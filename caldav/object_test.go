@@ -172,6 +172,7 @@ func TestBadInput(t *testing.T) {
 		h.report(ann, annCalendar, "<D:version-tree></D:version-tree>").refused(t, 403, "D:supported-report")
 		h.report(ann, annSelf, `<C:free-busy-query><C:time-range start="20261101T000000Z" end="20261102T000000Z"/></C:free-busy-query>`, "Depth", "infinity").refused(t, 403, "D:supported-report")
 		h.do(ann, "BREW", annCalendar, "").want(t, 501)
+		h.do(ann, "SCHEDULE", annCalendar, "").want(t, 405) // of drafts of RFC 6638
 		for _, path := range []string{"/dav/calendars/ann@example.org/calendar%2Fx", "/dav/calendars//", "/dav/%FF/", "/dav/calendars/ann@example.org/calendar/%2e%2e/x", "/dav/calendars/ann@example.org/calendar/a/b", "/x"} {
 			h.propfind(ann, path, "0", "D:displayname").want(t, 404)
 		}

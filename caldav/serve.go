@@ -119,6 +119,10 @@ func (x *exchange) route() error {
 		return x.freeBusyURL(segments[1:])
 	}
 	m, ok := methods[x.r.Method]
+	if x.r.Method == "SCHEDULE" {
+		// Of drafts of RFC 6638; what it did, a PUT does.
+		return &dav.Error{Status: http.StatusMethodNotAllowed, Detail: "write scheduling objects by PUT"}
+	}
 	if !ok {
 		return &dav.Error{Status: http.StatusNotImplemented, Detail: "unknown method"}
 	}

@@ -211,6 +211,7 @@ func (s *sitting) actor(h *holding, groups bool) (itip.Actor, error) {
 		Now:          s.now,
 		Floating:     loc,
 		Bound:        s.d.opt.Bound,
+		PastGrace:    s.d.opt.PastGrace,
 		MaxAttendees: s.d.opt.MaxAttendees,
 	}, nil
 }

@@ -28,6 +28,10 @@ func (e *Error) Error() string {
 	return s
 }
 
+// ErrorDescription is the element of a DAV:error with words for people, as
+// Apple's server and those after it write it.
+var ErrorDescription = xml.Name{Space: "http://twistedmatrix.com/xml_namespace/dav/", Local: "error-description"}
+
 // Body is the DAV:error that tells it, nil where there is nothing to tell but
 // the status. It is never an empty DAV:error, which Thunderbird takes for a
 // rate limit.
@@ -60,7 +64,9 @@ func (e *Error) Body() []byte {
 			w.Empty(e.Cond)
 		}
 		if e.Detail != "" {
-			w.Element(D("responsedescription"), e.Detail)
+			// A DAV:responsedescription belongs into multistatus answers (RFC 4918
+			// §14.25); programs that show words know them by Apple's name.
+			w.Element(ErrorDescription, e.Detail)
 		}
 	})
 }

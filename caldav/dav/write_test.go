@@ -129,7 +129,7 @@ func TestErrorBody(t *testing.T) {
 	test(Error{Status: 404}, "")
 	test(Error{Status: 403, Cond: D("valid-sync-token")}, "<D:valid-sync-token/>")
 	test(Error{Status: 403, Cond: C("no-uid-conflict"), Hrefs: []string{"/a/b.ics"}, Detail: "a<b"},
-		"<C:no-uid-conflict><D:href>/a/b.ics</D:href></C:no-uid-conflict><D:responsedescription>a&lt;b</D:responsedescription>")
+		"<C:no-uid-conflict><D:href>/a/b.ics</D:href></C:no-uid-conflict><X:error-description xmlns:X=\"http://twistedmatrix.com/xml_namespace/dav/\">a&lt;b</X:error-description>")
 	test(Error{Status: 403, Cond: D("need-privileges"), Hrefs: []string{"/a/"}, Privileges: []xml.Name{D("bind")}},
 		"<D:need-privileges><D:resource><D:href>/a/</D:href><D:privilege><D:bind/></D:privilege></D:resource></D:need-privileges>")
 }

@@ -48,6 +48,9 @@ type Config struct {
 		From     string
 		Coalesce time.Duration
 	}
+	Scheduling struct {
+		PastGrace time.Duration
+	}
 	Trust struct {
 		AuthservIDs []string
 		Unverified  string // all, reply, none
@@ -91,6 +94,15 @@ var configKeys = []configKey{
 			return fmt.Errorf(`%s is no time from "0s" to "1h"; write it as "10s"`, show(v))
 		}
 		c.SMTP.Coalesce = d
+		return nil
+	}},
+	{"scheduling.past_grace", func(c *Config, v any) error {
+		s, _ := v.(string)
+		d, err := time.ParseDuration(s)
+		if err != nil || d <= 0 || d > 1e6*time.Hour {
+			return fmt.Errorf(`%s is no time above "0s" and up to "1000000h"; write it as "720h"`, show(v))
+		}
+		c.Scheduling.PastGrace = d
 		return nil
 	}},
 	{"trust.authserv_ids", listInto(func(c *Config) *[]string { return &c.Trust.AuthservIDs }, func(s string) (string, error) {
@@ -233,6 +245,9 @@ func (c *Config) complete(given map[string]bool, line func(string) int) (mistake
 	}
 	if !given["smtp.coalesce"] {
 		c.SMTP.Coalesce = 10 * time.Second
+	}
+	if c.Scheduling.PastGrace == 0 {
+		c.Scheduling.PastGrace = 30 * 24 * time.Hour // decision 18
 	}
 	if c.Trust.Unverified == "" { // decision 10
 		c.Trust.Unverified = "none"

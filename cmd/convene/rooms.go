@@ -39,6 +39,7 @@ func newDesk(s *db.Store, c Config, log *slog.Logger) *scheduling.Desk {
 		Domains:         c.Domains,
 		DomainsComplete: c.DomainsComplete,
 		Coalesce:        c.SMTP.Coalesce,
+		PastGrace:       c.Scheduling.PastGrace,
 		MaxResource:     c.HTTP.MaxResource,
 		Now:             time.Now,
 		Log:             log,

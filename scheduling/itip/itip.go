@@ -56,7 +56,8 @@ type Actor struct {
 	Floating *time.Location
 	Bound    ics.Bound
 	// PastGrace: objects whose every instance ended longer ago send nothing
-	// (decision 18). Zero means seven days.
+	// (decision 18). Zero means thirty days: within a month people still correct
+	// and call off what was.
 	PastGrace time.Duration
 	// MaxAttendees bounds ATTENDEE lines of one component; zero: no bound.
 	MaxAttendees int

@@ -137,11 +137,12 @@ func (me Actor) others(s *series) bool {
 }
 
 // past reports whether every instance of the objects ended so long ago that
-// nobody is told any more (decision 18).
+// nobody is told any more (decision 18). A task whose time ran out is not over
+// before it is done.
 func (me Actor) past(objects ...*ics.Object) bool {
 	grace := me.PastGrace
 	if grace == 0 {
-		grace = 7 * 24 * 60 * 60 * 1e9
+		grace = 30 * 24 * 60 * 60 * 1e9
 	}
 	loc := me.floating()
 	for _, o := range objects {
@@ -154,8 +155,22 @@ func (me Actor) past(objects ...*ics.Object) bool {
 			}
 			continue
 		}
+		if o.Kind() == "VTODO" && !finished(o) {
+			return false
+		}
 		last, ok := o.Last(loc, me.Bound)
 		if !ok || last.IsZero() || last.After(me.Now.Add(-grace)) {
+			return false
+		}
+	}
+	return true
+}
+
+// finished reports whether all of a task is completed or called off.
+func finished(o *ics.Object) bool {
+	for _, c := range o.Main() {
+		s := status(c)
+		if c.Prop("COMPLETED") == nil && s != "COMPLETED" && s != "CANCELLED" {
 			return false
 		}
 	}

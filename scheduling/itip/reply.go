@@ -166,6 +166,9 @@ func (r *replying) note(c, p *part, l *ics.Prop, who cuaddr.Address) bool {
 			r.news = true
 		}
 		n = withProgress(n, c.comp, said)
+		if said != "NEEDS-ACTION" {
+			n = n.WithoutParams("RSVP") // who has answered is not asked any more
+		}
 		n = n.WithParam("SCHEDULE-STATUS", status)
 		if own {
 			n = n.WithParam(paramSince, since)
