@@ -23,7 +23,7 @@ type Options struct {
 	MaxResource     int64         // octets of one object
 	MaxAttendees    int           // of one component
 	Bound           ics.Bound     // instances and steps of one series
-	PastGrace       time.Duration // what ended longer ago sends nothing (decision 18); zero: 30 days
+	PastGrace       time.Duration // what ended longer ago sends nothing (decision 18); zero: 7 days
 	LocalInline     int           // local recipients settled in the transaction; zero: 500
 	Now             func() time.Time
 	Log             *slog.Logger

@@ -247,7 +247,7 @@ func (c *Config) complete(given map[string]bool, line func(string) int) (mistake
 		c.SMTP.Coalesce = 10 * time.Second
 	}
 	if c.Scheduling.PastGrace == 0 {
-		c.Scheduling.PastGrace = 30 * 24 * time.Hour // decision 18
+		c.Scheduling.PastGrace = 7 * 24 * time.Hour // decision 18
 	}
 	if c.Trust.Unverified == "" { // decision 10
 		c.Trust.Unverified = "none"

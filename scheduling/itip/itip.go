@@ -56,8 +56,7 @@ type Actor struct {
 	Floating *time.Location
 	Bound    ics.Bound
 	// PastGrace: objects whose every instance ended longer ago send nothing
-	// (decision 18). Zero means thirty days: within a month people still correct
-	// and call off what was.
+	// (decision 18). Zero means seven days.
 	PastGrace time.Duration
 	// MaxAttendees bounds ATTENDEE lines of one component; zero: no bound.
 	MaxAttendees int

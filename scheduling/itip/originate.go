@@ -142,7 +142,7 @@ func (me Actor) others(s *series) bool {
 func (me Actor) past(objects ...*ics.Object) bool {
 	grace := me.PastGrace
 	if grace == 0 {
-		grace = 30 * 24 * 60 * 60 * 1e9
+		grace = 7 * 24 * 60 * 60 * 1e9
 	}
 	loc := me.floating()
 	for _, o := range objects {
