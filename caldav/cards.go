@@ -29,6 +29,9 @@ func (x *exchange) putCard(coll *resource, name string) error {
 		return err
 	}
 	w := cardWrite{coll: coll, name: name, card: card, conditions: x.conditions()}
+	if w.conditions.Under, err = x.guardPut(coll, name); err != nil {
+		return err
+	}
 	written, err := x.writeCard(&w)
 	if err != nil {
 		return err
@@ -79,6 +82,9 @@ func (x *exchange) writeCard(c *cardWrite) (w scheduling.Written, err error) {
 		}
 		old, err := cardAt(tx, c.coll.coll.ID, c.name)
 		if err != nil {
+			return err
+		}
+		if err := c.conditions.Under(tx); err != nil {
 			return err
 		}
 		if err := c.conditions.Check(old); err != nil {
@@ -158,7 +164,14 @@ func (x *exchange) uidTaken(coll *resource, by string) error {
 // deleteCard removes a card.
 func (x *exchange) deleteCard(coll *resource, name string) error {
 	conditions := x.conditions()
+	guard, err := x.guard(touchAt(coll.owner, place{wing: coll.wing(), coll: coll.coll.Name, member: name}).goes())
+	if err != nil {
+		return err
+	}
 	return x.withCard(coll, name, func(tx *db.Tx, o *db.Object, modseqs map[int64]int64) error {
+		if err := guard(tx); err != nil {
+			return err
+		}
 		if err := conditions.Check(o); err != nil {
 			return err
 		}
@@ -197,17 +210,25 @@ func (x *exchange) withCard(coll *resource, name string, fn func(tx *db.Tx, o *d
 	})
 }
 
-// moveCard puts a card elsewhere among one's own address books.
-func (x *exchange) moveCard(t transfer) error {
+// moveCard puts a card elsewhere.
+func (x *exchange) moveCard(t *transfer) error {
 	conditions := x.conditions()
-	from := x.collectionResource(*t.from.coll)
+	guard, err := x.guard(x.touch(t.from).goes(), touchAt(t.owner, t.to).comes())
+	if err != nil {
+		return err
+	}
+	name := t.to.member
+	from := collectionResource(t.from.owner, *t.from.coll)
 	var w scheduling.Written
-	err := x.withCard(from, t.from.obj.Name, func(tx *db.Tx, o *db.Object, modseqs map[int64]int64) error {
+	err = x.withCard(from, t.from.obj.Name, func(tx *db.Tx, o *db.Object, modseqs map[int64]int64) error {
+		if err := guard(tx); err != nil {
+			return err
+		}
 		if err := conditions.Check(o); err != nil {
 			return err
 		}
-		to := t.to.coll.ID
-		there, err := cardAt(tx, to, t.name)
+		to := t.coll.coll.ID
+		there, err := cardAt(tx, to, name)
 		if err != nil {
 			return err
 		}
@@ -215,10 +236,10 @@ func (x *exchange) moveCard(t transfer) error {
 			return &dav.Error{Status: http.StatusPreconditionFailed}
 		}
 		if there != nil && there.UID != o.UID {
-			return x.uidTaken(t.to, t.name)
+			return x.uidTaken(t.coll, name)
 		}
 		if to != o.Collection {
-			if err := x.uidFree(tx, t.to, o.UID, t.name); err != nil {
+			if err := x.uidFree(tx, t.coll, o.UID, name); err != nil {
 				return err
 			}
 		}
@@ -228,17 +249,17 @@ func (x *exchange) moveCard(t transfer) error {
 			}
 		}
 		w = scheduling.Written{Created: there == nil, ETag: o.ETag}
-		return tx.MoveObject(o.ID, o.Modseq, o.Collection, to, t.name, modseqs[o.Collection], modseqs[to])
-	}, t.to.coll.ID)
+		return tx.MoveObject(o.ID, o.Modseq, o.Collection, to, name, modseqs[o.Collection], modseqs[to])
+	}, t.coll.coll.ID)
 	if err != nil {
 		return err
 	}
-	return x.sendWritten(w, memberHref(t.to.href, t.name), w.Created)
+	return x.sendWritten(w, memberHref(t.coll.href, name), w.Created)
 }
 
 // copyCard writes a card a second time: into another address book, because a
 // UID is used once in each.
-func (x *exchange) copyCard(t transfer) error {
+func (x *exchange) copyCard(t *transfer) error {
 	if err := x.conditions().Check(&t.from.obj); err != nil {
 		return err
 	}
@@ -246,7 +267,11 @@ func (x *exchange) copyCard(t transfer) error {
 	if err != nil {
 		return err
 	}
-	c := cardWrite{coll: t.to, name: t.name, card: card}
+	name := t.to.member
+	c := cardWrite{coll: t.coll, name: name, card: card}
+	if c.conditions.Under, err = x.guardPut(t.coll, name); err != nil {
+		return err
+	}
 	if !t.overwrite { // RFC 4918 §10.6
 		c.conditions.IfNoneMatch = []string{"*"}
 	}
@@ -254,5 +279,5 @@ func (x *exchange) copyCard(t transfer) error {
 	if err != nil {
 		return err
 	}
-	return x.sendWritten(w, memberHref(t.to.href, t.name), w.Created)
+	return x.sendWritten(w, memberHref(t.coll.href, name), w.Created)
 }

@@ -3,20 +3,29 @@ package caldav
 import (
 	"encoding/xml"
 	"errors"
+	"mime"
 	"net/http"
 	"strings"
 
 	"github.com/convene-server/convene/caldav/dav"
 	"github.com/convene-server/convene/db"
+	"github.com/convene-server/convene/directory"
 )
 
-// mkcol answers MKCALENDAR (RFC 4791 §5.3.1) and extended MKCOL (RFC 5689 §3).
+// mkcol answers MKCALENDAR (RFC 4791 §5.3.1), MKCOL (RFC 4918 §9.3) and
+// extended MKCOL (RFC 5689 §3).
 func (x *exchange) mkcol(segments []string, slash bool) error {
+	calendar := x.r.Method == "MKCALENDAR"
+	if t := x.r.Header.Get("Content-Type"); t != "" && x.r.ContentLength != 0 {
+		// RFC 4918 §9.3.1: a body that means nothing to us
+		if m, _, err := mime.ParseMediaType(t); err != nil || m != "text/xml" && m != "application/xml" {
+			return &dav.Error{Status: http.StatusUnsupportedMediaType, Detail: "the body of " + x.r.Method + " is XML"}
+		}
+	}
 	root, err := x.body()
 	if err != nil {
 		return err
 	}
-	calendar := x.r.Method == "MKCALENDAR"
 	rootName := dav.D("mkcol")
 	if calendar {
 		rootName = dav.C("mkcalendar")
@@ -26,24 +35,28 @@ func (x *exchange) mkcol(segments []string, slash bool) error {
 		return err
 	}
 	p, ok := x.placeOf(segments)
-	if !ok || p.member != "" {
-		r, err := x.find(segments)
-		switch {
-		case err == nil && r != nil:
+	if !ok {
+		if _, err := x.find(segments); err == nil {
 			return errExists
-		case ok && errors.Is(err, db.ErrNotFound):
-			return x.noParent(p)
-		}
-		if len(segments) == 4 || len(segments) == 5 {
-			return notFound // somebody else's
+		} else if len(segments) >= 4 {
+			return err
 		}
 		return &dav.Error{Status: http.StatusForbidden, Cond: dav.C("calendar-collection-location-ok"), Detail: "collections can be made in a home only"}
 	}
-	c := db.Collection{Owner: x.me.ID, Kind: p.wing.home, Name: p.coll}
-	r := &resource{href: collectionHref(&x.me, &c), owner: &x.me, coll: &c}
+	around, err := x.aroundNew(p)
+	if err != nil {
+		return err
+	}
+	owner := around.owner
+	p = p.inner()
+	c := db.Collection{Owner: owner.ID, Kind: p.wing.home, Name: p.coll}
+	if plain := !calendar && p.wing.home == db.Calendar && !typed(changes); plain || around.kind == kPlain && !calendar {
+		c.Kind = db.Plain
+	}
+	r := &resource{href: collectionHref(owner, &c), owner: owner, coll: &c}
 	r.kind, _ = kindOf(c.Kind)
-	if calendar && c.Kind != db.Calendar {
-		return &dav.Error{Status: http.StatusForbidden, Cond: dav.C("calendar-collection-location-ok"), Detail: "calendars are made in " + homeHref(wings[wingCalendars], &x.me)}
+	if calendar && (c.Kind != db.Calendar || around.kind == kPlain) {
+		return &dav.Error{Status: http.StatusForbidden, Cond: dav.C("calendar-collection-location-ok"), Detail: "calendars are made in " + homeHref(wings[wingCalendars], owner)}
 	}
 	if c.Kind == db.Calendar {
 		c.Components = strings.Join(calendarComponents, ",") // RFC 4791 §5.2.3: all of them if it does not say
@@ -53,13 +66,28 @@ func (x *exchange) mkcol(segments []string, slash bool) error {
 	if failed != nil {
 		return x.mkcolFailed(changes, failed, calendar)
 	}
+	guard, err := x.guard(touchAt(owner, p).comes())
+	if err != nil {
+		return err
+	}
 	err = x.store.Write(x.ctx, nil, func(tx *db.Tx) error {
-		n, err := tx.Collections(x.me.ID, p.wing.kinds...)
+		n, err := tx.Collections(owner.ID, p.wing.kinds...)
 		if err != nil {
 			return err
 		}
 		if len(n) >= maxCollections {
 			return &dav.Error{Status: http.StatusForbidden, Cond: dav.D("quota-not-exceeded"), Detail: "too many collections in one home"}
+		}
+		if around.kind == kPlain {
+			if _, err := tx.BumpCollections(around.coll.ID); err != nil {
+				return err
+			}
+			if o, err := cardAt(tx, around.coll.ID, segments[len(segments)-1]); err != nil || o != nil {
+				return errors.Join(err, errExists)
+			}
+		}
+		if err := guard(tx); err != nil {
+			return err
 		}
 		c := u.coll
 		if err := tx.InsertCollection(&c); err != nil {
@@ -79,19 +107,48 @@ func (x *exchange) mkcol(segments []string, slash bool) error {
 	return nil
 }
 
+// typed reports whether an extended MKCOL says what to make.
+func typed(changes []dav.Change) bool {
+	for _, c := range changes {
+		if c.Prop.Name == dav.D("resourcetype") {
+			for _, e := range c.Prop.Children() {
+				if e.Name != dav.D("collection") {
+					return true
+				}
+			}
+		}
+	}
+	return false
+}
+
+// aroundNew finds where a collection is to be made: a home, or a plain
+// collection (RFC 4791 §4.2: nothing lies in a calendar but its objects).
+func (x *exchange) aroundNew(p place) (*resource, error) {
+	up, inside := p.parent()
+	var around *resource
+	var err error
+	if inside {
+		around, err = x.collection(up)
+	} else {
+		around, err = x.home(place{owner: p.owner, wing: p.wing})
+	}
+	if errors.Is(err, db.ErrNotFound) {
+		return nil, &dav.Error{Status: http.StatusConflict, Detail: "the collection does not exist"} // RFC 4918 §9.3.1
+	}
+	if err != nil {
+		return nil, err
+	}
+	if inside && around.kind != kPlain {
+		if _, err := x.object(p); err == nil {
+			return nil, errExists
+		}
+		return nil, &dav.Error{Status: http.StatusForbidden, Cond: dav.C("calendar-collection-location-ok"), Detail: "collections can be made in a home only"}
+	}
+	return around, x.may(around, directory.Bind)
+}
+
 // errExists: RFC 4918 §9.3.1 wants 405 for MKCOL on what is there already.
 var errExists = &dav.Error{Status: http.StatusMethodNotAllowed, Cond: dav.D("resource-must-be-null"), Detail: "there is something already"}
-
-// noParent tells why nothing can be made inside a collection: there is none,
-// or it takes no collections (RFC 4791 §4.2).
-func (x *exchange) noParent(p place) error {
-	if _, err := x.collection(p); err == nil {
-		return &dav.Error{Status: http.StatusForbidden, Cond: dav.C("calendar-collection-location-ok"), Detail: "collections can be made in a home only"}
-	} else if !errors.Is(err, db.ErrNotFound) {
-		return err
-	}
-	return &dav.Error{Status: http.StatusConflict, Detail: "the collection does not exist"}
-}
 
 // prepareNew checks the properties of a collection to be made. resourcetype is
 // one of them: it says what to make (RFC 5689 §3), and has to fit its place.
@@ -106,8 +163,11 @@ func (x *exchange) prepareNew(r *resource, changes []dav.Change, u *update, cale
 		}
 		typed = true
 		want := dav.C("calendar")
-		if r.kind == kBook {
+		switch r.kind {
+		case kBook:
 			want = dav.CR("addressbook")
+		case kPlain:
+			want = dav.D("collection")
 		}
 		for _, e := range c.Prop.Children() {
 			if e.Name != dav.D("collection") && e.Name != want {
@@ -118,8 +178,8 @@ func (x *exchange) prepareNew(r *resource, changes []dav.Change, u *update, cale
 			failed[c.Prop.Name] = &dav.Error{Status: http.StatusForbidden, Cond: dav.D("valid-resourcetype")}
 		}
 	}
-	if !typed && !calendar {
-		// A plain collection has no place in a home.
+	if !typed && !calendar && r.kind != kPlain {
+		// A plain collection has no place among address books.
 		failed[dav.D("resourcetype")] = &dav.Error{Status: http.StatusForbidden, Cond: dav.D("valid-resourcetype")}
 	}
 	for name, e := range x.prepare(r, rest, u) {

@@ -7,105 +7,210 @@ import (
 
 	"github.com/convene-server/convene/caldav/dav"
 	"github.com/convene-server/convene/db"
+	"github.com/convene-server/convene/directory"
 	"github.com/convene-server/convene/scheduling"
 )
 
-// transfer is what COPY and MOVE have in common: an object of mine and where
-// in a collection of mine it goes (RFC 4918 §9.8, §9.9).
+// transfer is what COPY and MOVE have in common (RFC 4918 §9.8, §9.9).
 type transfer struct {
-	from      *resource // with its body
-	to        *resource // the collection
-	name      string
+	from      *resource // an object with its body, or a collection
+	to        place
+	owner     *db.Principal // of the home where it goes
+	coll      *resource     // the collection into which it goes; nil: the home itself
 	overwrite bool
-	same      bool // source and destination are one
 }
 
-func (x *exchange) transfer(segments []string) (transfer, error) {
-	var t transfer
+func (x *exchange) transfer(segments []string, move bool) (*transfer, error) {
 	r, err := x.find(segments)
 	if err != nil {
-		return t, err
+		return nil, err
 	}
-	if r.kind&(kEvent|kCard) == 0 {
-		// Collections keep their names, messages their inbox.
-		return t, needs(r.href, "unbind")
+	if r.kind&(kMember|kColl) == 0 || r.kind&(kInbox|kOutbox|kNotice) != 0 {
+		// What holds the tree together stays, and messages stay in their inbox.
+		return nil, needs(r.href, "unbind")
 	}
+	t := &transfer{from: r}
 	switch o := strings.TrimSpace(x.r.Header.Get("Overwrite")); {
 	case o == "" || strings.EqualFold(o, "T"):
 		t.overwrite = true // RFC 4918 §10.6
 	case strings.EqualFold(o, "F"):
 	default:
-		return t, &dav.Error{Status: http.StatusBadRequest, Detail: "Overwrite is neither T nor F"}
+		return nil, &dav.Error{Status: http.StatusBadRequest, Detail: "Overwrite is neither T nor F"}
 	}
 	dest := x.r.Header.Get("Destination")
 	if dest == "" {
-		return t, &dav.Error{Status: http.StatusBadRequest, Detail: "there is no Destination"}
+		return nil, &dav.Error{Status: http.StatusBadRequest, Detail: "there is no Destination"}
 	}
 	host, path, err := dav.Reference(dest)
 	if err != nil {
-		return t, &dav.Error{Status: http.StatusBadRequest, Detail: "the Destination names no resource"}
+		return nil, &dav.Error{Status: http.StatusBadRequest, Detail: "the Destination names no resource"}
 	}
 	if host != "" && !x.ourHost(host) {
-		return t, &dav.Error{Status: http.StatusForbidden, Detail: "the Destination is on another server"}
+		return nil, &dav.Error{Status: http.StatusForbidden, Detail: "the Destination is on another server"}
 	}
 	to, slash, err := dav.Segments(path)
 	if err != nil {
-		return t, &dav.Error{Status: http.StatusBadRequest, Detail: "the Destination names no resource"}
+		return nil, &dav.Error{Status: http.StatusBadRequest, Detail: "the Destination names no resource"}
 	}
-	p, ok := x.placeOf(to)
-	if !ok || p.member == "" || slash {
-		// Somebody else's home is like none at all.
-		return t, notFound
+	var ok bool
+	if t.to, ok = x.placeOf(to); !ok {
+		return nil, notFound
 	}
-	t.to, err = x.collection(place{wing: p.wing, coll: p.coll})
-	if errors.Is(err, db.ErrNotFound) {
-		return t, &dav.Error{Status: http.StatusConflict, Detail: "the Destination's collection does not exist"}
+	if err := x.destination(t, slash); err != nil {
+		return nil, err
 	}
-	if err != nil {
-		return t, err
-	}
-	if t.to.kind&(kInbox|kOutbox) != 0 {
-		return t, needs(t.to.href, "bind")
-	}
-	if (t.to.kind == kBook) != (r.kind == kCard) {
-		return t, &dav.Error{Status: http.StatusForbidden, Detail: "events go into calendars, cards into address books"}
-	}
-	t.from, t.name = r, p.member
-	t.same = t.to.coll.ID == r.obj.Collection && t.name == r.obj.Name
-	if t.same { // RFC 4918 §9.8.5, §9.9.4
-		return t, &dav.Error{Status: http.StatusForbidden, Detail: "source and Destination are the same"}
-	}
-	return t, nil
+	return t, x.mayTransfer(t, move)
 }
 
-// move answers a MOVE between own calendars: nobody is told (RFC 6638
+// destination finds where a transfer goes, and whether it can go there.
+func (x *exchange) destination(t *transfer, slash bool) (err error) {
+	r := t.from
+	if t.owner, err = x.ownerOf(t.to); err != nil {
+		return err
+	}
+	if t.to.member == "" {
+		// Into the home: collections only.
+		if r.kind&kMember != 0 {
+			home, err := x.home(place{owner: t.to.owner, wing: t.to.wing})
+			if err != nil {
+				return err
+			}
+			return &dav.Error{Status: http.StatusForbidden, Hrefs: []string{home.href}, Detail: "there are only collections in a home"}
+		}
+		if t.to.wing != r.wing() {
+			return &dav.Error{Status: http.StatusForbidden, Detail: "calendars and address books have homes of their own"}
+		}
+		if _, err := x.home(place{owner: t.to.owner, wing: t.to.wing}); err != nil {
+			return err
+		}
+	} else {
+		t.coll, err = x.collection(place{owner: t.to.owner, wing: t.to.wing, coll: t.to.coll})
+		if errors.Is(err, db.ErrNotFound) {
+			return &dav.Error{Status: http.StatusConflict, Detail: "the Destination's collection does not exist"}
+		}
+		if err != nil {
+			return err
+		}
+		switch {
+		case t.coll.kind&(kInbox|kOutbox) != 0:
+			return needs(t.coll.href, "bind")
+		case r.kind&kColl != 0 && (r.kind != kPlain || t.coll.kind != kPlain):
+			return &dav.Error{Status: http.StatusForbidden, Cond: dav.C("calendar-collection-location-ok"), Detail: "this collection cannot be in that one"} // RFC 4791 §4.2
+		case r.kind&kMember != 0 && (slash && r.kind != kFile || t.coll.kind != containerOf(r.kind)):
+			return &dav.Error{Status: http.StatusForbidden, Detail: "events go into calendars, cards into address books, files into plain collections"}
+		}
+	}
+	from := x.touch(r)
+	if t.owner.ID == r.owner.ID && t.to.wing == r.wing() {
+		if path := t.to.path(); path == from.path { // RFC 4918 §9.8.5, §9.9.4
+			return &dav.Error{Status: http.StatusForbidden, Detail: "source and Destination are the same"}
+		} else if below(path, from.path) || below(from.path, path) {
+			return &dav.Error{Status: http.StatusConflict, Detail: "source and Destination lie in one another"}
+		}
+	}
+	return nil
+}
+
+// containerOf a kind of member.
+func containerOf(k kind) kind {
+	switch k {
+	case kCard:
+		return kBook
+	case kFile:
+		return kPlain
+	case kNotice:
+		return kInbox
+	}
+	return kCalendar
+}
+
+// mayTransfer checks privileges (RFC 3744 appendix B).
+func (x *exchange) mayTransfer(t *transfer, move bool) error {
+	if err := x.may(t.from, directory.Read); err != nil {
+		return err
+	}
+	into := t.coll
+	if into == nil {
+		into = &resource{kind: t.to.wing.node, href: homeHref(t.to.wing, t.owner), owner: t.owner}
+	}
+	need := directory.Bind
+	if t.overwrite {
+		switch _, err := x.locate(t.to); {
+		case err == nil:
+			need |= directory.Unbind
+			if t.from.kind&(kEvent|kCard) != 0 {
+				need = directory.WriteContent
+			}
+		case !errors.Is(err, db.ErrNotFound):
+			return err
+		}
+	}
+	if err := x.may(into, need); err != nil {
+		return err
+	}
+	if !move {
+		return nil
+	}
+	return x.mayUnbind(t.from)
+}
+
+// mayUnbind asks for the right to take something away from where it is.
+func (x *exchange) mayUnbind(r *resource) error {
+	switch {
+	case r.kind&kMember != 0:
+		return x.may(&resource{kind: containerOf(r.kind), href: collectionHref(r.owner, r.coll), owner: r.owner, coll: r.coll}, directory.Unbind)
+	case r.owner.ID == x.me.ID:
+		return nil
+	}
+	if up := parentPath(r.coll.Name); up != "" {
+		return x.may(r, directory.Unbind) // it has at least the rights of the one around it
+	}
+	return x.may(&resource{kind: r.wing().node, href: homeHref(r.wing(), r.owner), owner: r.owner}, directory.Unbind)
+}
+
+// move answers a MOVE. Between calendars of one owner nobody is told (RFC 6638
 // §3.2.3.4).
 func (x *exchange) move(segments []string, slash bool) error {
-	t, err := x.transfer(segments)
+	t, err := x.transfer(segments, true)
 	if err != nil {
 		return err
 	}
-	if t.from.kind == kCard {
+	switch {
+	case t.from.kind == kCard:
 		return x.moveCard(t)
+	case t.from.kind&kColl != 0 && t.from.owner.ID != t.owner.ID:
+		return &dav.Error{Status: http.StatusForbidden, Detail: "a collection stays with its owner"}
+	case t.from.kind != kEvent:
+		return x.moveTree(t)
+	}
+	c := x.conditions()
+	if c.Under, err = x.guard(x.touch(t.from).goes(), touchAt(t.owner, t.to).comes()); err != nil {
+		return err
 	}
 	w, err := x.desk.Move(x.ctx, scheduling.Move{Actor: x.me, Collection: t.from.obj.Collection, Name: t.from.obj.Name,
-		To: t.to.coll.ID, ToName: t.name, Overwrite: t.overwrite, Conditions: x.conditions(), Door: doorName})
+		To: t.coll.coll.ID, ToName: t.to.member, Overwrite: t.overwrite, Conditions: c, Door: doorName})
 	if err != nil {
-		return x.absolute(err)
+		return x.absolute(err, t.from.owner)
 	}
-	return x.sendWritten(w, memberHref(t.to.href, t.name), w.Created)
+	return x.sendWritten(w, memberHref(t.coll.href, t.to.member), w.Created)
 }
 
-// copy answers a COPY: a PUT of the same bytes, which the desk refuses where
-// it would make a second copy of one conversation (RFC 6638 §3.2.3.3, decision
-// 23).
+// copy answers a COPY: of an event a PUT of the same bytes, which the desk
+// refuses where it would make a second copy of one conversation (RFC 6638
+// §3.2.3.3, decision 23).
 func (x *exchange) copy(segments []string, slash bool) error {
-	t, err := x.transfer(segments)
+	t, err := x.transfer(segments, false)
 	if err != nil {
 		return err
 	}
-	if t.from.kind == kCard {
+	switch t.from.kind {
+	case kCard:
 		return x.copyCard(t)
+	case kCalendar:
+		return &dav.Error{Status: http.StatusForbidden, Cond: dav.C("unique-scheduling-object-resource"), Detail: "what is in a calendar is there once"}
+	case kEvent:
+	default:
+		return x.copyTree(t)
 	}
 	// The conditions of the request are about the source.
 	if m := dav.StrongTags(x.r.Header["If-Match"]); m.Asked && !m.Match(t.from.obj.ETag) {
@@ -115,9 +220,12 @@ func (x *exchange) copy(segments []string, slash bool) error {
 	if !t.overwrite {
 		c.IfNoneMatch = []string{"*"}
 	}
-	w, err := x.desk.Put(x.ctx, scheduling.Put{Actor: x.me, Collection: t.to.coll.ID, Name: t.name, Body: t.from.obj.Body, Conditions: c, Door: doorName, Copy: true})
-	if err != nil {
-		return x.absolute(err)
+	if c.Under, err = x.guard(touchAt(t.owner, t.to).comes()); err != nil {
+		return err
 	}
-	return x.sendWritten(w, memberHref(t.to.href, t.name), w.Created)
+	w, err := x.desk.Put(x.ctx, scheduling.Put{Actor: x.me, Collection: t.coll.coll.ID, Name: t.to.member, Body: t.from.obj.Body, Conditions: c, Door: doorName, Copy: true})
+	if err != nil {
+		return x.absolute(err, t.owner)
+	}
+	return x.sendWritten(w, memberHref(t.coll.href, t.to.member), w.Created)
 }

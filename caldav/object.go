@@ -13,6 +13,7 @@ import (
 
 	"github.com/convene-server/convene/caldav/dav"
 	"github.com/convene-server/convene/db"
+	"github.com/convene-server/convene/directory"
 	"github.com/convene-server/convene/scheduling"
 	"github.com/convene-server/convene/scheduling/itip"
 )
@@ -23,6 +24,9 @@ const doorName = "dav" // in decision records
 func (x *exchange) get(segments []string, slash bool) error {
 	r, err := x.find(segments)
 	if err != nil {
+		return err
+	}
+	if err := x.may(r, directory.Read); err != nil {
 		return err
 	}
 	if r.kind&kContainer != 0 {
@@ -72,6 +76,9 @@ func (x *exchange) sendObject(r *resource, status int) error {
 	h["Content-Type"] = []string{contentType(r)}
 	h["Content-Length"] = []string{strconv.Itoa(len(r.obj.Body))}
 	h["X-Content-Type-Options"] = []string{"nosniff"} // a body is somebody's text, not a page
+	if r.kind == kFile {
+		h["Content-Security-Policy"] = []string{"sandbox; default-src 'none'"} // and if it is one, it does nothing
+	}
 	x.w.WriteHeader(status)
 	if x.r.Method != "HEAD" {
 		x.w.Write(r.obj.Body)
@@ -104,7 +111,7 @@ func (x *exchange) put(segments []string, slash bool) error {
 		}
 		return &dav.Error{Status: http.StatusMethodNotAllowed, Detail: "only objects in collections are written by PUT"}
 	}
-	coll, err := x.collection(place{wing: p.wing, coll: p.coll})
+	coll, err := x.collection(place{owner: p.owner, wing: p.wing, coll: p.coll})
 	if errors.Is(err, db.ErrNotFound) {
 		return &dav.Error{Status: http.StatusConflict, Detail: "the collection does not exist"} // RFC 4918 §9.7.1
 	}
@@ -115,6 +122,11 @@ func (x *exchange) put(segments []string, slash bool) error {
 	case kInbox, kOutbox:
 		// RFC 6638 §2.1, §2.2: only the server makes something there.
 		return needs(coll.href, "bind")
+	case kPlain:
+	default:
+		if err := x.mayPut(coll, p); err != nil {
+			return err
+		}
 	}
 	h := x.r.Header
 	if h.Get("Content-Range") != "" { // RFC 9110 §14.5
@@ -123,10 +135,57 @@ func (x *exchange) put(segments []string, slash bool) error {
 	if e := h.Get("Content-Encoding"); e != "" && !strings.EqualFold(e, "identity") {
 		return &dav.Error{Status: http.StatusUnsupportedMediaType, Detail: "the body must not be encoded"}
 	}
-	if coll.kind == kBook {
+	switch coll.kind {
+	case kPlain:
+		return x.putFile(coll, p)
+	case kBook:
 		return x.putCard(coll, p.member)
 	}
 	return x.putEvent(coll, p.member)
+}
+
+// mayPut asks for the right to write an object in a collection of somebody
+// else: to change it where it is there, to add it where it is not (RFC 3744
+// appendix B).
+func (x *exchange) mayPut(coll *resource, p place) error {
+	if coll.owner.ID == x.me.ID {
+		return nil
+	}
+	need := directory.WriteContent
+	if _, err := x.object(p); errors.Is(err, db.ErrNotFound) {
+		need = directory.Bind
+	} else if err != nil {
+		return err
+	}
+	return x.may(coll, need)
+}
+
+// guardPut is the guard of a write of an object whether it is there or not:
+// what locks a collection locks the coming of members only, so whoever has
+// locked it is asked only where there is none.
+func (x *exchange) guardPut(coll *resource, name string) (func(*db.Tx) error, error) {
+	t := touchAt(coll.owner, place{wing: coll.wing(), coll: coll.coll.Name, member: name})
+	there, err := x.guard(t)
+	if err != nil {
+		return nil, err
+	}
+	comes, err := x.guard(t.comes())
+	if err != nil {
+		return nil, err
+	}
+	return func(tx *db.Tx) error {
+		locked, err := tx.HasDavLocks(coll.owner.ID)
+		if err != nil || !locked && x.r.Header["If"] == nil {
+			return err
+		}
+		switch o, err := cardAt(tx, coll.coll.ID, name); {
+		case err != nil:
+			return err
+		case o == nil:
+			return comes(tx)
+		}
+		return there(tx)
+	}, nil
 }
 
 // readObject reads the body of a PUT within its bound. The conditions are
@@ -158,9 +217,13 @@ func (x *exchange) putEvent(coll *resource, name string) error {
 	if err != nil {
 		return err
 	}
-	written, err := x.desk.Put(x.ctx, scheduling.Put{Actor: x.me, Collection: coll.coll.ID, Name: name, Body: body, Conditions: x.conditions(), Door: doorName})
+	conditions := x.conditions()
+	if conditions.Under, err = x.guardPut(coll, name); err != nil {
+		return err
+	}
+	written, err := x.desk.Put(x.ctx, scheduling.Put{Actor: x.me, Collection: coll.coll.ID, Name: name, Body: body, Conditions: conditions, Door: doorName})
 	if err != nil {
-		return x.absolute(err)
+		return x.absolute(err, coll.owner)
 	}
 	at, err := x.whereIs(coll, name, written.Collection, written.Name)
 	if err != nil {
@@ -186,7 +249,7 @@ func (x *exchange) whereIs(coll *resource, name string, id int64, to string) (st
 	if err != nil {
 		return "", err
 	}
-	return memberHref(collectionHref(&x.me, &c), to), nil
+	return memberHref(collectionHref(coll.owner, &c), to), nil
 }
 
 // sendWritten answers a request that wrote an object.
@@ -234,52 +297,84 @@ func (x *exchange) delete(segments []string, slash bool) error {
 		}
 		return needs(r.href, "unbind")
 	}
-	coll, err := x.collection(place{wing: p.wing, coll: p.coll})
+	coll, err := x.collection(place{owner: p.owner, wing: p.wing, coll: p.coll})
 	if err != nil {
 		return err
 	}
-	switch {
-	case p.member == "" && coll.kind&(kInbox|kOutbox) != 0:
-		return needs(coll.href, "unbind") // RFC 6638 §2.1, §2.2
-	case p.member == "" && coll.kind == kBook:
-		err = x.store.Write(x.ctx, nil, func(tx *db.Tx) error { return tx.DeleteCollection(coll.coll.ID) })
-	case p.member == "":
-		err = x.desk.RemoveCollection(x.ctx, x.me, coll.coll.ID, doorName)
-	case coll.kind == kBook:
-		err = x.deleteCard(coll, p.member)
-	default:
-		err = x.desk.Remove(x.ctx, scheduling.Remove{Actor: x.me, Collection: coll.coll.ID, Name: p.member, Conditions: x.conditions(),
-			NoReply: strings.EqualFold(strings.TrimSpace(x.r.Header.Get("Schedule-Reply")), "F"), Door: doorName})
+	if p.member != "" && coll.kind == kPlain {
+		r, err := x.locate(p)
+		if err != nil {
+			return err
+		}
+		if r.kind == kPlain {
+			coll, p = r, p.inner()
+		}
+	}
+	if p.member == "" {
+		err = x.deleteCollection(coll)
+	} else {
+		err = x.deleteObject(coll, p)
 	}
 	if err != nil {
-		return x.absolute(err)
+		return x.absolute(err, coll.owner)
 	}
 	x.w.WriteHeader(http.StatusNoContent)
 	return nil
 }
 
+// deleteCollection removes a collection with everything in it.
+func (x *exchange) deleteCollection(coll *resource) error {
+	if coll.kind&(kInbox|kOutbox) != 0 {
+		return needs(coll.href, "unbind") // RFC 6638 §2.1, §2.2
+	}
+	if d := x.r.Header.Get("Depth"); d != "" { // RFC 4918 §9.6.1
+		if depth, err := dav.ParseDepth(d, dav.Infinity); err != nil || depth != dav.Infinity {
+			return &dav.Error{Status: http.StatusBadRequest, Detail: "a collection is deleted with everything in it"}
+		}
+	}
+	if err := x.mayUnbind(coll); err != nil {
+		return err
+	}
+	if coll.kind != kCalendar {
+		return x.deleteTree(coll)
+	}
+	guard, err := x.guard(x.touch(coll).goes())
+	if err != nil {
+		return err
+	}
+	return x.desk.RemoveCollection(x.ctx, x.me, coll.coll.ID, doorName, guard)
+}
+
+// deleteObject removes an object.
+func (x *exchange) deleteObject(coll *resource, p place) error {
+	if err := x.may(coll, directory.Unbind); err != nil {
+		return err
+	}
+	switch coll.kind {
+	case kPlain:
+		return x.deleteFile(coll, p)
+	case kBook:
+		return x.deleteCard(coll, p.member)
+	}
+	conditions := x.conditions()
+	var err error
+	if conditions.Under, err = x.guard(touchAt(coll.owner, p).goes()); err != nil {
+		return err
+	}
+	return x.desk.Remove(x.ctx, scheduling.Remove{Actor: x.me, Collection: coll.coll.ID, Name: p.member, Conditions: conditions,
+		NoReply: strings.EqualFold(strings.TrimSpace(x.r.Header.Get("Schedule-Reply")), "F"), Door: doorName})
+}
+
 // absolute completes the href of a refusal: the desk names an object by its
-// collection's id and its name, or by a path below the home.
-func (x *exchange) absolute(err error) error {
+// collection's id and its name, or by a path below the owner's home.
+func (x *exchange) absolute(err error, owner *db.Principal) error {
 	var r *itip.Refusal
 	if !errors.As(err, &r) || r.Href == "" || strings.HasPrefix(r.Href, "/dav/") {
 		return err
 	}
 	full := *r
-	full.Href = homeHref(wings[wingCalendars], &x.me) + encodePath(strings.TrimPrefix(r.Href, "/"))
+	full.Href = homeHref(wings[wingCalendars], owner) + encodePath(strings.TrimPrefix(r.Href, "/"))
 	return &full
-}
-
-// encodePath encodes a decoded relative path.
-func encodePath(p string) string {
-	var b []byte
-	for i, s := range strings.Split(p, "/") {
-		if i > 0 {
-			b = append(b, '/')
-		}
-		b = dav.AppendSegment(b, s)
-	}
-	return string(b)
 }
 
 // background is a context for work that outlives no request and belongs to

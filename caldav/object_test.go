@@ -123,7 +123,7 @@ func TestPutRefused(t *testing.T) {
 		h.put(ann, annCalendar+"a.ics", ok, "Content-Range", "bytes 0-1/9").want(t, 400)
 		h.put(ann, annCalendar+"a.ics", ok, "Content-Encoding", "gzip").want(t, 415)
 		h.do(ann, "POST", annCalendar, ok, "Content-Type", "text/calendar").want(t, 405)
-		h.do(ann, "LOCK", annCalendar+"a.ics", "").want(t, 501)
+		h.do(ann, "BREW", annCalendar+"a.ics", "").want(t, 501)
 		if rows := h.propfind(ann, annCalendar, "1", "D:getetag").rows(t); len(rows) != 1 {
 			t.Errorf("something was stored: %+v", rows)
 		}
@@ -198,7 +198,7 @@ func TestMoveCopy(t *testing.T) {
 		move("MOVE", annCalendar+"a.ics", annInbox+"a.ics").refused(t, 403, "D:need-privileges")
 		move("MOVE", annCalendar+"a.ics", bobCalendar+"a.ics").want(t, 404)
 		move("MOVE", annCalendar+"a.ics", "/dav/calendars/nobody@example.org/calendar/a.ics").want(t, 404)
-		move("MOVE", annCalendar, annHome+"renamed/").refused(t, 403, "D:need-privileges")
+		move("MOVE", annInbox, annHome+"renamed/").refused(t, 403, "D:need-privileges")
 		move("MOVE", annCalendar+"none.ics", annHome+"work/a.ics").want(t, 404)
 		h.do(ann, "GET", annCalendar+"a.ics", "").want(t, 200)
 

@@ -2,82 +2,204 @@ package caldav
 
 import (
 	"encoding/xml"
+	"net/http"
 
 	"github.com/convene-server/convene/caldav/dav"
+	"github.com/convene-server/convene/db"
+	"github.com/convene-server/convene/directory"
 )
 
 // privilege is a node of the tree of RFC 3744 §5.3: who has it has those in it.
 type privilege struct {
 	name  xml.Name
 	about string
-	in    []privilege
+	bits  directory.Rights // a leaf's own; an aggregate's are those of all in it, too
+	in    []*privilege
 }
 
-var (
-	pRead = privilege{dav.D("read"), "read", []privilege{
-		{dav.C("read-free-busy"), "see busy time", nil}, // RFC 4791 §6.1.1
-		{dav.D("read-acl"), "see who may do what", nil},
-		{dav.D("read-current-user-privilege-set"), "see what one may do", nil},
-	}}
-	pWrite = privilege{dav.D("write"), "write", []privilege{
-		{dav.D("write-properties"), "change properties", nil},
-		{dav.D("write-content"), "change content", nil},
-		{dav.D("bind"), "add members", nil},
-		{dav.D("unbind"), "remove members", nil},
-	}}
-	// RFC 6638 §6.1
-	pDeliver = privilege{dav.C("schedule-deliver"), "deliver scheduling messages", []privilege{
-		{dav.C("schedule-deliver-invite"), "deliver invitations", nil},
-		{dav.C("schedule-deliver-reply"), "deliver replies", nil},
-		{dav.C("schedule-query-freebusy"), "ask for busy time", nil},
-	}}
-	// RFC 6638 §6.2
-	pSend = privilege{dav.C("schedule-send"), "send scheduling messages", []privilege{
-		{dav.C("schedule-send-invite"), "send invitations", nil},
-		{dav.C("schedule-send-reply"), "send replies", nil},
-		{dav.C("schedule-send-freebusy"), "ask for busy time", nil},
-	}}
-	pAll = privilege{dav.D("all"), "everything", []privilege{pRead, pWrite, pDeliver, pSend}}
-)
+// privileges is the tree.
+var privileges = &privilege{name: dav.D("all"), about: "everything", in: []*privilege{
+	{name: dav.D("read"), about: "read", bits: directory.Read, in: []*privilege{
+		{name: dav.C("read-free-busy"), about: "see busy time", bits: directory.ReadFreeBusy}, // RFC 4791 §6.1.1
+		{name: dav.D("read-current-user-privilege-set"), about: "see what one may do", bits: directory.ReadPrivileges},
+	}},
+	{name: dav.D("read-acl"), about: "see who may do what", bits: directory.ReadACL},
+	{name: dav.D("write"), about: "write", in: []*privilege{
+		{name: dav.D("write-properties"), about: "change properties", bits: directory.WriteProperties},
+		{name: dav.D("write-content"), about: "change content", bits: directory.WriteContent},
+		{name: dav.D("bind"), about: "add members", bits: directory.Bind},
+		{name: dav.D("unbind"), about: "remove members", bits: directory.Unbind},
+	}},
+	{name: dav.D("write-acl"), about: "change who may do what", bits: directory.WriteACL},
+	{name: dav.D("unlock"), about: "remove locks of others", bits: directory.Unlock},
+	{name: dav.C("schedule-deliver"), about: "deliver scheduling messages", in: []*privilege{ // RFC 6638 §6.1
+		{name: dav.C("schedule-deliver-invite"), about: "deliver invitations", bits: directory.DeliverInvite},
+		{name: dav.C("schedule-deliver-reply"), about: "deliver replies", bits: directory.DeliverReply},
+		{name: dav.C("schedule-query-freebusy"), about: "ask for busy time", bits: directory.QueryFreeBusy},
+	}},
+	{name: dav.C("schedule-send"), about: "send scheduling messages", in: []*privilege{ // RFC 6638 §6.2
+		{name: dav.C("schedule-send-invite"), about: "send invitations", bits: directory.SendInvite},
+		{name: dav.C("schedule-send-reply"), about: "send replies", bits: directory.SendReply},
+		{name: dav.C("schedule-send-freebusy"), about: "ask for busy time", bits: directory.SendFreeBusy},
+	}},
+}}
 
-// privileges that I have on a resource: its owner everything that makes sense
-// there, anybody who has logged in the reading of what is common.
-func (x *exchange) privileges(r *resource) []privilege {
-	switch {
-	case r.kind == kPrincipal && r.owner.ID != x.me.ID, r.kind&(kPrincipal|kHome|kColl|kMember) == 0:
-		return []privilege{pRead}
-	case r.kind == kPrincipal:
-		return []privilege{pRead, {name: dav.D("write-properties")}}
-	case r.kind == kInbox:
-		// RFC 6638 §2.2: nobody but the server puts anything there.
-		return []privilege{pRead, {name: dav.D("write-properties")}, {name: dav.D("unbind")}, pDeliver}
-	case r.kind == kOutbox:
-		return []privilege{pRead, {name: dav.D("write-properties")}, pSend}
-	case r.kind == kNotice:
-		return []privilege{pRead, {name: dav.D("write-properties")}}
+// privilegeByName finds nodes of the tree.
+var privilegeByName = map[xml.Name]*privilege{}
+
+func init() {
+	var sum func(*privilege) directory.Rights
+	sum = func(p *privilege) directory.Rights {
+		privilegeByName[p.name] = p
+		for _, in := range p.in {
+			p.bits |= sum(in)
+		}
+		return p.bits
 	}
-	return []privilege{{name: dav.D("all")}, pRead, pWrite}
+	sum(privileges)
+}
+
+// sense is what makes sense on a kind of resource: the rights of its owner.
+func sense(k kind) directory.Rights {
+	const common = directory.Reading | directory.ReadACL
+	switch {
+	case k&kOwned == 0:
+		return directory.Reading
+	case k == kInbox:
+		// RFC 6638 §2.2: nobody but the server puts anything there.
+		return common | directory.WriteProperties | directory.Unbind | directory.WriteACL | directory.Unlock | directory.Delivering
+	case k == kOutbox:
+		return common | directory.WriteProperties | directory.WriteACL | directory.Sending
+	case k == kNotice:
+		return common | directory.WriteProperties
+	}
+	return common | directory.Writing | directory.WriteACL | directory.Unlock
+}
+
+// rights are those that I have on a resource.
+func (x *exchange) rights(r *resource) (directory.Rights, error) {
+	switch {
+	case r.kind == kPrincipal && r.owner.ID == x.me.ID:
+		return directory.Reading | directory.WriteProperties, nil
+	case r.kind&kOwned == 0:
+		return directory.Reading, nil
+	case r.owner.ID == x.me.ID:
+		return sense(r.kind), nil
+	}
+	g, err := x.granted(r.owner)
+	if err != nil {
+		return 0, err
+	}
+	var have directory.Rights
+	switch {
+	case r.kind&(kColl|kMember) != 0:
+		have = g.Collections[r.coll.ID]
+	case r.kind == kCalendarHome:
+		if have = g.CalendarHome; g.VisibleCalendars {
+			have |= directory.Reading
+		}
+	case r.kind == kBookHome:
+		if have = g.BookHome; g.VisibleBooks {
+			have |= directory.Reading
+		}
+	}
+	return have & sense(r.kind), nil
+}
+
+// granted loads what I may do in another's homes, once for a request.
+func (x *exchange) granted(owner *db.Principal) (directory.Grants, error) {
+	if g, ok := x.grants[owner.ID]; ok {
+		return g, nil
+	}
+	var g directory.Grants
+	err := x.store.View(x.ctx, func(tx *db.Tx) (err error) {
+		g, err = directory.Granted(tx, x.me, *owner)
+		return err
+	})
+	if err == nil {
+		if x.grants == nil {
+			x.grants = make(map[int64]directory.Grants)
+		}
+		x.grants[owner.ID] = g
+	}
+	return g, err
+}
+
+// visible is notFound for a resource that I may not know of: nobody learns
+// what is there of what he may not see.
+func (x *exchange) visible(r *resource) error {
+	if r.owner != nil && r.owner.ID == x.me.ID {
+		return nil
+	}
+	have, err := x.rights(r)
+	if err == nil && have&directory.Knowing == 0 {
+		err = notFound
+	}
+	return err
+}
+
+// may refuses what I have no right to on a resource that I may know of (RFC
+// 3744 §7.1.1). All of the bits are needed.
+func (x *exchange) may(r *resource, need directory.Rights) error {
+	if r.owner != nil && r.owner.ID == x.me.ID && r.kind&kOwned != 0 && need&^sense(r.kind) == 0 {
+		return nil
+	}
+	have, err := x.rights(r)
+	if err != nil {
+		return err
+	}
+	missing := need &^ have
+	if missing == 0 {
+		return nil
+	}
+	e := &dav.Error{Status: http.StatusForbidden, Cond: dav.D("need-privileges"), Hrefs: []string{r.href}}
+	var name func(p *privilege)
+	name = func(p *privilege) {
+		if len(p.in) == 0 && p.bits&missing != 0 || p.name == dav.D("read") && missing&directory.Read != 0 {
+			e.Privileges = append(e.Privileges, p.name)
+		}
+		for _, in := range p.in {
+			name(in)
+		}
+	}
+	name(privileges)
+	return e
 }
 
 // readPrivileges tells them one by one, aggregates and what is in them:
 // programs look for the one that they know.
 func readPrivileges(x *exchange, r *resource, w *dav.Writer) bool {
-	var all func([]privilege)
-	all = func(ps []privilege) {
-		for _, p := range ps {
+	have, err := x.rights(r)
+	if err != nil {
+		x.broken = err
+		return false
+	}
+	if have&directory.ReadPrivileges == 0 {
+		return false
+	}
+	const every = directory.Reading | directory.ReadACL | directory.Writing | directory.WriteACL
+	var tell func(*privilege)
+	tell = func(p *privilege) {
+		whole := p.bits
+		if p == privileges {
+			whole = every
+		}
+		if have&whole == whole {
 			w.Raw("<D:privilege>")
 			w.Empty(p.name)
 			w.Raw("</D:privilege>")
-			all(p.in)
+		}
+		for _, in := range p.in {
+			tell(in)
 		}
 	}
-	all(x.privileges(r))
+	tell(privileges)
 	return true
 }
 
 func readSupportedPrivileges(x *exchange, r *resource, w *dav.Writer) bool {
-	var tree func(privilege)
-	tree = func(p privilege) {
+	var tree func(*privilege)
+	tree = func(p *privilege) {
 		w.Raw("<D:supported-privilege><D:privilege>")
 		w.Empty(p.name)
 		w.Raw(`</D:privilege><D:description xml:lang="en">` + p.about + "</D:description>")
@@ -86,26 +208,6 @@ func readSupportedPrivileges(x *exchange, r *resource, w *dav.Writer) bool {
 		}
 		w.Raw("</D:supported-privilege>")
 	}
-	tree(pAll)
+	tree(privileges)
 	return true
-}
-
-// readACL says what is so: the owner has everything, and that cannot be
-// changed.
-func readACL(x *exchange, r *resource, w *dav.Writer) bool {
-	w.Raw("<D:ace><D:principal><D:property><D:owner/></D:property></D:principal><D:grant><D:privilege><D:all/></D:privilege></D:grant><D:protected/></D:ace>")
-	return true
-}
-
-func readACLRestrictions(x *exchange, r *resource, w *dav.Writer) bool {
-	w.Raw("<D:grant-only/><D:no-invert/>")
-	return true
-}
-
-// acl refuses every change: all entries are protected (RFC 3744 §8.1.1).
-func (x *exchange) acl(segments []string, slash bool) error {
-	if _, err := x.find(segments); err != nil {
-		return err
-	}
-	return &dav.Error{Status: 403, Cond: dav.D("no-protected-ace-conflict"), Detail: "access cannot be granted yet"}
 }

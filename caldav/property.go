@@ -163,10 +163,14 @@ func (x *exchange) loadDead(p *plan, rs ...*resource) error {
 			continue
 		}
 		what, id := r.deadHome()
-		if what == "" || r.kind == kPrincipal && r.owner.ID != x.me.ID {
+		if what == "" || r.kind&(kPrincipal|kHome) != 0 && r.owner.ID != x.me.ID {
 			continue // what people keep with their principal is their own
 		}
 		err := x.store.View(x.ctx, func(tx *db.Tx) (err error) {
+			if r.owner.ID != x.me.ID {
+				r.dead, err = tx.PersonalProperties(x.me.ID, id)
+				return err
+			}
 			r.dead, err = tx.Properties(what, id, names...)
 			return err
 		})

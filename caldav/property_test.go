@@ -241,10 +241,9 @@ func TestMkcol(t *testing.T) {
 		fail(annHome+"c/", `<D:resourcetype><D:collection/><CR:addressbook/></D:resourcetype><D:displayname>C</D:displayname>`, 403,
 			"<D:propstat><D:prop><D:resourcetype/></D:prop>"+status403+"<D:error><D:valid-resourcetype/></D:error></D:propstat>"+
 				"<D:propstat><D:prop><D:displayname/></D:prop><D:status>HTTP/1.1 424 Failed Dependency</D:status></D:propstat>")
-		fail(annHome+"c/", `<D:resourcetype><D:collection/></D:resourcetype>`, 403, "<D:valid-resourcetype/>")
 		fail(annHome+"c/", `<D:resourcetype><D:collection/><C:calendar/></D:resourcetype><D:getetag>x</D:getetag>`, 403, "<D:cannot-modify-protected-property/>")
 		fail(annHome+"c/", `<D:resourcetype><D:collection/><C:calendar/></D:resourcetype><C:supported-calendar-component-set><C:comp name="X"/></C:supported-calendar-component-set>`, 409, "<C:supported-calendar-component/>")
-		h.do(ann, "MKCOL", annHome+"d/", "").refused(t, 403, "D:valid-resourcetype") // a plain collection
+		h.do(ann, "MKCOL", annBooks+"d/", "").refused(t, 403, "D:valid-resourcetype") // a plain collection
 		mkcol("/elsewhere/", `<D:resourcetype><D:collection/><C:calendar/></D:resourcetype>`).want(t, 403)
 	})
 }
@@ -279,13 +278,16 @@ func TestEveryProperty(t *testing.T) {
 		h.put(ann, annCalendar+"m.ics", meeting("m", "20261203T100000Z", "20261203T110000Z", bob)).want(t, 201)
 		notice := h.propfind(bob, bobHome+"inbox/", "1", "D:getetag").rows(t)[1].href
 		h.do(bob, "PUT", "/dav/addressbooks/bob@example.org/contacts/c.vcf", "BEGIN:VCARD\r\nVERSION:3.0\r\nUID:c\r\nFN:C\r\nN:C;;;;\r\nEND:VCARD\r\n", "Content-Type", "text/vcard").want(t, 201)
+		h.do(bob, "MKCOL", bobHome+"files/", "").want(t, 201)
+		h.do(bob, "PUT", bobHome+"files/f", "x", "Content-Type", "text/plain").want(t, 201)
 		var ask strings.Builder
 		for i := range table {
 			fmt.Fprintf(&ask, `<%s xmlns="%s"/>`, table[i].name.Local, table[i].name.Space)
 		}
 		paths := map[kind]string{kRoot: "/dav/", kPrincipals: "/dav/principals/", kPrincipal: "/dav/principals/bob@example.org/", kCalendars: "/dav/calendars/", kCalendarHome: bobHome,
 			kCalendar: bobCalendar, kInbox: bobHome + "inbox/", kOutbox: bobHome + "outbox/", kEvent: h.propfind(bob, bobCalendar, "1", "D:getetag").rows(t)[1].href, kNotice: notice,
-			kBooks: "/dav/addressbooks/", kBookHome: "/dav/addressbooks/bob@example.org/", kBook: "/dav/addressbooks/bob@example.org/contacts/", kCard: "/dav/addressbooks/bob@example.org/contacts/c.vcf"}
+			kBooks: "/dav/addressbooks/", kBookHome: "/dav/addressbooks/bob@example.org/", kBook: "/dav/addressbooks/bob@example.org/contacts/", kCard: "/dav/addressbooks/bob@example.org/contacts/c.vcf",
+			kPlain: bobHome + "files/", kFile: bobHome + "files/f"}
 		for k := kRoot; k <= kLast; k <<= 1 {
 			path := paths[k]
 			if path == "" {

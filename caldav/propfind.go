@@ -5,6 +5,7 @@ import (
 
 	"github.com/convene-server/convene/caldav/dav"
 	"github.com/convene-server/convene/db"
+	"github.com/convene-server/convene/directory"
 )
 
 // propfind answers a PROPFIND (RFC 4918 §9.1).
@@ -28,6 +29,9 @@ func (x *exchange) propfind(segments []string, slash bool) error {
 	if depth == dav.Infinity && r.kind&kContainer != 0 {
 		// RFC 4918 §9.1.1
 		return &dav.Error{Status: http.StatusForbidden, Cond: dav.D("propfind-finite-depth"), Detail: "a listing is one level deep at most"}
+	}
+	if err := x.may(r, directory.Read); err != nil {
+		return err
 	}
 	p, err := planOf(wanted, nil)
 	if err != nil {
@@ -58,7 +62,7 @@ func (x *exchange) renderMembers(ms *dav.MultiStatus, r *resource, p *plan) erro
 		return x.renderLean(ms, r, p)
 	}
 	if r.kind&kColl != 0 {
-		return x.eachMember(r, func(page []*resource) error {
+		err := x.eachMember(r, func(page []*resource) error {
 			if err := x.loadDead(p, page...); err != nil {
 				return err
 			}
@@ -70,6 +74,9 @@ func (x *exchange) renderMembers(ms *dav.MultiStatus, r *resource, p *plan) erro
 			}
 			return ms.Err()
 		})
+		if err != nil || r.kind != kPlain {
+			return err
+		}
 	}
 	below, err := x.below(r)
 	if err != nil {
@@ -85,9 +92,13 @@ func (x *exchange) renderMembers(ms *dav.MultiStatus, r *resource, p *plan) erro
 }
 
 // below are the containers in a container: of what belongs to people, only
-// mine.
+// mine; in a home of somebody else what I may read.
 func (x *exchange) below(r *resource) ([]*resource, error) {
 	me := &resource{kind: kPrincipal, href: principalHref(&x.me), owner: &x.me}
+	mine := func(w *wing) ([]*resource, error) {
+		home, err := x.home(place{wing: w})
+		return []*resource{home}, err
+	}
 	switch r.kind {
 	case kRoot:
 		if r.href == "/" {
@@ -101,25 +112,39 @@ func (x *exchange) below(r *resource) ([]*resource, error) {
 	case kPrincipals:
 		return []*resource{me}, nil
 	case kCalendars:
-		return []*resource{x.home(wings[wingCalendars])}, nil
+		return mine(wings[wingCalendars])
 	case kBooks:
-		return []*resource{x.home(wings[wingBooks])}, nil
+		return mine(wings[wingBooks])
 	case kCalendarHome, kBookHome:
-		w := wings[wingCalendars]
-		if r.kind == kBookHome {
-			w = wings[wingBooks]
+		return x.collectionsIn(r, "")
+	case kPlain:
+		return x.collectionsIn(r, r.coll.Name)
+	}
+	return nil, nil
+}
+
+// collectionsIn lists the collections directly in a home or, with its name, in
+// a plain collection, that I may read.
+func (x *exchange) collectionsIn(r *resource, name string) ([]*resource, error) {
+	cs, err := x.collections(r.owner, r.wing())
+	if err != nil {
+		return nil, err
+	}
+	var out []*resource
+	for i := range cs {
+		if parentPath(cs[i].Name) != name {
+			continue
 		}
-		cs, err := x.collections(w)
+		in := collectionResource(r.owner, cs[i])
+		have, err := x.rights(in)
 		if err != nil {
 			return nil, err
 		}
-		out := make([]*resource, len(cs))
-		for i := range cs {
-			out[i] = x.collectionResource(cs[i])
+		if have&directory.Read != 0 {
+			out = append(out, in)
 		}
-		return out, nil
 	}
-	return nil, nil
+	return out, nil
 }
 
 // eachMember hands out the objects of a collection page by page, by name,

@@ -10,6 +10,7 @@ import (
 	"github.com/convene-server/convene/caldav/dav"
 	"github.com/convene-server/convene/caldav/filter"
 	"github.com/convene-server/convene/db"
+	"github.com/convene-server/convene/directory"
 	"github.com/convene-server/convene/scheduling"
 	"github.com/convene-server/convene/scheduling/ics"
 )
@@ -44,8 +45,16 @@ func (x *exchange) proppatch(segments []string, slash bool) error {
 	if err != nil {
 		return err
 	}
-	if what, _ := r.deadHome(); what == "" || r.kind == kPrincipal && r.owner.ID != x.me.ID {
+	what, _ := r.deadHome()
+	if what == "" {
 		return needs(r.href, "write-properties")
+	}
+	if personal := r.kind&kColl != 0 && r.owner.ID != x.me.ID; !personal {
+		if err := x.may(r, directory.WriteProperties); err != nil {
+			return err
+		}
+	} else if err := x.may(r, directory.Read); err != nil {
+		return err
 	}
 	u := &update{}
 	if r.coll != nil {
@@ -90,6 +99,12 @@ func (x *exchange) prepareOne(r *resource, c dav.Change, u *update) error {
 		if p.write == nil || p.kinds&r.kind == 0 {
 			return errProtected
 		}
+		if r.kind&kColl != 0 && r.owner.ID != x.me.ID {
+			// What everybody sees of it needs the right to change it.
+			if err := x.may(r, directory.WriteProperties); err != nil {
+				return err
+			}
+		}
 		return p.write(x, r, c, u)
 	}
 	return u.keep(c)
@@ -123,11 +138,24 @@ func (u *update) keep(c dav.Change) error {
 // commit makes the changes.
 func (x *exchange) commit(r *resource, u *update) error {
 	what, id := r.deadHome()
+	guard, err := x.guard(x.touch(r))
+	if err != nil {
+		return err
+	}
 	return x.store.Write(x.ctx, nil, func(tx *db.Tx) error {
 		if u.available != nil {
 			if err := x.desk.SetAvailability(tx, *r.owner, *u.available); err != nil {
 				return err
 			}
+		}
+		if r.kind&(kColl|kMember) != 0 {
+			// Everything that changes changes under this lock.
+			if _, err := tx.BumpCollections(r.coll.ID); err != nil {
+				return err
+			}
+		}
+		if err := guard(tx); err != nil {
+			return err
 		}
 		if u.touched {
 			if err := tx.UpdateCollection(&u.coll); err != nil {
@@ -151,6 +179,16 @@ func (x *exchange) commit(r *resource, u *update) error {
 		}
 		if len(u.set)+len(u.remove) == 0 {
 			return nil
+		}
+		if r.kind&kColl != 0 && r.owner.ID != x.me.ID {
+			if err := tx.SetPersonalProperties(x.me.ID, id, u.set, u.remove); err != nil {
+				return err
+			}
+			have, err := tx.PersonalProperties(x.me.ID, id)
+			if err == nil && len(have) > maxDead {
+				err = errTooManyProperties
+			}
+			return err
 		}
 		if err := tx.SetProperties(what, id, u.set, u.remove); err != nil {
 			return err
@@ -300,7 +338,7 @@ func writeDefaultCalendar(x *exchange, r *resource, c dav.Change, u *update) err
 		return invalid
 	}
 	cal, err := x.collection(p)
-	if err != nil || cal.kind != kCalendar || !takes(cal.coll, "VEVENT") {
+	if err != nil || cal.kind != kCalendar || !takes(cal.coll, "VEVENT") || cal.owner.ID != r.owner.ID {
 		return invalid
 	}
 	u.makeDefault = cal.coll.ID
@@ -344,11 +382,11 @@ func (x *exchange) ourHost(host string) bool {
 }
 
 // zoneOf is where floating and all-day times of a collection stand.
-func (x *exchange) zoneOf(c *db.Collection) *time.Location {
-	if loc := ics.Location(c.TZ); c.TZ != "" && loc != nil {
+func zoneOf(r *resource) *time.Location {
+	if loc := ics.Location(r.coll.TZ); r.coll.TZ != "" && loc != nil {
 		return loc
 	}
-	if loc := ics.Location(x.me.TZ); x.me.TZ != "" && loc != nil {
+	if loc := ics.Location(r.owner.TZ); r.owner.TZ != "" && loc != nil {
 		return loc
 	}
 	return time.UTC

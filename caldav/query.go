@@ -64,7 +64,7 @@ func (x *exchange) parseQuery(r *resource, root *dav.Element) (*query, error) {
 		}
 		r.coll = c.coll
 	}
-	q := &query{x: x, r: r, own: x.zoneOf(r.coll)}
+	q := &query{x: x, r: r, own: zoneOf(r)}
 	q.zone = q.own
 	var err error
 	if q.filter, err = filter.Parse(root.Child(dav.C("filter"))); err != nil {

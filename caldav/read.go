@@ -42,7 +42,8 @@ func readDisplayName(x *exchange, r *resource, w *dav.Writer) bool {
 	switch {
 	case r.kind&kColl != 0:
 		if name = r.coll.DisplayName; name == "" {
-			name = r.coll.Name
+			name = r.coll.Name[len(parentPath(r.coll.Name)):]
+			name = strings.TrimPrefix(name, "/")
 		}
 	case r.kind&(kPrincipal|kHome) != 0:
 		if name = r.owner.Name; name == "" {
@@ -181,12 +182,12 @@ func (x *exchange) token(r *resource) (string, bool) {
 // readCTag is the same for a collection. That of a home changes whenever
 // something in it does: iOS looks at nothing else.
 func readCTag(x *exchange, r *resource, w *dav.Writer) bool {
-	if r.kind != kCalendarHome {
+	if r.kind&kHome == 0 {
 		t, ok := x.token(r)
 		w.Text(t)
 		return ok
 	}
-	cs, err := x.collections(wings[wingCalendars])
+	cs, err := x.collections(r.owner, r.wing())
 	if err != nil {
 		x.broken = err
 		return false
@@ -358,7 +359,7 @@ func ownCollection(x *exchange, r *resource, w *dav.Writer, meant func(*db.Colle
 	if r.owner.ID != x.me.ID {
 		return false
 	}
-	cs, err := x.collections(wings[wingCalendars])
+	cs, err := x.collections(r.owner, wings[wingCalendars])
 	if err != nil {
 		x.broken = err
 		return false
@@ -398,8 +399,11 @@ func readScheduleTag(x *exchange, r *resource, w *dav.Writer) bool {
 // contentType of an object, with its component, which saves programs a look
 // inside (RFC 5545 §8.1).
 func contentType(r *resource) string {
-	if r.kind == kCard {
+	switch r.kind {
+	case kCard:
 		return "text/vcard; charset=utf-8"
+	case kFile:
+		return r.obj.Component
 	}
 	switch r.obj.Component {
 	case "VEVENT":
@@ -420,21 +424,22 @@ func (x *exchange) view(fn func(*db.Tx) error) bool {
 	return true
 }
 
-// collections lists those of mine in one wing, once for a request.
-func (x *exchange) collections(w *wing) ([]db.Collection, error) {
-	if cs, ok := x.listed[w]; ok {
+// collections lists those in somebody's home, once for a request.
+func (x *exchange) collections(owner *db.Principal, w *wing) ([]db.Collection, error) {
+	k := homeKey{owner.ID, w}
+	if cs, ok := x.listed[k]; ok {
 		return cs, nil
 	}
 	var cs []db.Collection
 	err := x.store.View(x.ctx, func(tx *db.Tx) (err error) {
-		cs, err = tx.Collections(x.me.ID, w.kinds...)
+		cs, err = tx.Collections(owner.ID, w.kinds...)
 		return err
 	})
 	if err == nil {
 		if x.listed == nil {
-			x.listed = make(map[*wing][]db.Collection)
+			x.listed = make(map[homeKey][]db.Collection)
 		}
-		x.listed[w] = cs
+		x.listed[k] = cs
 	}
 	return cs, err
 }

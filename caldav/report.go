@@ -9,6 +9,7 @@ import (
 	"github.com/convene-server/convene/caldav/dav"
 	"github.com/convene-server/convene/caldav/filter"
 	"github.com/convene-server/convene/db"
+	"github.com/convene-server/convene/directory"
 	"github.com/convene-server/convene/scheduling/ics"
 )
 
@@ -30,7 +31,7 @@ func init() {
 		{name: dav.D("principal-match"), kinds: kPrincipals, spec: "RFC 3744 §9.3", serve: (*exchange).principalMatch},
 		{name: dav.D("principal-property-search"), kinds: kPrincipals | kPrincipal | kHome | kRoot, spec: "RFC 3744 §9.4", serve: (*exchange).principalSearch},
 		{name: dav.D("principal-search-property-set"), kinds: kPrincipals | kPrincipal | kHome | kRoot, spec: "RFC 3744 §9.5", serve: (*exchange).searchProperties},
-		{name: dav.D("acl-principal-prop-set"), kinds: kHome | kColl | kMember, spec: "RFC 3744 §9.2", serve: (*exchange).aclPrincipals},
+		{name: dav.D("acl-principal-prop-set"), kinds: kOwned, spec: "RFC 3744 §9.2", serve: (*exchange).aclPrincipals},
 		{name: dav.D("sync-collection"), kinds: kSynced, spec: "RFC 6578 §3.2", serve: (*exchange).syncCollection},
 		{name: dav.C("calendar-query"), kinds: kCalendar | kInbox | kEvent | kNotice, spec: "RFC 4791 §7.8", serve: (*exchange).calendarQuery},
 		{name: dav.C("calendar-multiget"), kinds: kCalendar | kInbox | kEvent | kNotice, spec: "RFC 4791 §7.9", serve: (*exchange).multiget},
@@ -58,6 +59,13 @@ func (x *exchange) report(segments []string, slash bool) error {
 	}
 	for i := range reports {
 		if t := &reports[i]; t.name == root.Name && t.kinds&r.kind != 0 {
+			need := directory.Read
+			if t.name == dav.C("free-busy-query") {
+				need = directory.ReadFreeBusy // RFC 4791 §7.10
+			}
+			if err := x.may(r, need); err != nil {
+				return err
+			}
 			return t.serve(x, r, root)
 		}
 	}
@@ -68,7 +76,7 @@ func (x *exchange) report(segments []string, slash bool) error {
 // calendarData is how reports return bodies: the CALDAV:calendar-data element
 // of the request says which parts (RFC 4791 §9.6).
 func (x *exchange) calendarData(r *resource) func(*dav.Element) (datum, error) {
-	zone := x.zoneOf(r.coll)
+	zone := zoneOf(r)
 	return func(e *dav.Element) (datum, error) {
 		if e.Name != dav.C("calendar-data") {
 			return nil, nil
@@ -200,7 +208,7 @@ func (x *exchange) multiget(r *resource, root *dav.Element) error {
 		return &dav.Error{Status: http.StatusBadRequest, Detail: "a multiget on an object asks for that object"}
 	}
 	ms := x.multistatus()
-	colls := map[string]*resource{r.coll.Name: r}
+	colls := map[place]*resource{}
 	for hrefs := m.Hrefs; len(hrefs) > 0; {
 		n := min(len(hrefs), pageBodies)
 		if err := x.multigetPage(ms, r, colls, hrefs[:n], p); err != nil {
@@ -211,19 +219,20 @@ func (x *exchange) multiget(r *resource, root *dav.Element) error {
 	return ms.End("")
 }
 
-func (x *exchange) multigetPage(ms *dav.MultiStatus, target *resource, colls map[string]*resource, hrefs []string, p *plan) error {
+func (x *exchange) multigetPage(ms *dav.MultiStatus, target *resource, colls map[place]*resource, hrefs []string, p *plan) error {
 	w := wingOf(target.coll.Kind)
 	places := make([]place, len(hrefs))
-	names := make(map[string][]string) // by collection
+	names := make(map[place][]string) // by collection
 	for i, h := range hrefs {
 		if pl, ok := x.placeOfHref(h); ok && pl.wing == w && pl.member != "" {
 			places[i] = pl
-			names[pl.coll] = append(names[pl.coll], pl.member)
+			coll := place{owner: pl.owner, wing: w, coll: pl.coll}
+			names[coll] = append(names[coll], pl.member)
 		}
 	}
 	found := make(map[place]*resource, len(hrefs))
 	for coll, ns := range names {
-		c, err := x.multigetCollection(colls, w, coll)
+		c, err := x.multigetCollection(colls, coll)
 		if err != nil {
 			return err
 		}
@@ -243,7 +252,9 @@ func (x *exchange) multigetPage(ms *dav.MultiStatus, target *resource, colls map
 			return err
 		}
 		for _, r := range membersOf(c, os) {
-			found[place{w, coll, r.obj.Name}] = r
+			at := coll
+			at.member = r.obj.Name
+			found[at] = r
 		}
 	}
 	rs := make([]*resource, 0, len(found))
@@ -282,16 +293,28 @@ func (x *exchange) multigetPage(ms *dav.MultiStatus, target *resource, colls map
 	return ms.Err()
 }
 
+// maxMultigetCollections bounds how many collections one multiget names.
+const maxMultigetCollections = 100
+
 // multigetCollection looks a collection up once for a request; nil: there is
-// none.
-func (x *exchange) multigetCollection(colls map[string]*resource, w *wing, name string) (*resource, error) {
-	if c, ok := colls[name]; ok {
+// none that I may read.
+func (x *exchange) multigetCollection(colls map[place]*resource, at place) (*resource, error) {
+	if c, ok := colls[at]; ok {
 		return c, nil
 	}
-	c, err := x.collection(place{wing: w, coll: name})
-	if err != nil && !errors.Is(err, db.ErrNotFound) {
-		return nil, err
+	if len(colls) >= maxMultigetCollections {
+		return nil, nil
 	}
-	colls[name] = c
+	c, err := x.collection(at)
+	var refused *dav.Error
+	switch {
+	case errors.Is(err, db.ErrNotFound), errors.As(err, &refused):
+		c = nil
+	case err != nil:
+		return nil, err
+	case x.may(c, directory.Read) != nil:
+		c = nil
+	}
+	colls[at] = c
 	return c, nil
 }

@@ -27,7 +27,12 @@ type exchange struct {
 	// What was loaded once for this request.
 	found  *found
 	self   []string
-	listed map[*wing][]db.Collection
+	listed map[homeKey][]db.Collection
+	owners map[string]*db.Principal // of other homes, by address in lower case
+	grants map[int64]directory.Grants
+	locks  map[homeKey][]db.DavLock
+	// lockedAt is when locks were looked at, by the database's clock.
+	lockedAt time.Time
 	// broken is the first error of the database while an answer was written.
 	broken error
 	// tooMuch: something was left out because it passes the bounds.
@@ -149,6 +154,8 @@ func init() {
 		"COPY":       (*exchange).copy,
 		"MOVE":       (*exchange).move,
 		"ACL":        (*exchange).acl,
+		"LOCK":       (*exchange).lock,
+		"UNLOCK":     (*exchange).unlock,
 	}
 }
 
@@ -189,7 +196,7 @@ func (x *exchange) recognise(segments []string) bool {
 		return false
 	}
 	p, ok := x.placeOf(segments)
-	if !ok {
+	if !ok || p.owner != "" {
 		return false
 	}
 	var version int64
@@ -226,7 +233,7 @@ func (x *exchange) take(p place) (r *resource, err error, ok bool) {
 
 // capabilities is the DAV header: only what is true, "1" first because
 // Thunderbird drops the first token, in one line (RFC 4918 §10.1).
-const capabilities = "1, 3, access-control, calendar-access, calendar-schedule, calendar-auto-schedule, calendar-availability, inbox-availability, addressbook, extended-mkcol"
+const capabilities = "1, 2, 3, access-control, calendar-access, calendar-schedule, calendar-auto-schedule, calendar-availability, inbox-availability, addressbook, extended-mkcol"
 
 var (
 	notFound  = &dav.Error{Status: http.StatusNotFound}
@@ -241,7 +248,7 @@ func (x *exchange) options(segments []string, slash bool) error {
 	h := x.w.Header()
 	h.Set("DAV", capabilities)
 	if err != nil { // something of mine that may be created here
-		h.Set("Allow", "OPTIONS, PUT, MKCALENDAR, MKCOL")
+		h.Set("Allow", "OPTIONS, PUT, MKCALENDAR, MKCOL, LOCK")
 	} else {
 		h.Set("Allow", allow(res.kind))
 	}
@@ -252,12 +259,17 @@ func (x *exchange) options(segments []string, slash bool) error {
 
 func allow(k kind) string {
 	a := "OPTIONS, GET, HEAD, PROPFIND, PROPPATCH, REPORT, ACL"
+	if k&(kColl|kMember) != 0 {
+		a += ", LOCK, UNLOCK"
+	}
 	switch {
 	case k&kOutbox != 0:
 		a += ", POST"
-	case k&(kEvent|kCard) != 0:
+	case k&(kEvent|kCard|kFile) != 0:
 		a += ", PUT, DELETE, COPY, MOVE"
-	case k&(kNotice|kCalendar|kBook) != 0:
+	case k&(kCalendar|kBook|kPlain) != 0:
+		a += ", DELETE, COPY, MOVE"
+	case k == kNotice:
 		a += ", DELETE"
 	case k&(kCalendarHome|kBookHome) != 0:
 		a += ", MKCALENDAR, MKCOL"

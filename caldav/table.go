@@ -17,22 +17,25 @@ var table = []property{
 	{name: dav.D("getcontentlength"), kinds: kMember, spec: "RFC 4918 §15.4", all: true, read: readContentLength, heavy: true},
 	{name: dav.D("getlastmodified"), kinds: kMember, spec: "RFC 4918 §15.7", all: true, read: readLastModified, heavy: true},
 
+	{name: dav.D("lockdiscovery"), kinds: kColl | kMember, spec: "RFC 4918 §15.8", all: true, read: readLockDiscovery},
+	{name: dav.D("supportedlock"), kinds: kColl | kMember, spec: "RFC 4918 §15.10", all: true, read: readSupportedLock},
+
 	// RFC 3744, RFC 5397
 	{name: dav.D("current-user-principal"), kinds: kEvery, spec: "RFC 5397 §3", read: readCurrentUserPrincipal},
 	{name: dav.D("principal-URL"), kinds: kPrincipal, spec: "RFC 3744 §4.2", read: readPrincipalURL},
 	{name: dav.D("alternate-URI-set"), kinds: kPrincipal, spec: "RFC 3744 §4.1", read: readNothing},
 	{name: dav.D("group-membership"), kinds: kPrincipal, spec: "RFC 3744 §4.4", read: readGroupMembership},
 	{name: dav.D("principal-collection-set"), kinds: kEvery, spec: "RFC 3744 §5.8", read: readPrincipalCollections},
-	{name: dav.D("owner"), kinds: kPrincipal | kHome | kColl | kMember, spec: "RFC 3744 §5.1", read: readOwner},
+	{name: dav.D("owner"), kinds: kPrincipal | kOwned, spec: "RFC 3744 §5.1", read: readOwner},
 	{name: dav.D("supported-privilege-set"), kinds: kEvery, spec: "RFC 3744 §5.3", read: readSupportedPrivileges},
 	{name: dav.D("current-user-privilege-set"), kinds: kEvery, spec: "RFC 3744 §5.4", read: readPrivileges},
-	{name: dav.D("acl"), kinds: kHome | kColl | kMember, spec: "RFC 3744 §5.5", read: readACL},
-	{name: dav.D("acl-restrictions"), kinds: kHome | kColl | kMember, spec: "RFC 3744 §5.6", read: readACLRestrictions},
-	{name: dav.D("inherited-acl-set"), kinds: kHome | kColl | kMember, spec: "RFC 3744 §5.7", read: readNothing},
+	{name: dav.D("acl"), kinds: kOwned, spec: "RFC 3744 §5.5", read: readACL},
+	{name: dav.D("acl-restrictions"), kinds: kOwned, spec: "RFC 3744 §5.6", read: readACLRestrictions},
+	{name: dav.D("inherited-acl-set"), kinds: kOwned, spec: "RFC 3744 §5.7", read: readInheritedACL},
 
 	// RFC 3253, RFC 5842, RFC 6578
 	{name: dav.D("supported-report-set"), kinds: kEvery, spec: "RFC 3253 §3.1.5", read: readSupportedReports},
-	{name: dav.D("resource-id"), kinds: kPrincipal | kHome | kColl | kMember, spec: "RFC 5842 §3.1", read: readResourceID, heavy: true},
+	{name: dav.D("resource-id"), kinds: kPrincipal | kOwned, spec: "RFC 5842 §3.1", read: readResourceID, heavy: true},
 	{name: dav.D("sync-token"), kinds: kSynced, spec: "RFC 6578 §4", read: readSyncToken},
 
 	// RFC 4791
@@ -62,6 +65,6 @@ var table = []property{
 	{name: dav.C("schedule-tag"), kinds: kEvent, spec: "RFC 6638 §9.3", read: readScheduleTag, heavy: true},
 
 	// calendarserver.org
-	{name: dav.CS("getctag"), kinds: kSynced | kCalendarHome, spec: "caldav-ctag", read: readCTag},
+	{name: dav.CS("getctag"), kinds: kColl | kHome, spec: "caldav-ctag", read: readCTag},
 	{name: dav.CS("email-address-set"), kinds: kPrincipal, spec: "caldav-sharing", read: readMailAddresses},
 }

@@ -21,8 +21,10 @@ const (
 	kCalendar                      // /dav/calendars/ADDRESS/NAME/
 	kInbox
 	kOutbox
+	kPlain     // a collection of ordinary files and of its like, in a calendar home
 	kEvent     // an object in a calendar, whatever its component
 	kNotice    // an iTIP message in the inbox
+	kFile      // an ordinary file
 	kBooks     // /dav/addressbooks/
 	kBookHome  // /dav/addressbooks/ADDRESS/
 	kBook      // /dav/addressbooks/ADDRESS/NAME/
@@ -30,21 +32,30 @@ const (
 	kLast      = kCard
 	kEvery     = kLast<<1 - 1
 	kHome      = kCalendarHome | kBookHome
-	kColl      = kCalendar | kInbox | kOutbox | kBook // those with a row in the database
-	kSynced    = kCalendar | kInbox | kBook           // those with members that change
-	kMember    = kEvent | kNotice | kCard
+	kColl      = kCalendar | kInbox | kOutbox | kPlain | kBook // those with a row in the database
+	kSynced    = kCalendar | kInbox | kBook                    // those with members that change and nothing else
+	kMember    = kEvent | kNotice | kFile | kCard
 	kContainer = kEvery &^ kMember
+	kOwned     = kHome | kColl | kMember
 )
 
 // resource is one node of the tree, with what the database says of it.
 type resource struct {
 	kind  kind
 	href  string         // encoded, in the one spelling that answers have
-	owner *db.Principal  // of kPrincipal, kHome, kColl and kMember
+	owner *db.Principal  // of kPrincipal and kOwned
 	coll  *db.Collection // of kColl and kMember
 	obj   db.Object      // of kMember; with Body where a method needed it
 
 	dead []db.Property // once loaded
+}
+
+// wing of the tree in which a resource of kOwned lies.
+func (r *resource) wing() *wing {
+	if r.kind&(kBookHome|kBook|kCard) != 0 {
+		return wings[wingBooks]
+	}
+	return wings[wingCalendars]
 }
 
 // The names of the two wings.
@@ -62,7 +73,7 @@ type wing struct {
 }
 
 var wings = map[string]*wing{
-	wingCalendars: {wingCalendars, db.Calendar, []db.CollectionKind{db.Calendar, db.Inbox, db.Outbox}, kCalendars, kCalendarHome},
+	wingCalendars: {wingCalendars, db.Calendar, []db.CollectionKind{db.Calendar, db.Inbox, db.Outbox, db.Plain}, kCalendars, kCalendarHome},
 	wingBooks:     {wingBooks, db.AddressBook, []db.CollectionKind{db.AddressBook}, kBooks, kBookHome},
 }
 
@@ -75,6 +86,8 @@ func kindOf(k db.CollectionKind) (coll, member kind) {
 		return kOutbox, 0
 	case db.AddressBook:
 		return kBook, kCard
+	case db.Plain:
+		return kPlain, kFile
 	}
 	return kCalendar, kEvent
 }
@@ -98,6 +111,9 @@ func principalHref(p *db.Principal) string { return dav.Path(true, "dav", "princ
 func homeHref(w *wing, p *db.Principal) string { return dav.Path(true, "dav", w.name, p.Address) }
 
 func collectionHref(p *db.Principal, c *db.Collection) string {
+	if strings.IndexByte(c.Name, '/') >= 0 {
+		return homeHref(wingOf(c.Kind), p) + encodePath(c.Name) + "/"
+	}
 	return dav.Path(true, "dav", wingOf(c.Kind).name, p.Address, c.Name)
 }
 
@@ -107,29 +123,78 @@ func memberHref(coll string, name string) string {
 	return string(dav.AppendSegment(append(b, coll...), name))
 }
 
-// place is a decoded path of a collection or an object in one of my homes.
-type place struct {
-	wing   *wing
-	coll   string
-	member string // "": the collection
+// encodePath encodes a decoded relative path.
+func encodePath(p string) string {
+	var b []byte
+	for i, s := range strings.Split(p, "/") {
+		if i > 0 {
+			b = append(b, '/')
+		}
+		b = dav.AppendSegment(b, s)
+	}
+	return string(b)
 }
 
-// placeOf reads a path in a home of mine. The homes of others do not exist for
-// me: whatever is asked of them gets the answer that a home which nobody has
-// gets, without a look at the database.
+// place is a decoded path of a collection or an object in somebody's home.
+type place struct {
+	owner  string // address in lower case; "": mine
+	wing   *wing
+	coll   string // path of the collection below the home
+	member string // "": the collection. It may turn out to be a collection in a plain one
+}
+
+// path below the home.
+func (p place) path() string {
+	if p.member == "" {
+		return p.coll
+	}
+	return p.coll + "/" + p.member
+}
+
+// inner is the place of a collection that has the name of a member.
+func (p place) inner() place { return place{owner: p.owner, wing: p.wing, coll: p.path()} }
+
+// parent is the place of the collection around it; false: that is the home.
+func (p place) parent() (place, bool) {
+	if p.member != "" {
+		return place{owner: p.owner, wing: p.wing, coll: p.coll}, true
+	}
+	i := strings.LastIndexByte(p.coll, '/')
+	if i < 0 {
+		return p, false
+	}
+	return place{owner: p.owner, wing: p.wing, coll: p.coll[:i]}, true
+}
+
+// Bounds of a path below a home.
+const (
+	maxLevels = 32
+	maxPath   = 1_500 // octets
+)
+
+// placeOf reads a path in a home.
 func (x *exchange) placeOf(segments []string) (place, bool) {
-	if len(segments) < 4 || len(segments) > 5 || segments[0] != "dav" {
+	n := len(segments)
+	if n < 4 || n > 3+maxLevels || segments[0] != "dav" {
 		return place{}, false
 	}
 	w := wings[segments[1]]
-	if w == nil || !x.mine(segments[2]) || len(segments[3]) > maxSegment {
+	if w == nil || w.home == db.AddressBook && n > 5 {
 		return place{}, false
 	}
-	p := place{wing: w, coll: segments[3]}
-	if len(segments) == 5 {
-		if p.member = segments[4]; len(p.member) > maxSegment {
+	size := 0
+	for _, s := range segments[3:] {
+		size += len(s) + 1
+		if len(s) > maxSegment || size > maxPath {
 			return place{}, false
 		}
+	}
+	p := place{wing: w, coll: segments[3]}
+	if !x.mine(segments[2]) {
+		p.owner = strings.ToLower(segments[2])
+	}
+	if n > 4 {
+		p.coll, p.member = strings.Join(segments[3:n-1], "/"), segments[n-1]
 	}
 	return p, true
 }
@@ -137,8 +202,8 @@ func (x *exchange) placeOf(segments []string) (place, bool) {
 // mine reports whether a path segment is my address.
 func (x *exchange) mine(address string) bool { return strings.EqualFold(address, x.me.Address) }
 
-// find looks a path up. The error is db.ErrNotFound where something of mine
-// could be but is not, and notFound where nothing can be.
+// find looks a path up. The error is db.ErrNotFound where something could be
+// but is not, and notFound where nothing can be or nobody may know.
 func (x *exchange) find(segments []string) (*resource, error) {
 	n := len(segments)
 	switch {
@@ -164,23 +229,70 @@ func (x *exchange) find(segments []string) (*resource, error) {
 	case n == 2:
 		return &resource{kind: w.root, href: dav.Path(true, "dav", w.name)}, nil
 	case n == 3:
-		if !x.mine(segments[2]) {
-			return nil, notFound
-		}
-		return x.home(w), nil
+		return x.home(place{owner: x.ownerSegment(segments[2]), wing: w})
 	}
 	p, ok := x.placeOf(segments)
 	if !ok {
 		return nil, notFound
 	}
+	return x.locate(p)
+}
+
+func (x *exchange) ownerSegment(s string) string {
+	if x.mine(s) {
+		return ""
+	}
+	return strings.ToLower(s)
+}
+
+// locate finds what is at a place: an object, or a collection.
+func (x *exchange) locate(p place) (*resource, error) {
 	if p.member == "" {
 		return x.collection(p)
 	}
-	return x.object(p)
+	r, err := x.object(p)
+	if errors.Is(err, db.ErrNotFound) && p.wing.home == db.Calendar {
+		// A plain collection may hold collections.
+		return x.collection(p.inner())
+	}
+	return r, err
 }
 
-func (x *exchange) home(w *wing) *resource {
-	return &resource{kind: w.node, href: homeHref(w, &x.me), owner: &x.me}
+// home finds somebody's home.
+func (x *exchange) home(p place) (*resource, error) {
+	who, err := x.ownerOf(p)
+	if err != nil {
+		return nil, err
+	}
+	r := &resource{kind: p.wing.node, href: homeHref(p.wing, who), owner: who}
+	return r, x.visible(r)
+}
+
+// ownerOf finds whose home a place is in. The homes of people whom the
+// directory does not hold are like those that nobody may see.
+func (x *exchange) ownerOf(p place) (*db.Principal, error) {
+	if p.owner == "" {
+		return &x.me, nil
+	}
+	if who, ok := x.owners[p.owner]; ok {
+		return who, nil
+	}
+	var who db.Principal
+	err := x.store.View(x.ctx, func(tx *db.Tx) (err error) {
+		who, err = tx.PrincipalByAddress(p.owner)
+		return err
+	})
+	if errors.Is(err, db.ErrNotFound) || err == nil && !strings.EqualFold(who.Address, p.owner) {
+		return nil, notFound // an alias is no path
+	}
+	if err != nil {
+		return nil, err
+	}
+	if x.owners == nil {
+		x.owners = make(map[string]*db.Principal)
+	}
+	x.owners[p.owner] = &who
+	return &who, nil
 }
 
 // principal finds one that everybody who has logged in may see: name and
@@ -210,22 +322,39 @@ func (x *exchange) collection(p place) (*resource, error) {
 	return r, err
 }
 
-// collectionAt is collection with my version as the statement saw it.
+// collectionAt is collection with the owner's version as the statement saw it.
 func (x *exchange) collectionAt(p place) (r *resource, version int64, err error) {
+	who, err := x.ownerOf(p)
+	if err != nil {
+		return nil, 0, err
+	}
 	var c db.Collection
 	err = x.store.View(x.ctx, func(tx *db.Tx) (err error) {
-		c, version, err = tx.CollectionAt(x.me.ID, p.wing.home, p.coll)
+		c, version, err = tx.CollectionAt(who.ID, p.wing.home, p.coll)
 		return err
 	})
+	if errors.Is(err, db.ErrNotFound) && p.owner != "" {
+		return nil, version, x.absent(p, err)
+	}
 	if err != nil {
 		return nil, version, err
 	}
-	return x.collectionResource(c), version, nil
+	r = collectionResource(who, c)
+	return r, version, x.visible(r)
 }
 
-func (x *exchange) collectionResource(c db.Collection) *resource {
+// absent tells that nothing is at a place in somebody else's home; if I may
+// not know even that, as where nothing can be.
+func (x *exchange) absent(p place, err error) error {
+	if _, herr := x.home(place{owner: p.owner, wing: p.wing}); herr != nil {
+		return herr
+	}
+	return err
+}
+
+func collectionResource(owner *db.Principal, c db.Collection) *resource {
 	k, _ := kindOf(c.Kind)
-	return &resource{kind: k, href: collectionHref(&x.me, &c), owner: &x.me, coll: &c}
+	return &resource{kind: k, href: collectionHref(owner, &c), owner: owner, coll: &c}
 }
 
 // object finds an object with its body, in one statement (STORAGE 24).
@@ -237,18 +366,30 @@ func (x *exchange) object(p place) (*resource, error) {
 	return r, err
 }
 
-// objectAt is object with my version as the statement saw it.
+// objectAt is object with the owner's version as the statement saw it.
 func (x *exchange) objectAt(p place) (r *resource, version int64, err error) {
+	who, err := x.ownerOf(p)
+	if err != nil {
+		return nil, 0, err
+	}
 	var o db.Object
 	var k db.CollectionKind
 	err = x.store.View(x.ctx, func(tx *db.Tx) (err error) {
-		o, k, version, err = tx.ObjectAt(x.me.ID, p.wing.home, p.coll, p.member)
+		o, k, version, err = tx.ObjectAt(who.ID, p.wing.home, p.coll, p.member)
 		return err
 	})
+	if errors.Is(err, db.ErrNotFound) && p.owner != "" {
+		_, err := x.collection(place{owner: p.owner, wing: p.wing, coll: p.coll}) // may I know of it?
+		if err == nil {
+			err = db.ErrNotFound
+		}
+		return nil, version, err
+	}
 	if err != nil {
 		return nil, version, err
 	}
 	_, member := kindOf(k)
-	coll := &db.Collection{ID: o.Collection, Owner: x.me.ID, Kind: k, Name: p.coll}
-	return &resource{kind: member, href: memberHref(collectionHref(&x.me, coll), o.Name), owner: &x.me, coll: coll, obj: o}, version, nil
+	coll := &db.Collection{ID: o.Collection, Owner: who.ID, Kind: k, Name: p.coll}
+	r = &resource{kind: member, href: memberHref(collectionHref(who, coll), o.Name), owner: who, coll: coll, obj: o}
+	return r, version, x.visible(r)
 }

@@ -15,14 +15,17 @@ const (
 	Inbox       CollectionKind = "inbox"
 	Outbox      CollectionKind = "outbox"
 	AddressBook CollectionKind = "addressbook"
+	Plain       CollectionKind = "plain" // in a calendar home, for ordinary files
 )
 
-// Collection is a calendar, an address book, a scheduling inbox or outbox.
+// Collection is a calendar, an address book, a scheduling inbox or outbox, or
+// a plain collection. Plain ones lie in one another: the name of an inner one
+// is its path below the home.
 type Collection struct {
 	ID           int64
 	Owner        int64
 	Kind         CollectionKind
-	Name         string // path segment, decoded
+	Name         string // path below the home, decoded: one segment but for plain ones
 	Components   string // "VEVENT,VTODO": what a calendar takes
 	DisplayName  string
 	TZ           string // IANA name in which floating and all-day times stand; "" the owner's
@@ -185,9 +188,14 @@ func (tx *Tx) DeleteCollection(id int64) error {
 	if _, err := tx.BumpCollections(id); err != nil {
 		return err
 	}
+	if err := tx.leave(id); err != nil {
+		return err
+	}
 	for _, q := range []string{
 		`DELETE FROM property WHERE resource = 'object' AND id IN (SELECT id FROM object WHERE collection = $1)`,
 		`DELETE FROM property WHERE resource = 'collection' AND id = $1`,
+		`DELETE FROM personal WHERE collection = $1`,
+		`DELETE FROM ace WHERE resource = 'collection' AND id = $1`,
 		`DELETE FROM slot WHERE collection = $1`,
 		`DELETE FROM series WHERE collection = $1`,
 		`DELETE FROM object WHERE collection = $1`,

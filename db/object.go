@@ -16,7 +16,7 @@ type Object struct {
 	Collection  int64
 	Name        string // path segment, decoded
 	UID         string
-	Component   string // VEVENT, VTODO, ..., VCARD
+	Component   string // VEVENT, VTODO, ..., VCARD; of an ordinary file its media type
 	ETag        string // without quotes
 	ScheduleTag string // without quotes; "" for what is no scheduling object
 	Size        int64

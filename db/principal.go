@@ -189,7 +189,13 @@ func (tx *Tx) DeletePrincipal(id int64) error {
 		}
 	}
 	for _, q := range []string{
-		`DELETE FROM property WHERE resource = 'principal' AND id = $1`,
+		`DELETE FROM property WHERE resource IN ('principal', 'calendar-home', 'addressbook-home') AND id = $1`,
+		`DELETE FROM ace WHERE resource IN ('calendar-home', 'addressbook-home') AND id = $1`,
+		`DELETE FROM ace WHERE grantee = $1`,
+		`DELETE FROM davlock WHERE owner = $1 OR holder = $1`,
+		`DELETE FROM proxy WHERE principal = $1 OR proxy = $1`,
+		`DELETE FROM gone WHERE owner = $1`,
+		`DELETE FROM personal WHERE principal = $1`,
 		`DELETE FROM preference WHERE principal = $1`,
 		`DELETE FROM proposal WHERE principal = $1`,
 		`DELETE FROM availability WHERE principal = $1`,

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -188,11 +189,11 @@ func (tx *Tx) loaded(os []*Object, expected []int64) ([]before, error) {
 	return old, err
 }
 
-// putBody finds or makes the row of a body. A card is in no conversation whose
-// lock its writers hold, so it shares with nobody.
+// putBody finds or makes the row of a body. A card or a file is in no
+// conversation whose lock its writers hold, so it shares with nobody.
 func (tx *Tx) putBody(o *Object, body []byte) (id int64, err error) {
 	hash := sha256.Sum256(body)
-	if o.Component == "VCARD" {
+	if o.Component == "VCARD" || strings.Contains(o.Component, "/") {
 		rand.Read(hash[:])
 	}
 	err = tx.row(`INSERT INTO body (uid, hash, data) VALUES ($1, $2, $3)

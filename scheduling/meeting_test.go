@@ -292,7 +292,7 @@ func TestRemoveCollectionEndsMeetings(t *testing.T) {
 		into := func(p *scheduling.Put) { p.Collection, p.Name = work, "m.ics" }
 		h.put("ann", invitation("m1", "20260303T1000", "20260303T1100", "ann", "ben"), into)
 		h.put("ann", event("u1", "20260303T1000", "20260303T1100"), into, func(p *scheduling.Put) { p.Name = "u.ics" })
-		if err := h.desk.RemoveCollection(h.ctx, h.people["ann"], work, "dav"); err != nil {
+		if err := h.desk.RemoveCollection(h.ctx, h.people["ann"], work, "dav", nil); err != nil {
 			t.Fatal(err)
 		}
 		h.hasNot("ann", "m1")

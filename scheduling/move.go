@@ -37,6 +37,7 @@ func (d *Desk) Move(ctx context.Context, m Move) (Written, error) {
 }
 
 func (s *sitting) move(m Move) (h *holding, created bool, err error) {
+	s.under = m.Conditions.Under
 	row, err := s.loadObject(m.Collection, m.Name)
 	if err != nil {
 		return nil, false, err

@@ -247,10 +247,10 @@ func TestRemoveCollection(t *testing.T) {
 		h.persons("ann")
 		ann, def := h.people["ann"], h.calendar("ann", "")
 		h.put("ann", event("u1", "20260303T1000", "20260303T1100"))
-		refused(t, h.desk.RemoveCollection(h.ctx, ann, def, "dav"), "C:default-calendar-needed")
+		refused(t, h.desk.RemoveCollection(h.ctx, ann, def, "dav", nil), "C:default-calendar-needed")
 		h.has("ann", "u1")
 		work := h.newCalendar("ann", "work")
-		if err := h.desk.RemoveCollection(h.ctx, ann, def, "dav"); err != nil {
+		if err := h.desk.RemoveCollection(h.ctx, ann, def, "dav", nil); err != nil {
 			t.Fatal(err)
 		}
 		h.hasNot("ann", "u1")

@@ -119,6 +119,7 @@ func organized(objs ...*ics.Object) bool {
 
 // put is Put inside the transaction.
 func (s *sitting) put(p Put, obj *ics.Object) (h *holding, created bool, err error) {
+	s.under = p.Conditions.Under
 	col, owner, err := s.open(p.Actor, p.Collection)
 	if err != nil {
 		return nil, false, err

@@ -45,6 +45,7 @@ func (s *sitting) loadObject(collection int64, name string) (db.Object, error) {
 }
 
 func (s *sitting) remove(r Remove) error {
+	s.under = r.Conditions.Under
 	row, err := s.loadObject(r.Collection, r.Name)
 	if err != nil {
 		return err
@@ -95,8 +96,9 @@ type removeArgs struct {
 
 // RemoveCollection deletes a calendar: gone for its owner at once, the
 // conversations in it end one by one in queued jobs (STORAGE 3). A default
-// calendar is refused while it is the only one that takes events.
-func (d *Desk) RemoveCollection(ctx context.Context, actor db.Principal, collection int64, door string) error {
+// calendar is refused while it is the only one that takes events. under is
+// asked when the collection is locked, as that of Conditions; nil: nothing.
+func (d *Desk) RemoveCollection(ctx context.Context, actor db.Principal, collection int64, door string, under func(*db.Tx) error) error {
 	return d.transact(ctx, locks{}, func(s *sitting) error {
 		col, owner, err := s.open(actor, collection)
 		if err != nil {
@@ -121,6 +123,11 @@ func (d *Desk) RemoveCollection(ctx context.Context, actor db.Principal, collect
 		}
 		if _, err := s.tx.BumpCollections(bump...); err != nil {
 			return err
+		}
+		if under != nil {
+			if err := under(s.tx); err != nil {
+				return err
+			}
 		}
 		if heir != nil {
 			heir.Default = true

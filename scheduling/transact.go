@@ -80,6 +80,7 @@ type sitting struct {
 	mailer   int64            // user whose mail program has told people already (decision 12)
 	told     []cuaddr.Address // these
 	withdraw *withdrawal
+	under    func(*db.Tx) error // asked when the collections are locked
 
 	rosters  map[*ics.Object]*roster
 	received map[receipt]itip.Outcome
@@ -198,6 +199,11 @@ func (s *sitting) flushObjects() error {
 	}
 	if err != nil {
 		return err
+	}
+	if s.under != nil {
+		if err := s.under(s.tx); err != nil {
+			return err
+		}
 	}
 	var b batch
 	for _, h := range s.order {

@@ -1,0 +1,117 @@
+package db
+
+import "fmt"
+
+// ACE is an access control entry that somebody has set (RFC 3744 §5.5): what a
+// principal may do with a collection, or with everything in a home.
+type ACE struct {
+	Grantee int64  // a principal, Authenticated or Everybody
+	Rights  uint64 // bits, which the door gives their meaning
+}
+
+// Grantees who are no single principal.
+const (
+	Authenticated int64 = 0  // whoever has logged in
+	Everybody     int64 = -1 // DAV:all
+)
+
+func (a *ACE) fields() []any { return []any{&a.Grantee, &a.Rights} }
+
+// The resources that entries are set on.
+const (
+	OnCollection   = "collection"
+	OnCalendarHome = "calendar-home"
+	OnBookHome     = "addressbook-home"
+)
+
+// ACEs returns the entries set on a resource, in their order.
+func (tx *Tx) ACEs(resource string, id int64) ([]ACE, error) {
+	return collect(tx, `SELECT grantee, rights FROM ace WHERE resource = $1 AND id = $2 ORDER BY place`, []any{resource, id}, (*ACE).fields)
+}
+
+// ACEsOf returns those of many resources, by id.
+func (tx *Tx) ACEsOf(resource string, ids []int64) (map[int64][]ACE, error) {
+	all := make(map[int64][]ACE)
+	err := chunks(ids, 2, func(in string, args []any) error {
+		return tx.rows(`SELECT id, grantee, rights FROM ace WHERE resource = $1 AND id IN `+in+` ORDER BY id, place`,
+			append([]any{resource}, args...), func(scan func(...any) error) error {
+				var id int64
+				var a ACE
+				err := scan(&id, &a.Grantee, &a.Rights)
+				all[id] = append(all[id], a)
+				return err
+			})
+	})
+	return all, err
+}
+
+// SetACEs replaces the entries of a resource.
+func (tx *Tx) SetACEs(resource string, id int64, aces []ACE) error {
+	if _, err := tx.exec(`DELETE FROM ace WHERE resource = $1 AND id = $2`, resource, id); err != nil {
+		return err
+	}
+	var rows [][]any
+	for i, a := range aces {
+		rows = append(rows, []any{resource, id, i, a.Grantee, int64(a.Rights)})
+	}
+	return tx.insertMany(`INSERT INTO ace (resource, id, place, grantee, rights)`, ``, rows, nil)
+}
+
+// GrantedTo returns the owners of homes and collections in which any of the
+// grantees is named, ascending.
+func (tx *Tx) GrantedTo(grantees []int64) (owners []int64, err error) {
+	seen := make(map[int64]bool)
+	err = chunks(grantees, 1, func(in string, args []any) error {
+		return tx.rows(`SELECT c.owner FROM ace a JOIN collection c ON c.id = a.id WHERE a.resource = '`+OnCollection+`' AND a.grantee IN `+in+`
+			UNION SELECT a.id FROM ace a WHERE a.resource <> '`+OnCollection+`' AND a.grantee IN `+in+` ORDER BY 1`, args,
+			func(scan func(...any) error) error {
+				var id int64
+				err := scan(&id)
+				if !seen[id] {
+					seen[id] = true
+					owners = append(owners, id)
+				}
+				return err
+			})
+	})
+	return owners, err
+}
+
+// Proxy is somebody who may act for a principal (calendar-proxy).
+type Proxy struct {
+	Principal int64
+	Proxy     int64
+	Writes    bool // calendar-proxy-write, else calendar-proxy-read
+}
+
+func (p *Proxy) fields() []any { return []any{&p.Principal, &p.Proxy, flag{&p.Writes}} }
+
+// Proxies returns who may act for a principal.
+func (tx *Tx) Proxies(principal int64) ([]Proxy, error) {
+	return collect(tx, `SELECT principal, proxy, writes FROM proxy WHERE principal = $1 ORDER BY proxy, writes`, []any{principal}, (*Proxy).fields)
+}
+
+// ProxiesFor returns for whom any of these principals may act.
+func (tx *Tx) ProxiesFor(proxies []int64) (all []Proxy, err error) {
+	err = chunks(proxies, 1, func(in string, args []any) error {
+		part, err := collect(tx, `SELECT principal, proxy, writes FROM proxy WHERE proxy IN `+in+` ORDER BY principal, proxy, writes`, args, (*Proxy).fields)
+		all = append(all, part...)
+		return err
+	})
+	return all, err
+}
+
+// SetProxies replaces one of the two groups of proxies of a principal.
+func (tx *Tx) SetProxies(principal int64, writes bool, proxies []int64) error {
+	if _, err := tx.exec(`DELETE FROM proxy WHERE principal = $1 AND writes = $2`, principal, bit(writes)); err != nil {
+		return err
+	}
+	var rows [][]any
+	for _, p := range proxies {
+		if p == principal {
+			return fmt.Errorf("db: a principal cannot be its own proxy")
+		}
+		rows = append(rows, []any{principal, p, bit(writes)})
+	}
+	return tx.insertMany(`INSERT INTO proxy (principal, proxy, writes)`, ``, rows, nil)
+}
