@@ -7,6 +7,7 @@ import (
 
 	"github.com/convene-server/convene/caldav/dav"
 	"github.com/convene-server/convene/db"
+	"github.com/convene-server/convene/directory"
 	"github.com/convene-server/convene/directory/cuaddr"
 )
 
@@ -194,19 +195,82 @@ func (x *exchange) principalMatch(r *resource, root *dav.Element) error {
 	}
 	ms := x.multistatus()
 	if root.Child(dav.D("self")) == nil {
-		return ms.End("") // no resource here has a property that points at me
+		return x.matchByProperty(ms, r, root.Child(dav.D("principal-property")), p)
 	}
-	return x.renderPrincipals(ms, []db.Principal{x.me}, p)
+	if r.kind&(kPrincipals|kRoot) == 0 {
+		return ms.End("") // only principals are me
+	}
+	who := []db.Principal{x.me}
+	if err := x.store.View(x.ctx, func(tx *db.Tx) error {
+		groups, err := tx.GroupsOf(x.me.ID)
+		who = append(who, groups...)
+		return err
+	}); err != nil {
+		return err
+	}
+	return x.renderPrincipals(ms, who, p)
+}
+
+// matchByProperty finds what is directly in a resource and names me in one of
+// its properties (RFC 3744 §9.3: DAV:principal-property).
+func (x *exchange) matchByProperty(ms *dav.MultiStatus, r *resource, in *dav.Element, p *plan) error {
+	if in == nil || len(in.Children()) != 1 {
+		return &dav.Error{Status: http.StatusBadRequest, Detail: "a principal-match asks for self, or for one principal-property"}
+	}
+	t := live[in.Children()[0].Name]
+	me := "<D:href>" + principalHref(&x.me) + "</D:href>"
+	names := func(m *resource) bool {
+		var w dav.Writer
+		return t != nil && t.kinds&m.kind != 0 && t.read(x, m, &w) && strings.Contains(string(w.Bytes()), me)
+	}
+	tell := func(page []*resource) error {
+		var matched []*resource
+		for _, m := range page {
+			if names(m) {
+				matched = append(matched, m)
+			}
+		}
+		return x.renderLoaded(ms, matched, p)
+	}
+	below, err := x.below(r)
+	if err == nil {
+		err = tell(below)
+	}
+	if err == nil && r.kind&kColl != 0 && r.kind != kOutbox {
+		err = x.eachMember(r, tell)
+	}
+	if err != nil {
+		return err
+	}
+	return ms.End("")
 }
 
 // aclPrincipals tells about the principals in the access control list (RFC
-// 3744 §9.2): the owner.
+// 3744 §9.2): the owner, and whom the entries name.
 func (x *exchange) aclPrincipals(r *resource, root *dav.Element) error {
 	p, err := planOf(dav.WantedIn(root), nil)
 	if err != nil {
 		return err
 	}
-	return x.renderPrincipals(x.multistatus(), []db.Principal{*r.owner}, p)
+	if err := x.may(r, directory.ReadACL); err != nil {
+		return err
+	}
+	all, err := x.aces(r)
+	if err != nil {
+		return err
+	}
+	named, err := x.grantees(all)
+	if err != nil {
+		return err
+	}
+	who := []db.Principal{*r.owner}
+	for _, a := range all {
+		if p := named[a.Grantee]; p != nil {
+			who = append(who, *p)
+			delete(named, a.Grantee)
+		}
+	}
+	return x.renderPrincipals(x.multistatus(), who, p)
 }
 
 // expandProperty answers an expand-property REPORT (RFC 3253 §3.8) on a
@@ -292,7 +356,7 @@ func (x *exchange) expandHrefs(w *dav.Writer, value []byte, props []dav.Expand, 
 			continue
 		}
 		r, err := x.find(segments)
-		if err != nil {
+		if err != nil || x.may(r, directory.Read) != nil {
 			continue
 		}
 		var part strings.Builder

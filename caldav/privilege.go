@@ -79,7 +79,7 @@ func sense(k kind) directory.Rights {
 // rights are those that I have on a resource.
 func (x *exchange) rights(r *resource) (directory.Rights, error) {
 	switch {
-	case r.kind == kPrincipal && r.owner.ID == x.me.ID:
+	case r.kind&(kPrincipal|kProxy) != 0 && r.owner.ID == x.me.ID:
 		return directory.Reading | directory.WriteProperties, nil
 	case r.kind&kOwned == 0:
 		return directory.Reading, nil

@@ -284,7 +284,7 @@ func TestEveryProperty(t *testing.T) {
 		for i := range table {
 			fmt.Fprintf(&ask, `<%s xmlns="%s"/>`, table[i].name.Local, table[i].name.Space)
 		}
-		paths := map[kind]string{kRoot: "/dav/", kPrincipals: "/dav/principals/", kPrincipal: "/dav/principals/bob@example.org/", kCalendars: "/dav/calendars/", kCalendarHome: bobHome,
+		paths := map[kind]string{kRoot: "/dav/", kPrincipals: "/dav/principals/", kPrincipal: "/dav/principals/bob@example.org/", kProxy: bobPath + "calendar-proxy-read/", kCalendars: "/dav/calendars/", kCalendarHome: bobHome,
 			kCalendar: bobCalendar, kInbox: bobHome + "inbox/", kOutbox: bobHome + "outbox/", kEvent: h.propfind(bob, bobCalendar, "1", "D:getetag").rows(t)[1].href, kNotice: notice,
 			kBooks: "/dav/addressbooks/", kBookHome: "/dav/addressbooks/bob@example.org/", kBook: "/dav/addressbooks/bob@example.org/contacts/", kCard: "/dav/addressbooks/bob@example.org/contacts/c.vcf",
 			kPlain: bobHome + "files/", kFile: bobHome + "files/f"}
@@ -303,7 +303,7 @@ func TestEveryProperty(t *testing.T) {
 			}
 			// What the table promises for this kind is there, but for what a
 			// resource may lack.
-			may := map[string]bool{"C:calendar-timezone": true, "C:calendar-timezone-id": true, "C:schedule-tag": true, "C:calendar-availability": true}
+			may := map[string]bool{"C:calendar-timezone": true, "C:calendar-timezone-id": true, "C:schedule-tag": true, "D:group-member-set": true, "C:calendar-availability": true}
 			w := h.do(bob, "PROPFIND", path, `<D:propfind xmlns:D="DAV:"><D:prop>`+ask.String()+`</D:prop></D:propfind>`, "Depth", "0").rows(t)[0]
 			for i := range table {
 				name := short(&dav.Element{Name: table[i].name})

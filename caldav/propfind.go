@@ -111,6 +111,15 @@ func (x *exchange) below(r *resource) ([]*resource, error) {
 		}, nil
 	case kPrincipals:
 		return []*resource{me}, nil
+	case kPrincipal:
+		if r.owner.Kind == db.Group {
+			return nil, nil
+		}
+		var both []*resource
+		for _, writes := range []bool{false, true} {
+			both = append(both, &resource{kind: kProxy, href: proxyHref(r.owner, writes), owner: r.owner, writes: writes})
+		}
+		return both, nil
 	case kCalendars:
 		return mine(wings[wingCalendars])
 	case kBooks:

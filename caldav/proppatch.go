@@ -27,6 +27,7 @@ type update struct {
 	creating    bool          // coll is being made: protected properties may be given
 	makeDefault int64         // calendar that becomes the default one
 	available   *string       // calendar-availability as it will be, "" none
+	proxies     []int64       // who may act for me; nil: as it was
 	set         []db.Property
 	remove      []string
 }
@@ -46,7 +47,7 @@ func (x *exchange) proppatch(segments []string, slash bool) error {
 		return err
 	}
 	what, _ := r.deadHome()
-	if what == "" {
+	if what == "" && r.kind != kProxy {
 		return needs(r.href, "write-properties")
 	}
 	if personal := r.kind&kColl != 0 && r.owner.ID != x.me.ID; !personal {
@@ -107,6 +108,9 @@ func (x *exchange) prepareOne(r *resource, c dav.Change, u *update) error {
 		}
 		return p.write(x, r, c, u)
 	}
+	if r.kind == kProxy {
+		return errProtected // nothing else is kept with it
+	}
 	return u.keep(c)
 }
 
@@ -156,6 +160,11 @@ func (x *exchange) commit(r *resource, u *update) error {
 		}
 		if err := guard(tx); err != nil {
 			return err
+		}
+		if u.proxies != nil {
+			if err := tx.SetProxies(r.owner.ID, r.writes, u.proxies); err != nil {
+				return err
+			}
 		}
 		if u.touched {
 			if err := tx.UpdateCollection(&u.coll); err != nil {

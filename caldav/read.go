@@ -3,6 +3,7 @@ package caldav
 import (
 	"crypto/sha1"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"hash/fnv"
 	"net/http"
@@ -25,6 +26,9 @@ func readResourceType(x *exchange, r *resource, w *dav.Writer) bool {
 	switch r.kind {
 	case kPrincipal:
 		w.Raw("<D:principal/>") // RFC 3744 §4
+	case kProxy:
+		w.Raw("<D:principal/>")
+		w.Empty(dav.CS(proxyNames[r.writes]))
 	case kCalendar:
 		w.Raw("<C:calendar/>") // RFC 4791 §4.2
 	case kInbox:
@@ -49,6 +53,8 @@ func readDisplayName(x *exchange, r *resource, w *dav.Writer) bool {
 		if name = r.owner.Name; name == "" {
 			name = r.owner.Address
 		}
+	case r.kind == kProxy:
+		name = proxyNames[r.writes]
 	case r.kind == kRoot:
 		name = "Convene"
 	case r.kind == kPrincipals:
@@ -120,6 +126,14 @@ func readGroupMembership(x *exchange, r *resource, w *dav.Writer) bool {
 	for i := range groups {
 		w.Href(principalHref(&groups[i]))
 	}
+	if r.kind == kProxy {
+		return true
+	}
+	for _, writes := range []bool{false, true} {
+		if !x.eachActedFor(writes, func(p *db.Principal) { w.Href(proxyHref(p, writes)) }) {
+			return false
+		}
+	}
 	return true
 }
 
@@ -148,6 +162,8 @@ func readSupportedReports(x *exchange, r *resource, w *dav.Writer) bool {
 func readResourceID(x *exchange, r *resource, w *dav.Writer) bool {
 	what := fmt.Sprint("principal ", r.owner.ID, " ", r.owner.Created.UnixMicro())
 	switch {
+	case r.kind == kProxy:
+		what = proxyNames[r.writes] + " " + what
 	case r.kind&kHome != 0:
 		what = fmt.Sprint(r.kind, " ", what)
 	case r.kind&kColl != 0:
@@ -204,12 +220,36 @@ func readCalendarHome(x *exchange, r *resource, w *dav.Writer) bool {
 	return homeOf(wings[wingCalendars], x, r, w)
 }
 
-// homeOf a principal is told to itself only: the homes of others do not exist.
+// homeOf a principal is told to itself, and to whoever may see something in it.
+// Mine comes first, those of people who share with me after it: programs that
+// look at one home only have the right one.
 func homeOf(wg *wing, x *exchange, r *resource, w *dav.Writer) bool {
 	if r.owner.ID != x.me.ID {
-		return false
+		return x.tellHome(wg, r.owner, w)
 	}
 	w.Href(homeHref(wg, r.owner))
+	others, err := x.sharing()
+	if err != nil {
+		x.broken = err
+		return false
+	}
+	for _, p := range others {
+		x.tellHome(wg, p, w)
+	}
+	return x.broken == nil
+}
+
+// tellHome names the home of somebody else, if there is something to see.
+func (x *exchange) tellHome(wg *wing, owner *db.Principal, w *dav.Writer) bool {
+	g, err := x.granted(owner)
+	if err != nil {
+		x.broken = err
+		return false
+	}
+	if wg.home == db.AddressBook && !g.VisibleBooks || wg.home == db.Calendar && !g.VisibleCalendars {
+		return false
+	}
+	w.Href(homeHref(wg, owner))
 	return true
 }
 
@@ -353,12 +393,9 @@ func readOutboxURL(x *exchange, r *resource, w *dav.Writer) bool {
 	return ownCollection(x, r, w, func(c *db.Collection) bool { return c.Kind == db.Outbox })
 }
 
-// ownCollection writes the href of the first of one's own collections that is
-// meant; others' are nobody's business.
+// ownCollection writes the href of the first of a principal's collections that
+// is meant, if I may know of it.
 func ownCollection(x *exchange, r *resource, w *dav.Writer, meant func(*db.Collection) bool) bool {
-	if r.owner.ID != x.me.ID {
-		return false
-	}
 	cs, err := x.collections(r.owner, wings[wingCalendars])
 	if err != nil {
 		x.broken = err
@@ -366,6 +403,13 @@ func ownCollection(x *exchange, r *resource, w *dav.Writer, meant func(*db.Colle
 	}
 	for i := range cs {
 		if meant(&cs[i]) {
+			switch err := x.visible(collectionResource(r.owner, cs[i])); {
+			case errors.Is(err, notFound):
+				return false
+			case err != nil:
+				x.broken = err
+				return false
+			}
 			w.Href(collectionHref(r.owner, &cs[i]))
 			return true
 		}

@@ -25,12 +25,14 @@ type exchange struct {
 
 	prefer dav.Prefer
 	// What was loaded once for this request.
-	found  *found
-	self   []string
-	listed map[homeKey][]db.Collection
-	owners map[string]*db.Principal // of other homes, by address in lower case
-	grants map[int64]directory.Grants
-	locks  map[homeKey][]db.DavLock
+	found   *found
+	self    []string
+	listed  map[homeKey][]db.Collection
+	owners  map[string]*db.Principal // of other homes, by address in lower case
+	grants  map[int64]directory.Grants
+	acting  []db.Proxy      // for whom I may act
+	sharers []*db.Principal // who has granted me something
+	locks   map[homeKey][]db.DavLock
 	// lockedAt is when locks were looked at, by the database's clock.
 	lockedAt time.Time
 	// broken is the first error of the database while an answer was written.
@@ -233,7 +235,7 @@ func (x *exchange) take(p place) (r *resource, err error, ok bool) {
 
 // capabilities is the DAV header: only what is true, "1" first because
 // Thunderbird drops the first token, in one line (RFC 4918 §10.1).
-const capabilities = "1, 2, 3, access-control, calendar-access, calendar-schedule, calendar-auto-schedule, calendar-availability, inbox-availability, addressbook, extended-mkcol"
+const capabilities = "1, 2, 3, access-control, calendar-proxy, calendar-access, calendar-schedule, calendar-auto-schedule, calendar-availability, inbox-availability, addressbook, extended-mkcol, calendarserver-principal-property-search, calendarserver-principal-search"
 
 var (
 	notFound  = &dav.Error{Status: http.StatusNotFound}

@@ -22,11 +22,12 @@ var table = []property{
 
 	// RFC 3744, RFC 5397
 	{name: dav.D("current-user-principal"), kinds: kEvery, spec: "RFC 5397 §3", read: readCurrentUserPrincipal},
-	{name: dav.D("principal-URL"), kinds: kPrincipal, spec: "RFC 3744 §4.2", read: readPrincipalURL},
-	{name: dav.D("alternate-URI-set"), kinds: kPrincipal, spec: "RFC 3744 §4.1", read: readNothing},
-	{name: dav.D("group-membership"), kinds: kPrincipal, spec: "RFC 3744 §4.4", read: readGroupMembership},
+	{name: dav.D("principal-URL"), kinds: kPrincipal | kProxy, spec: "RFC 3744 §4.2", read: readPrincipalURL},
+	{name: dav.D("alternate-URI-set"), kinds: kPrincipal | kProxy, spec: "RFC 3744 §4.1", read: readNothing},
+	{name: dav.D("group-member-set"), kinds: kPrincipal | kProxy, spec: "RFC 3744 §4.3", read: readGroupMembers, write: writeGroupMembers},
+	{name: dav.D("group-membership"), kinds: kPrincipal | kProxy, spec: "RFC 3744 §4.4", read: readGroupMembership},
 	{name: dav.D("principal-collection-set"), kinds: kEvery, spec: "RFC 3744 §5.8", read: readPrincipalCollections},
-	{name: dav.D("owner"), kinds: kPrincipal | kOwned, spec: "RFC 3744 §5.1", read: readOwner},
+	{name: dav.D("owner"), kinds: kPrincipal | kProxy | kOwned, spec: "RFC 3744 §5.1", read: readOwner},
 	{name: dav.D("supported-privilege-set"), kinds: kEvery, spec: "RFC 3744 §5.3", read: readSupportedPrivileges},
 	{name: dav.D("current-user-privilege-set"), kinds: kEvery, spec: "RFC 3744 §5.4", read: readPrivileges},
 	{name: dav.D("acl"), kinds: kOwned, spec: "RFC 3744 §5.5", read: readACL},
@@ -35,7 +36,7 @@ var table = []property{
 
 	// RFC 3253, RFC 5842, RFC 6578
 	{name: dav.D("supported-report-set"), kinds: kEvery, spec: "RFC 3253 §3.1.5", read: readSupportedReports},
-	{name: dav.D("resource-id"), kinds: kPrincipal | kOwned, spec: "RFC 5842 §3.1", read: readResourceID, heavy: true},
+	{name: dav.D("resource-id"), kinds: kPrincipal | kProxy | kOwned, spec: "RFC 5842 §3.1", read: readResourceID, heavy: true},
 	{name: dav.D("sync-token"), kinds: kSynced, spec: "RFC 6578 §4", read: readSyncToken},
 
 	// RFC 4791
@@ -66,5 +67,7 @@ var table = []property{
 
 	// calendarserver.org
 	{name: dav.CS("getctag"), kinds: kColl | kHome, spec: "caldav-ctag", read: readCTag},
+	{name: dav.CS("calendar-proxy-read-for"), kinds: kPrincipal, spec: "caldav-proxy", read: readProxyReadFor},
+	{name: dav.CS("calendar-proxy-write-for"), kinds: kPrincipal, spec: "caldav-proxy", read: readProxyWriteFor},
 	{name: dav.CS("email-address-set"), kinds: kPrincipal, spec: "caldav-sharing", read: readMailAddresses},
 }

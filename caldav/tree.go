@@ -16,6 +16,7 @@ const (
 	kRoot         kind = 1 << iota // "/" and "/dav/"
 	kPrincipals                    // /dav/principals/
 	kPrincipal                     // /dav/principals/ADDRESS/
+	kProxy                         // /dav/principals/ADDRESS/calendar-proxy-read/ and -write/
 	kCalendars                     // /dav/calendars/
 	kCalendarHome                  // /dav/calendars/ADDRESS/
 	kCalendar                      // /dav/calendars/ADDRESS/NAME/
@@ -43,9 +44,11 @@ const (
 type resource struct {
 	kind  kind
 	href  string         // encoded, in the one spelling that answers have
-	owner *db.Principal  // of kPrincipal and kOwned
+	owner *db.Principal  // of kPrincipal, kProxy and kOwned
 	coll  *db.Collection // of kColl and kMember
 	obj   db.Object      // of kMember; with Body where a method needed it
+
+	writes bool // of kProxy: the group that may also write
 
 	dead []db.Property // once loaded
 }
@@ -219,6 +222,9 @@ func (x *exchange) find(segments []string) (*resource, error) {
 		}
 		if n == 3 {
 			return x.principal(segments[2])
+		}
+		if n == 4 {
+			return x.proxyGroup(segments[2], segments[3])
 		}
 		return nil, notFound
 	}

@@ -2,6 +2,7 @@ package dav
 
 import (
 	"encoding/xml"
+	"slices"
 	"strconv"
 )
 
@@ -286,4 +287,37 @@ func wrongRoot(root *Element, want string) error {
 		return &Error{Status: 400, Detail: "the request needs a body: " + want}
 	}
 	return &Error{Status: 400, Detail: "the request is a {" + clip(root.Name.Space) + "}" + clip(root.Name.Local) + " and not a " + want}
+}
+
+// PrincipalSearch is a calendarserver-principal-search REPORT: how Apple's
+// programs look for whom to invite.
+type PrincipalSearch struct {
+	Request
+	Tokens  []string // all of them have to be found
+	Context string   // attendee, user, group, location, resource; "" any
+	Limit   int
+}
+
+// maxTokens bounds the words of a search.
+const maxTokens = 20
+
+// ParsePrincipalSearch reads one whose root the caller knows.
+func ParsePrincipalSearch(root *Element) (PrincipalSearch, error) {
+	s := PrincipalSearch{Request: WantedIn(root), Context: root.Attr("context")}
+	var err error
+	if s.Limit, err = Limit(root); err != nil {
+		return s, err
+	}
+	for _, c := range root.Children() {
+		if c.Name == CS("search-token") && c.Trimmed() != "" {
+			s.Tokens = append(s.Tokens, c.Trimmed())
+		}
+	}
+	switch {
+	case len(s.Tokens) == 0 || len(s.Tokens) > maxTokens:
+		return s, &Error{Status: 400, Detail: "a calendarserver-principal-search needs a search-token, and not too many"}
+	case !slices.Contains([]string{"", "attendee", "user", "group", "location", "resource"}, s.Context):
+		return s, &Error{Status: 400, Detail: "unknown context " + clip(s.Context)}
+	}
+	return s, nil
 }
