@@ -15,6 +15,7 @@ import (
 	"github.com/convene-server/convene/imipbridge/imip"
 	"github.com/convene-server/convene/scheduling"
 	"github.com/convene-server/convene/scheduling/ics"
+	"github.com/convene-server/convene/scheduling/itip"
 )
 
 // belief is how sure it is who sent a message, and what [trust] makes of it
@@ -73,6 +74,15 @@ func (b *Bridge) speaks(tx *db.Tx, m *imip.Mail, o *ics.Object, rcpt db.Principa
 		prop = "ORGANIZER"
 	}
 	lines := o.First().PropsNamed(prop)
+	if o.Method() == "REQUEST" { // RFC 5546 §3.2.2.3: a delegator forwards what he got
+		self, err := directory.Self(tx, rcpt, false)
+		if err != nil {
+			return false, err
+		}
+		if by := itip.Delegator(o, self); by != nil {
+			lines = append(lines, by)
+		}
+	}
 	for _, p := range lines {
 		same, err := samePerson(tx, ics.CalAddress(p), from)
 		if same || err != nil {

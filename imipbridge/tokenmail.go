@@ -108,7 +108,7 @@ func (b *Bridge) proved(ctx context.Context, a *arrival, t replyToken, organizer
 				body = imip.WithAttendee(body, invited)
 			}
 		}
-		return &scheduling.Deliver{Recipient: organizer, Body: body, Believed: scheduling.Proved, Act: true}, nil
+		return &scheduling.Deliver{Recipient: organizer, Attendee: invited, Body: body, Believed: scheduling.Proved, Act: true}, nil
 	}
 	return nil, nil
 }

@@ -24,9 +24,6 @@ func (d *Desk) Deliver(ctx context.Context, m Deliver) (Verdict, error) {
 	if agent(m.Recipient) {
 		l.latch = []int64{m.Recipient.ID}
 	}
-	if m.Body.Kind() == "VFREEBUSY" {
-		l = busyLocks(m) // of no meeting
-	}
 	err := d.transact(ctx, l, func(s *sitting) (err error) {
 		v, err = s.deliver(m)
 		return err
@@ -101,9 +98,6 @@ func (s *sitting) take(m Deliver) (result, error) {
 	if !storable(m.Body.UID()) {
 		return ignored("a UID that cannot be stored")
 	}
-	if m.Body.Kind() == "VFREEBUSY" {
-		return s.busyMail(m)
-	}
 	if !scheduled(m.Body.Kind()) {
 		return ignored(m.Body.Kind() + " is not scheduled")
 	}
@@ -150,7 +144,8 @@ func (s *sitting) fromOrganizer(m Deliver, method itip.Method) (result, error) {
 		}
 	}
 	quarantine := false
-	if m.Quarantine || !s.speaksFor(m, first, organizer) {
+	delegated := method == itip.Request && m.Act && s.delegates(m, me)
+	if !delegated && (m.Quarantine || !s.speaksFor(m, first, organizer)) {
 		// decision 11
 		switch {
 		case h.obj == nil && method == itip.Request:
@@ -185,6 +180,9 @@ func (s *sitting) fromOrganizer(m Deliver, method itip.Method) (result, error) {
 		}
 	}
 	msg := itip.Message{Method: method, UID: uid, From: organizer, To: m.Address, Body: m.Body, Significant: true}
+	if delegated {
+		msg.From = m.From
+	}
 	out, err := itip.Receive(actor, h.obj, msg)
 	if err != nil {
 		return result{}, err
@@ -284,6 +282,13 @@ func (s *sitting) speaksFor(m Deliver, c *ics.Component, organizer cuaddr.Addres
 	})
 }
 
+// delegates reports whether the sender of a REQUEST sends the recipient in his
+// place by it (RFC 5546 §3.2.2.3): his word invites, and changes nothing later.
+func (s *sitting) delegates(m Deliver, me func(cuaddr.Address) bool) bool {
+	by := itip.Delegator(m.Body, me)
+	return by != nil && s.same(ics.CalAddress(by), m.From)
+}
+
 // same reports whether two addresses name one calendar user. Outside, local
 // parts that differ in case are taken for one person: nobody's mail system
 // tells them apart.
@@ -327,9 +332,9 @@ func (s *sitting) fromAttendee(m Deliver, method itip.Method) (result, error) {
 	if org := s.find(ics.Organizer(h.obj.First())); org == nil || org.ID != m.Recipient.ID {
 		return ignored("the recipient is not the organizer")
 	}
-	var attendee cuaddr.Address
-	if p := m.Body.First().Prop("ATTENDEE"); p != nil {
-		attendee = ics.CalAddress(p)
+	attendee := m.Attendee
+	if attendee.IsZero() {
+		attendee = itip.Speaker(m.Body, func(a cuaddr.Address) bool { return s.same(a, m.From) })
 	}
 	msg := itip.Message{Method: method, UID: uid, From: attendee, To: m.Address, Body: m.Body}
 	me, err := s.actor(h, true)
@@ -357,6 +362,11 @@ func (s *sitting) fromAttendee(m Deliver, method itip.Method) (result, error) {
 	}
 	before := h.obj
 	h.take(out)
+	for _, d := range out.Delegates { // whether his delegator's message reaches him or not
+		if s.find(d.To) != nil {
+			out.Messages = append(out.Messages, d)
+		}
+	}
 	if out.Refresh {
 		s.refresh(m.Recipient.ID, uid)
 	}
@@ -395,7 +405,7 @@ func (s *sitting) ownAct(p db.Principal, m Deliver) (bool, error) {
 			continue
 		}
 		r := m.Body.RID(c)
-		if o := itip.SetPartStat(after, self, r, ics.PartStat(him), c.Text("COMMENT")); o != nil {
+		if o := itip.Answered(after, self, r, c); o != nil {
 			after = o
 		}
 	}

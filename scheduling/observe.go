@@ -109,7 +109,7 @@ func (s *sitting) observed(m Observe) (rule string, applied bool, err error) {
 	if !s.place(h, m.Body.Kind()) {
 		return "he has no calendar for it", false, nil
 	}
-	s.mailer, s.told = m.Actor.ID, m.Told
+	s.mailer, s.told, s.forwards = m.Actor.ID, m.Told, m.Body.Method() == string(itip.Reply)
 	s.withdraw = &withdrawal{uid: uid, sequence: highest(m.Body)}
 	return rule, true, s.originate(h, after, itip.Options{}, m.Door)
 }
@@ -117,6 +117,9 @@ func (s *sitting) observed(m Observe) (rule string, applied bool, err error) {
 // toldAlready reports whether a user's own mail program has told somebody what
 // a letter says.
 func (s *sitting) toldAlready(l *letter, to cuaddr.Address) bool {
+	if l.Method == itip.Request && (l.quiet || s.mailer != 0 && l.from.ID == s.mailer && s.forwards) {
+		return true // who delegates by mail forwards what he got (RFC 5546 §3.2.2.3)
+	}
 	return s.mailer != 0 && l.from.ID == s.mailer && slices.ContainsFunc(s.told, func(a cuaddr.Address) bool { return s.same(a, to) })
 }
 

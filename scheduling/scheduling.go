@@ -127,6 +127,7 @@ type Deliver struct {
 	Body      *ics.Object    // one UID, with METHOD
 	From      cuaddr.Address // header From
 	Sender    cuaddr.Address // header Sender, zero if none
+	Attendee  cuaddr.Address // who answers, proved by a token; zero: header From tells
 	Believed  Belief
 	Act       bool // what [trust] makes of the belief: false: nothing may change
 	// Quarantine: a new REQUEST is stored transparent and not answered, and
@@ -168,7 +169,4 @@ type FreeBusy struct {
 	Asked   string // spelling of the request
 	Status  string // "2.0;Success", "3.7;Invalid calendar user", "3.8;No authority"
 	Spans   []ics.Span
-	// From and To bound what is known: all of the question, or less for
-	// somebody outside.
-	From, To time.Time
 }

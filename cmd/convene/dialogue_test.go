@@ -65,7 +65,8 @@ type stage struct {
 	lmtp   string
 	relay  *sink
 
-	sent int // mails brought in
+	sent int  // mails brought in
+	seen bool // the PUT in hand is of what was read
 
 	mu  sync.Mutex
 	now time.Time
@@ -246,6 +247,10 @@ func (h *stage) Put(who string, object []byte, tag *string) error {
 	if tag != nil {
 		header = append(header, "If-Schedule-Tag-Match", *tag)
 	}
+	if h.seen {
+		_, _, get := h.dav(who, "GET", path, "")
+		header = append(header, "If-Match", get.Get("ETag"))
+	}
 	code, text, put := h.dav(who, "PUT", path, string(object), header...)
 	if err := h.answer(code, text); err != nil {
 		return err
@@ -255,6 +260,12 @@ func (h *stage) Put(who string, object []byte, tag *string) error {
 		return fmt.Errorf("the PUT answered Schedule-Tag %q, the object has %q", put.Get("Schedule-Tag"), get.Get("Schedule-Tag"))
 	}
 	return nil
+}
+
+func (h *stage) Replace(who string, object []byte) error {
+	h.seen = true
+	defer func() { h.seen = false }()
+	return h.Put(who, object, nil)
 }
 
 func (h *stage) Delete(who, uid string, silent bool) error {

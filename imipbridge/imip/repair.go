@@ -211,8 +211,25 @@ func (r *repairing) attendee(c *ics.Component) {
 	if len(list) < 2 || !slices.ContainsFunc(list, same) {
 		return
 	}
-	c.RemoveFunc(func(p *ics.Prop) bool { return p.Name == "ATTENDEE" && !same(p) })
+	others := func(p *ics.Prop) bool { return p.Name == "ATTENDEE" && !same(p) && !delegation(p, from) }
+	if !slices.ContainsFunc(c.Props, func(p ics.Prop) bool { return others(&p) }) {
+		return
+	}
+	c.RemoveFunc(others)
 	r.did("others' ATTENDEE in a REPLY")
+}
+
+// delegation reports whether a line is of somebody whom an attendee sends in his
+// place, or who sends him: it belongs to his answer (RFC 5546 §4.2.5, §4.2.6).
+func delegation(p *ics.Prop, who cuaddr.Address) bool {
+	for _, name := range []string{"DELEGATED-TO", "DELEGATED-FROM"} {
+		for _, v := range p.ParamValues(name) {
+			if a, err := cuaddr.Parse(v); err == nil && Same(a, who) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // times repairs zones that nobody knows, and days that are written as times.

@@ -41,10 +41,7 @@ type core struct {
 	now    time.Time
 	store  map[string]map[string]*entry // by person and UID
 	told   map[string][][]byte
-
-	prefs     map[string]string // by person and name
-	available map[string][]byte
-	known     map[string][]BusyTime // by person and whom
+	seen   bool // the write in hand is of what was read
 }
 
 type entry struct {
@@ -54,8 +51,7 @@ type entry struct {
 }
 
 func newCore(s *dialogue.Script) *core {
-	c := &core{script: s, store: map[string]map[string]*entry{}, told: map[string][][]byte{},
-		prefs: map[string]string{}, available: map[string][]byte{}, known: map[string][]BusyTime{}}
+	c := &core{script: s, store: map[string]map[string]*entry{}, told: map[string][][]byte{}}
 	for _, p := range s.People {
 		c.store[p.Name] = map[string]*entry{}
 	}
@@ -122,7 +118,7 @@ func (c *core) Put(who string, object []byte, tag *string) error {
 			return &Refusal{Precondition: "412", Detail: "If-Schedule-Tag-Match"}
 		}
 	}
-	out, err := Originate(c.actor(who), before, after, Options{})
+	out, err := Originate(c.actor(who), before, after, Options{Seen: c.seen})
 	if err != nil {
 		return err
 	}
@@ -172,11 +168,15 @@ func (c *core) Mail(from, to string, method Method, object []byte) (bool, error)
 		return false, err
 	}
 	f, t := cuaddr.Mailto(c.person(from).Address), cuaddr.Mailto(c.person(to).Address)
-	if o.Kind() == "VFREEBUSY" {
-		return c.busyMail(from, to, method, o)
-	}
 	rule, err := c.deliver(to, Message{Method: method, UID: o.UID(), From: f, To: t, Body: o})
 	return rule != "", err
+}
+
+// Replace writes what a person has read: with If-Match.
+func (c *core) Replace(who string, object []byte) error {
+	c.seen = true
+	defer func() { c.seen = false }()
+	return c.Put(who, object, nil)
 }
 
 func (c *core) keep(who, uid string, out Outcome) {
@@ -257,6 +257,16 @@ func (c *core) deliver(to string, m Message) (string, error) {
 	c.keep(to, m.UID, out)
 	if out.Inbox != nil {
 		c.told[to] = append(c.told[to], out.Inbox.Bytes())
+	}
+	if _, here := c.name(m.From); m.Method == Reply && !here { // who is here invites his delegates himself
+		for _, d := range out.Delegates {
+			if _, here := c.name(d.To); here {
+				out.Messages = append(out.Messages, d)
+			}
+		}
+	}
+	if err := c.settle(to, m.UID, Outcome{Messages: out.Messages}); err != nil {
+		return "", err
 	}
 	if out.Refresh {
 		c.refresh(to, m.UID)

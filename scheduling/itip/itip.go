@@ -83,6 +83,10 @@ type Outcome struct {
 	Changed bool        // Object differs from what was stored (or from what was written)
 
 	Messages []Message
+	// Delegates are the organizer's REQUESTs to those whom an attendee sends in
+	// his place. He invites them himself (RFC 5546 §3.2.2.3): these are for whoever
+	// his message may not reach.
+	Delegates []Message
 
 	// Scheduled says that the object is a scheduling object resource (RFC 6638
 	// §3.1): it has a Schedule-Tag.

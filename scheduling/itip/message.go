@@ -23,7 +23,7 @@ const (
 )
 
 // ownParams never leave the server (RFC 6638 §7.1 to §7.3).
-var ownParams = []string{"SCHEDULE-AGENT", "SCHEDULE-STATUS", "SCHEDULE-FORCE-SEND", paramSince, paramPercent, paramDone}
+var ownParams = []string{"SCHEDULE-AGENT", "SCHEDULE-STATUS", "SCHEDULE-FORCE-SEND", paramSince, paramPercent, paramDone, paramClaim}
 
 // envelope makes the VCALENDAR of a message with the time zones of o.
 func envelope(o *ics.Object, m Method, comps []*ics.Component) *ics.Object {

@@ -157,7 +157,7 @@ func (me Actor) observedReply(have, sent *ics.Object) (*ics.Object, string) {
 		if him == nil {
 			return have, "sent in the name of somebody else"
 		}
-		if o := SetPartStat(after, me.Self, sent.RID(c), ics.PartStat(him), c.Text("COMMENT")); o != nil {
+		if o := Answered(after, me.Self, sent.RID(c), c); o != nil {
 			after = o
 		}
 	}

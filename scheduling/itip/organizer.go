@@ -40,6 +40,7 @@ func (me Actor) organize(before *ics.Object, s *series, opt Options) (Outcome, e
 		return Outcome{}, err
 	}
 	v.keepAnswers()
+	v.keepDelegates()
 	v.compare()
 	v.answers()
 	plans := v.plans()
@@ -205,6 +206,7 @@ func (v *revision) answers() {
 			l = l.WithoutParams("SCHEDULE-FORCE-SEND") // RFC 6638 §7.2
 			if !v.me.Self(a) {
 				l = v.answer(l, a, old, again)
+				l = v.delegated(p, l, a, old)
 				if old != nil && old.rid != p.rid {
 					l = sinceRevision(l)
 				}
@@ -245,7 +247,7 @@ func (v *revision) answer(l ics.Prop, a cuaddr.Address, base *part, again bool) 
 	if want == "NEEDS-ACTION" {
 		return l.WithoutParams(paramPercent, paramDone)
 	}
-	return carry(carry(l, old, paramPercent), old, paramDone)
+	return carry(carry(carry(l, old, paramPercent), old, paramDone), old, paramClaim)
 }
 
 // carry takes a parameter from the stored line, whatever the program sent.

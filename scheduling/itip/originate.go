@@ -149,12 +149,6 @@ func (me Actor) past(objects ...*ics.Object) bool {
 		if o == nil {
 			continue
 		}
-		if o.Kind() == "VTODO" { // a task is over when it is done, however late
-			if !settled(o, me.Now.Add(-grace)) {
-				return false
-			}
-			continue
-		}
 		if o.Kind() == "VTODO" && !finished(o) {
 			return false
 		}

@@ -130,17 +130,6 @@ func (me Actor) keepHeadway(old, c *ics.Component) {
 	}
 }
 
-// settled reports whether a task was done, in all its parts, before a time.
-func settled(o *ics.Object, before time.Time) bool {
-	for _, c := range o.Main() {
-		at, err := time.Parse("20060102T150405Z", done(c))
-		if err != nil || at.After(before) {
-			return false
-		}
-	}
-	return true
-}
-
 // mayAnswer knows the values of PARTSTAT that a REPLY may have for an event or a
 // to-do (RFC 5545 §3.2.12).
 func mayAnswer(kind, partstat string) bool {

@@ -1,6 +1,7 @@
 package itip
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 
@@ -32,6 +33,10 @@ func (me Actor) receiveReply(have *ics.Object, msg Message) (Outcome, error) {
 		out.Rule = "answer noted: nothing new in it"
 	}
 	out.Inbox = msg.Body
+	out.Messages, out.Delegates = r.sent(out.Object)
+	if r.claim && !r.news {
+		out.Inbox, out.Rule = nil, "kept until he is said to be a delegate"
+	}
 	return out, nil
 }
 
@@ -43,6 +48,11 @@ type replying struct {
 	why   string // nothing came of it
 	noted bool   // the object changed
 	news  bool   // a PARTSTAT changed
+
+	claim   bool                 // somebody says that he is a delegate
+	invited []cuaddr.Address     // delegates who are new
+	gone    map[*part][]ics.Prop // delegates who are not sent any more
+	back    []cuaddr.Address     // delegators whose delegate does not come
 }
 
 func (r *replying) component(c *part, from cuaddr.Address) {
@@ -141,7 +151,7 @@ func (r *replying) note(c, p *part, l *ics.Prop, who cuaddr.Address) bool {
 	m := find(p, who)
 	if m == nil {
 		r.why = "he is not invited"
-		return false
+		return r.early(c, p, l)
 	}
 	own := c.rid == p.rid // not an answer to the series that covers an occurrence
 	if stale, why := r.stale(c, p, m); own && p != r.made && stale {
@@ -152,6 +162,9 @@ func (r *replying) note(c, p *part, l *ics.Prop, who cuaddr.Address) bool {
 	if !mayAnswer(c.comp.Name, said) {
 		r.why = "no answer that is known: " + said
 		return false
+	}
+	if said == "DELEGATED" && slices.ContainsFunc(persons(l, "DELEGATED-TO"), func(a cuaddr.Address) bool { return behind(p, who, a) }) {
+		said = "DECLINED" // he sends those who sent him: nobody comes
 	}
 	status := statusOf(c.comp)
 	since := strconv.Itoa(sequence(c.comp)) + "/" + trim(c.comp.Value("DTSTAMP"))
@@ -173,40 +186,31 @@ func (r *replying) note(c, p *part, l *ics.Prop, who cuaddr.Address) bool {
 		if own {
 			n = n.WithParam(paramSince, since)
 		}
-		if said == "DELEGATED" && l.HasParam("DELEGATED-TO") {
+		switch {
+		case said == "DELEGATED" && l.HasParam("DELEGATED-TO"):
 			n = n.WithParam("DELEGATED-TO", l.ParamValues("DELEGATED-TO")...)
+		case said != "DELEGATED" && said != "NEEDS-ACTION":
+			n = n.WithoutParams("DELEGATED-TO") // he comes himself, or nobody does
 		}
 		if !n.Equal(q) {
 			*q = n
 			r.noted = true
 		}
 	}
-	if said == "DELEGATED" {
+	switch said {
+	case "DELEGATED":
 		r.delegate(c, p, l)
+	case "NEEDS-ACTION":
+	case "DECLINED":
+		r.dismissed(p, dismiss(p, who, nil))
+		r.declined(p, find(p, who))
+	default:
+		r.dismissed(p, dismiss(p, who, nil))
 	}
 	if !r.noted {
 		r.why = "a repetition: nothing in it is new"
 	}
 	return true
-}
-
-// delegate adds whom an attendee sends in his place (RFC 5546 §3.2.2.3).
-func (r *replying) delegate(c, p *part, l *ics.Prop) {
-	for _, v := range l.ParamValues("DELEGATED-TO") {
-		a, err := cuaddr.Parse(v)
-		if err != nil || find(p, a) != nil {
-			continue
-		}
-		line := ics.NewProp("ATTENDEE", a.String(),
-			ics.Param{Name: "PARTSTAT", Values: []string{"NEEDS-ACTION"}}, ics.Param{Name: "RSVP", Values: []string{"TRUE"}})
-		if sent := find(c, a); sent != nil {
-			line = sent.WithoutParams(ownParams...).WithParam("PARTSTAT", "NEEDS-ACTION")
-		}
-		line = line.WithParam("DELEGATED-FROM", ics.CalAddress(l).String())
-		p.comp.Add(line)
-		p.moved()
-		r.noted, r.news = true, true
-	}
 }
 
 // answering returns the ATTENDEE line of whoever replies: his whom the message

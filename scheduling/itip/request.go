@@ -23,10 +23,18 @@ func (me Actor) receiveRequest(have *ics.Object, msg Message) (Outcome, error) {
 	if have == nil {
 		return me.firstCopy(in, msg), nil
 	}
+	if by := Delegator(msg.Body, me.Self); by != nil && sameLine(by, msg.From) && !me.over(have) {
+		return ignored("a delegator invites, he changes nothing"), nil // RFC 5546 §3.2.2.3
+	}
 	if was, _ := organizerOf(have); !was.IsZero() && was != org && was.Fold() != org.Fold() { // decision 14
 		return Outcome{}, &Refusal{Precondition: AllowedOrganizerReceived, Detail: "a meeting with this UID has another organizer"}
 	}
 	return me.update(have, in, msg), nil
+}
+
+// over reports whether the user is in nothing of an object that is not cancelled.
+func (me Actor) over(o *ics.Object) bool {
+	return !slices.ContainsFunc(o.Main(), func(c *ics.Component) bool { return !cancelled(c) && ics.Attendee(c, me.Self) != nil })
 }
 
 func (me Actor) in(s *series) bool {
@@ -254,6 +262,7 @@ func (me Actor) merge(was *series, old *part, in *series, p *part) *ics.Componen
 		}
 	}
 	me.keepAnswer(was.obj, base, in.obj, c)
+	me.keepDelegation(base, c)
 	me.keepHeadway(base, c)
 	if o, had := c.Prop("ORGANIZER"), base.Prop("ORGANIZER"); o != nil && had != nil {
 		for _, n := range []string{"SCHEDULE-AGENT", "SCHEDULE-STATUS"} {
@@ -288,10 +297,13 @@ func (me Actor) keepAnswer(oa *ics.Object, old *ics.Component, ob *ics.Object, c
 		if says == had {
 			continue
 		}
-		if says == "NEEDS-ACTION" && (d.reschedule() || sequence(c) > sequence(old)) {
+		if says == "NEEDS-ACTION" && (d.reschedule() || sequence(c) > sequence(old) || givenBack(mine, c)) {
 			continue
 		}
 		*l = l.WithParam("PARTSTAT", had)
+		if had == "DELEGATED" && mine.HasParam("DELEGATED-TO") {
+			*l = l.WithParam("DELEGATED-TO", mine.ParamValues("DELEGATED-TO")...)
+		}
 		if mine.HasParam("RSVP") {
 			*l = l.WithParam("RSVP", mine.ParamValues("RSVP")...)
 		}

@@ -20,12 +20,6 @@ type mend struct {
 	delegate []*delegation
 }
 
-// delegation is a new delegate whom the attendee named (decision 25).
-type delegation struct {
-	part *part
-	line ics.Prop
-}
-
 // duty says how a property of an attendee's copy is treated.
 type duty uint8
 
@@ -262,9 +256,21 @@ func (m *mend) attendees(p *part, base *ics.Component) error {
 	if l := given.self(m.me); l != nil {
 		mine = l
 	}
+	var gone map[cuaddr.Address]bool
+	if mine != nil && stored.self(m.me) != nil {
+		var err error
+		if gone, err = m.delegating(p, stored, mine); err != nil {
+			return err
+		}
+		mine = (&part{comp: p.comp}).self(m.me)
+		given.moved()
+	}
 	var want []ics.Prop
 	for _, old := range ics.Attendees(base) {
 		a := ics.CalAddress(old)
+		if gone[a] {
+			continue
+		}
 		l := *old
 		if !a.IsZero() && m.me.Self(a) && mine != nil {
 			l = ownLine(l, *mine)
@@ -280,16 +286,13 @@ func (m *mend) attendees(p *part, base *ics.Component) error {
 	}
 	for _, a := range given.guests() {
 		l := given.attendee(a)
-		if stored.attendee(a) != nil || m.me.Self(a) {
+		if stored.attendee(a) != nil || gone[a] || m.me.Self(a) {
 			continue
 		}
 		if mine == nil || ics.PartStat(mine) != "DELEGATED" || !delegatedFrom(l, m.me) {
 			return refuse("who is invited")
 		}
-		d := l.WithoutParams(ownParams...)
-		if ics.PartStat(&d) != "NEEDS-ACTION" {
-			d = d.WithParam("PARTSTAT", "NEEDS-ACTION")
-		}
+		d := l.WithoutParams(ownParams...).WithParam("PARTSTAT", "NEEDS-ACTION")
 		want = append(want, d)
 		m.delegate = append(m.delegate, &delegation{part: p, line: d})
 	}
@@ -309,6 +312,9 @@ func (m *mend) attendees(p *part, base *ics.Component) error {
 // ownLine is the attendee's line: as the organizer wrote it, with the answer
 // that he gives now.
 func ownLine(stored, given ics.Prop) ics.Prop {
+	if now := ics.PartStat(&given); now != "NEEDS-ACTION" && now != ics.PartStat(&stored) {
+		given = given.WithoutParams("RSVP") // who has answered is not asked any more
+	}
 	same := given
 	for _, n := range []string{"PARTSTAT", "RSVP", "DELEGATED-TO"} {
 		if given.HasParam(n) {
@@ -321,15 +327,6 @@ func ownLine(stored, given ics.Prop) ics.Prop {
 		return same // his program's line, byte for byte
 	}
 	return stored
-}
-
-func delegatedFrom(l *ics.Prop, me Actor) bool {
-	for _, v := range l.ParamValues("DELEGATED-FROM") {
-		if a, err := cuaddr.Parse(v); err == nil && me.Self(a) {
-			return true
-		}
-	}
-	return false
 }
 
 // sameLines reports whether the lines are the same ones in whatever order.
@@ -390,7 +387,8 @@ func (m *mend) answers(force bool) []answer {
 			whole, wholeSaid = now, now != before || force
 		}
 		further := oldComp != nil && p.comp.Name == "VTODO" && !slices.EqualFunc(progress(oldComp), progress(p.comp), func(a, b ics.Prop) bool { return a.Value == b.Value })
-		if now == before && !further && !force && !(p.rid != "" && wholeSaid && now != whole) {
+		passed := oldComp != nil && now == "DELEGATED" && !equalSets(delegatesOf(*l), delegatesOf(*ics.Attendee(oldComp, m.me.Self)))
+		if now == before && !further && !passed && !force && !(p.rid != "" && wholeSaid && now != whole) {
 			continue
 		}
 		a := answer{comp: p.comp, mine: *l, partstat: now, extra: comments(oldComp, p.comp)}
@@ -414,29 +412,6 @@ func (m *mend) answers(force bool) []answer {
 		if comp != nil {
 			out = append(out, answer{comp: comp, mine: *l, partstat: "DECLINED"})
 		}
-	}
-	return out
-}
-
-// delegations invites the delegates (RFC 5546 §3.2.2.3, decision 25).
-func (m *mend) delegations() []Message {
-	var out []Message
-	byWhom := map[cuaddr.Address][]*part{}
-	var order []cuaddr.Address
-	for _, d := range m.delegate {
-		a := ics.CalAddress(&d.line)
-		if byWhom[a] == nil {
-			order = append(order, a)
-		}
-		byWhom[a] = append(byWhom[a], d.part)
-	}
-	for _, a := range order {
-		var from cuaddr.Address
-		if l := byWhom[a][0].self(m.me); l != nil {
-			from = ics.CalAddress(l)
-		}
-		out = append(out, Message{Method: Request, UID: m.was.obj.UID(), From: from, To: a,
-			Body: m.me.requestBody(m.is, byWhom[a], nil), Significant: true})
 	}
 	return out
 }

@@ -100,3 +100,78 @@ func SetPartStat(o *ics.Object, who func(cuaddr.Address) bool, r ics.RID, partst
 	}
 	return ics.New(s.root)
 }
+
+// Answered returns o as the program of the attendee whom who recognises would
+// put it, had he given there the answer that a component of a REPLY says, for
+// instance r ("" for the whole); nil if he or the instance is not there.
+func Answered(o *ics.Object, who func(cuaddr.Address) bool, r ics.RID, said *ics.Component) *ics.Object {
+	him := ics.Attendee(said, who)
+	if him == nil {
+		return nil
+	}
+	n := SetPartStat(o, who, r, ics.PartStat(him), said.Text("COMMENT"))
+	if n == nil || said.Name != "VTODO" && ics.PartStat(him) != "DELEGATED" {
+		return n
+	}
+	root := n.Root().Clone()
+	for _, c := range root.Children {
+		l := ics.Attendee(c, who)
+		if !schedules(c.Name) || l == nil || r != "" && n.RID(c) != r {
+			continue
+		}
+		for _, p := range progress(said) {
+			c.Set(p)
+		}
+		if ics.PartStat(him) != "DELEGATED" || !him.HasParam("DELEGATED-TO") {
+			continue
+		}
+		*l = l.WithParam("DELEGATED-TO", him.ParamValues("DELEGATED-TO")...)
+		p, sent := &part{comp: c}, &part{comp: said}
+		for _, a := range persons(him, "DELEGATED-TO") {
+			if line := find(sent, a); line != nil && find(p, a) == nil {
+				c.Add(line.WithParam("DELEGATED-FROM", ics.CalAddress(l).String()))
+			}
+		}
+	}
+	return ics.New(root)
+}
+
+// Delegator returns who sends the recipient of a REQUEST in his place by it,
+// nil if nobody does: their lines say so of each other (RFC 5546 §3.2.2.3).
+func Delegator(o *ics.Object, self func(cuaddr.Address) bool) *ics.Prop {
+	for _, c := range o.Main() {
+		l := ics.Attendee(c, self)
+		if l == nil {
+			continue
+		}
+		p := &part{comp: c}
+		for _, a := range persons(l, "DELEGATED-FROM") {
+			if by := find(p, a); by != nil && sends(by, ics.CalAddress(l)) {
+				return by
+			}
+		}
+	}
+	return nil
+}
+
+// Speaker returns whose answer a REPLY, COUNTER or REFRESH is: the attendee whom
+// is recognises, or for whom that one sends, else the only one; zero if nobody
+// can be told from the others. A delegate's answer may name his delegator, too
+// (RFC 5546 §4.2.6).
+func Speaker(o *ics.Object, is func(cuaddr.Address) bool) cuaddr.Address {
+	lines := ics.Attendees(o.First())
+	for _, l := range lines {
+		if a := ics.CalAddress(l); is(a) {
+			return a
+		}
+	}
+	for _, l := range lines {
+		if by, err := cuaddr.Parse(l.Param("SENT-BY")); err == nil && is(by) {
+			return ics.CalAddress(l)
+		}
+	}
+	if len(lines) == 1 {
+		return ics.CalAddress(lines[0])
+	}
+	return cuaddr.Address{}
+}

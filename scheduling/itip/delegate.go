@@ -1,0 +1,441 @@
+package itip
+
+import (
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/convene-server/convene/directory/cuaddr"
+	"github.com/convene-server/convene/scheduling/ics"
+)
+
+// Delegation (RFC 5546 §3.2.2.3, §3.4.2.3, §4.2.5 to §4.2.7): an attendee sends
+// another in his place. The delegator's line names the delegate in DELEGATED-TO,
+// the delegate's names the delegator in DELEGATED-FROM, and it counts only where
+// both do, the one said by the delegator himself.
+
+// paramClaim stands on an attendee's line in the organizer's object: somebody
+// answered as his delegate before he himself said that he sends him. Its value
+// is "PARTSTAT SEQUENCE/DTSTAMP ADDRESS". It is never sent.
+const paramClaim = "X-CONVENE-CLAIM"
+
+// persons reads the addresses of DELEGATED-TO or DELEGATED-FROM.
+func persons(l *ics.Prop, param string) []cuaddr.Address {
+	var out []cuaddr.Address
+	for _, v := range l.ParamValues(param) {
+		if a, err := cuaddr.Parse(v); err == nil && !a.IsZero() {
+			out = append(out, a)
+		}
+	}
+	return out
+}
+
+// namesIn reports whether a parameter of a line names somebody.
+func namesIn(l *ics.Prop, param string, who cuaddr.Address) bool {
+	return slices.ContainsFunc(persons(l, param), func(a cuaddr.Address) bool { return a == who || a.Fold() == who.Fold() })
+}
+
+// sends reports whether somebody's line says that he sends another in his place.
+func sends(l *ics.Prop, whom cuaddr.Address) bool {
+	return ics.PartStat(l) == "DELEGATED" && namesIn(l, "DELEGATED-TO", whom)
+}
+
+// delegates returns the lines of those who are in a component only because who
+// sent them.
+func delegates(p *part, who cuaddr.Address) []cuaddr.Address {
+	var out []cuaddr.Address
+	for _, a := range p.guests() {
+		from := persons(p.attendee(a), "DELEGATED-FROM")
+		if a != who && len(from) == 1 && from[0].Fold() == who.Fold() {
+			out = append(out, a)
+		}
+	}
+	return out
+}
+
+// maxChain bounds how often an invitation is passed on.
+const maxChain = 16
+
+// behind reports whether whom is the delegator of who, or of his delegator, and
+// so on: sending him would let the invitation go in a circle.
+func behind(p *part, who, whom cuaddr.Address) bool {
+	at := []cuaddr.Address{who}
+	for range maxChain {
+		var up []cuaddr.Address
+		for _, a := range at {
+			if a.Fold() == whom.Fold() {
+				return true
+			}
+			if l := find(p, a); l != nil {
+				up = append(up, persons(l, "DELEGATED-FROM")...)
+			}
+		}
+		if len(up) == 0 {
+			return false
+		}
+		at = up
+	}
+	return true // longer than any that is meant
+}
+
+// dismiss takes those who were sent by somebody out of a component, and those
+// whom they sent; except keeps those named there. It returns who they were.
+func dismiss(p *part, by cuaddr.Address, except []cuaddr.Address) []ics.Prop {
+	var gone []ics.Prop
+	for _, a := range delegates(p, by) {
+		if slices.ContainsFunc(except, func(b cuaddr.Address) bool { return a.Fold() == b.Fold() }) {
+			continue
+		}
+		l := p.attendee(a)
+		if l == nil {
+			continue
+		}
+		gone = append(gone, *l)
+		p.comp.RemoveFunc(func(q *ics.Prop) bool { return q.Name == "ATTENDEE" && ics.CalAddress(q) == a })
+		p.moved()
+		gone = append(gone, dismiss(p, a, nil)...)
+	}
+	return gone
+}
+
+// delegate notes whom an attendee sends in his place. c is his answer, p where
+// it is noted, l his line in c.
+func (r *replying) delegate(c, p *part, l *ics.Prop) {
+	who := ics.CalAddress(l)
+	to := persons(l, "DELEGATED-TO")
+	r.dismissed(p, dismiss(p, who, to))
+	for _, a := range to {
+		if r.me.Self(a) {
+			continue // he is in it anyway
+		}
+		if line := find(p, a); line != nil {
+			if from := persons(line, "DELEGATED-FROM"); len(from) > 0 && !namesIn(line, "DELEGATED-FROM", who) {
+				*line = line.WithParam("DELEGATED-FROM", append(line.ParamValues("DELEGATED-FROM"), who.String())...)
+				r.noted, r.news = true, true
+			}
+			continue
+		}
+		if r.me.MaxAttendees > 0 && len(p.guests()) >= r.me.MaxAttendees {
+			continue
+		}
+		line := ics.NewProp("ATTENDEE", a.String(),
+			ics.Param{Name: "PARTSTAT", Values: []string{"NEEDS-ACTION"}}, ics.Param{Name: "RSVP", Values: []string{"TRUE"}})
+		if sent := find(c, a); sent != nil {
+			line = sent.WithoutParams(ownParams...).WithParam("PARTSTAT", "NEEDS-ACTION")
+		}
+		line = line.WithParam("DELEGATED-FROM", who.String())
+		if mine := find(p, who); mine != nil {
+			line = claimed(mine, line, a)
+			*mine = mine.WithoutParams(paramClaim)
+		}
+		p.comp.Add(line)
+		p.moved()
+		r.invited = append(r.invited, a)
+		r.noted, r.news = true, true
+	}
+}
+
+// dismissed notes who is not sent any more.
+func (r *replying) dismissed(p *part, gone []ics.Prop) {
+	if len(gone) == 0 {
+		return
+	}
+	if r.gone == nil {
+		r.gone = map[*part][]ics.Prop{}
+	}
+	r.gone[p] = append(r.gone[p], gone...)
+	r.noted, r.news = true, true
+}
+
+// claimed gives a new delegate's line the answer that came from him before his
+// delegator's word.
+func claimed(by *ics.Prop, line ics.Prop, who cuaddr.Address) ics.Prop {
+	partstat, rest, _ := strings.Cut(by.Param(paramClaim), " ")
+	since, address, _ := strings.Cut(rest, " ")
+	if a, err := cuaddr.Parse(address); err != nil || a.Fold() != who.Fold() {
+		return line
+	}
+	return line.WithParam("PARTSTAT", partstat).WithParam(paramSince, since).WithParam("SCHEDULE-STATUS", StatusSuccess).WithoutParams("RSVP")
+}
+
+// early notes the answer of a delegate whose delegator has not said yet that he
+// sends him: mail does not keep its order. false: he names nobody who is
+// invited.
+func (r *replying) early(c, p *part, l *ics.Prop) bool {
+	who, said := ics.CalAddress(l), ics.PartStat(l)
+	if !mayAnswer(c.comp.Name, said) || said == "DELEGATED" || said == "NEEDS-ACTION" {
+		return false
+	}
+	for _, from := range persons(l, "DELEGATED-FROM") {
+		by := find(p, from)
+		if by == nil || r.me.Self(from) || r.me.Self(who) {
+			continue
+		}
+		since := strconv.Itoa(sequence(c.comp)) + "/" + trim(c.comp.Value("DTSTAMP"))
+		if sends(by, who) { // his line got lost
+			line := l.WithoutParams(ownParams...).WithoutParams("RSVP").WithParam(paramSince, since).WithParam("SCHEDULE-STATUS", statusOf(c.comp))
+			p.comp.Add(line)
+			p.moved()
+			r.noted, r.news = true, true
+			return true
+		}
+		*by = by.WithParam(paramClaim, said+" "+since+" "+who.String())
+		r.noted, r.claim = true, true
+		return true
+	}
+	return false
+}
+
+// declined gives the invitation back to whoever sent somebody that does not
+// come (RFC 5546 §4.2.7).
+func (r *replying) declined(p *part, l *ics.Prop) {
+	who := ics.CalAddress(l)
+	for _, from := range persons(l, "DELEGATED-FROM") {
+		by := find(p, from)
+		if by == nil || !sends(by, who) || r.me.Self(from) {
+			continue
+		}
+		*by = by.WithParam("PARTSTAT", "NEEDS-ACTION").WithParam("RSVP", "TRUE").WithoutParams("DELEGATED-TO")
+		r.noted, r.news = true, true
+		if !slices.ContainsFunc(r.back, func(a cuaddr.Address) bool { return a == from }) {
+			r.back = append(r.back, ics.CalAddress(by))
+		}
+	}
+}
+
+// keepDelegates puts delegates back whom the organizer's program has not seen
+// yet: they came by an answer, and an overwrite with an older state takes no
+// answer back (RFC 6638 §3.2.10.1, decision 22).
+func (v *revision) keepDelegates() {
+	if v.opt.Seen {
+		return
+	}
+	for _, p := range v.is.parts {
+		old := v.was.at(p.rid)
+		if old == nil {
+			continue
+		}
+		for _, a := range old.guests() {
+			l := old.attendee(a)
+			if p.attendee(a) == nil && slices.ContainsFunc(persons(l, "DELEGATED-FROM"), func(b cuaddr.Address) bool {
+				by := find(old, b)
+				return by != nil && sends(by, a) && find(p, b) != nil
+			}) {
+				p.comp.Add(*l)
+				p.moved()
+				v.is.dirty = true
+			}
+		}
+	}
+}
+
+// delegated keeps on an attendee's line whom he sends and who sent him. Whose
+// delegate the organizer took out is asked himself.
+func (v *revision) delegated(p *part, l ics.Prop, a cuaddr.Address, base *part) ics.Prop {
+	if base == nil || base.attendee(a) == nil || agent(&l) != byServer {
+		return l
+	}
+	old := base.attendee(a)
+	if !old.HasParam("DELEGATED-FROM") && !old.HasParam("DELEGATED-TO") && !l.HasParam("DELEGATED-FROM") && !l.HasParam("DELEGATED-TO") {
+		return l
+	}
+	l = carry(carry(l, old, "DELEGATED-FROM"), old, "DELEGATED-TO")
+	to := persons(old, "DELEGATED-TO")
+	if ics.PartStat(&l) == "DELEGATED" && len(to) > 0 && !slices.ContainsFunc(to, func(b cuaddr.Address) bool { return find(p, b) != nil || v.me.Self(b) }) {
+		v.asked[a] = true
+		l = l.WithParam("PARTSTAT", "NEEDS-ACTION").WithParam("RSVP", "TRUE").WithoutParams("DELEGATED-TO")
+	}
+	return l
+}
+
+// keepDelegation leaves an attendee those whom he sends, should the organizer
+// not know of them yet.
+func (me Actor) keepDelegation(old, c *ics.Component) {
+	mine, now := ics.Attendee(old, me.Self), ics.Attendee(c, me.Self)
+	if mine == nil || now == nil || ics.PartStat(now) != "DELEGATED" {
+		return
+	}
+	was, is := &part{comp: old}, &part{comp: c}
+	for _, a := range persons(now, "DELEGATED-TO") {
+		if l := find(was, a); l != nil && find(is, a) == nil {
+			c.Add(*l)
+			is.moved()
+		}
+	}
+}
+
+// givenBack reports whether an update of the organizer says that those whom the
+// attendee sends do not come, so that he is asked again (RFC 5546 §4.2.7). mine
+// is his line as it stands.
+func givenBack(mine *ics.Prop, c *ics.Component) bool {
+	p := &part{comp: c}
+	to := persons(mine, "DELEGATED-TO")
+	return ics.PartStat(mine) == "DELEGATED" && len(to) > 0 && !slices.ContainsFunc(to, func(a cuaddr.Address) bool {
+		l := find(p, a)
+		return l == nil || ics.PartStat(l) != "DECLINED"
+	})
+}
+
+// sent returns what the organizer tells those concerned by a delegation: who is
+// not sent any more, and whose delegate declined. new are the delegates whom
+// their delegators invite (RFC 5546 §3.2.2.3), should their message not come.
+func (r *replying) sent(o *ics.Object) (told, new []Message) {
+	org, _ := organizerOf(o)
+	comps := map[cuaddr.Address][]*ics.Component{}
+	for _, p := range masterFirst(r.s.parts) {
+		for _, l := range r.gone[p] {
+			a := ics.CalAddress(&l)
+			if agent(&l) != byServer || find(p, a) != nil || p.rid != "" && len(comps[a]) > 0 && comps[a][0].Prop("RECURRENCE-ID") == nil {
+				continue
+			}
+			comps[a] = append(comps[a], r.me.cancelComponent(p.comp, sequence(p.comp), []ics.Prop{l}, false))
+		}
+	}
+	for _, a := range slices.SortedFunc(maps.Keys(comps), byAddress) {
+		told = append(told, Message{Method: Cancel, UID: o.UID(), From: org, To: a, Body: envelope(o, Cancel, comps[a]), Significant: true})
+	}
+	return append(told, r.me.invite(o, r.back...)...), r.me.invite(o, r.invited...)
+}
+
+func byAddress(a, b cuaddr.Address) int { return strings.Compare(a.String(), b.String()) }
+
+// invite sends people all that they may see of the organizer's object.
+func (me Actor) invite(o *ics.Object, whom ...cuaddr.Address) []Message {
+	if len(whom) == 0 {
+		return nil
+	}
+	v := &revision{
+		me: me, is: newSeries(o, o.Root()), was: &series{byRID: map[ics.RID]*part{}}, deltas: map[*part]delta{},
+		wasAt: map[ics.RID]*part{}, isAt: map[ics.RID]*part{},
+	}
+	var plans []*plan
+	for _, a := range whom {
+		g := v.plan(a)
+		g.whom = []cuaddr.Address{a}
+		plans = append(plans, g)
+	}
+	return v.messages(plans)
+}
+
+// delegation is a new delegate whom the attendee named (decision 25).
+type delegation struct {
+	part *part
+	line ics.Prop
+}
+
+func delegatedFrom(l *ics.Prop, me Actor) bool {
+	for _, v := range l.ParamValues("DELEGATED-FROM") {
+		if a, err := cuaddr.Parse(v); err == nil && me.Self(a) {
+			return true
+		}
+	}
+	return false
+}
+
+// delegatesOf returns the addresses in DELEGATED-TO, for comparing.
+func delegatesOf(l ics.Prop) []string {
+	var out []string
+	for _, a := range persons(&l, "DELEGATED-TO") {
+		out = append(out, a.Fold())
+	}
+	return out
+}
+
+// delegating looks at whom an attendee sends in his place by his line in what he
+// wrote (decision 25). It returns those who are not sent any more, with those
+// whom they sent. p is edited: a delegate who is only named gets a line.
+func (m *mend) delegating(p, stored *part, mine *ics.Prop) (gone map[cuaddr.Address]bool, err error) {
+	given, old := &part{comp: p.comp}, stored.self(m.me)
+	who := ics.CalAddress(old)
+	to := persons(mine, "DELEGATED-TO")
+	if ics.PartStat(mine) == "DELEGATED" {
+		for _, a := range given.guests() {
+			if stored.attendee(a) == nil && len(to) == 0 && delegatedFrom(given.attendee(a), m.me) {
+				to = []cuaddr.Address{a}
+				*mine = mine.WithParam("DELEGATED-TO", a.String())
+				m.is.dirty = true
+			}
+		}
+		if len(to) == 0 && ics.PartStat(old) == "DELEGATED" { // merely dropped
+			to = persons(old, "DELEGATED-TO")
+			if old.HasParam("DELEGATED-TO") {
+				*mine = mine.WithParam("DELEGATED-TO", old.ParamValues("DELEGATED-TO")...)
+				m.is.dirty = true
+			}
+		}
+	}
+	switch ics.PartStat(mine) {
+	case "NEEDS-ACTION":
+		return nil, nil
+	case "DELEGATED":
+	default:
+		if mine.HasParam("DELEGATED-TO") {
+			*mine = mine.WithoutParams("DELEGATED-TO") // he comes himself, or nobody does
+			m.is.dirty = true
+		}
+		to = nil
+	}
+	left := &part{comp: stored.comp.Clone()}
+	for _, l := range dismiss(left, who, to) {
+		if gone == nil {
+			gone = map[cuaddr.Address]bool{}
+		}
+		gone[ics.CalAddress(&l)] = true
+	}
+	if ics.PartStat(mine) != "DELEGATED" || equalSets(delegatesOf(*mine), delegatesOf(*old)) && ics.PartStat(old) == "DELEGATED" {
+		return gone, nil
+	}
+	if len(to) != 1 {
+		return nil, refuse("his answer to a delegation to nobody, or to more than one")
+	}
+	a := to[0]
+	if m.me.Self(a) || a == m.org || behind(stored, who, a) {
+		return nil, refuse("his answer to a delegation that leads back")
+	}
+	if stored.attendee(a) == nil && given.attendee(a) == nil {
+		l := ics.NewProp("ATTENDEE", a.String(), ics.Param{Name: "RSVP", Values: []string{"TRUE"}}, ics.Param{Name: "DELEGATED-FROM", Values: []string{who.String()}})
+		p.comp.Add(l)
+		p.moved()
+		m.is.dirty = true
+	}
+	return gone, nil
+}
+
+// delegations invites the delegates (RFC 5546 §3.2.2.3, decision 25).
+func (m *mend) delegations() []Message {
+	var out []Message
+	byWhom := map[cuaddr.Address][]*part{}
+	var order []cuaddr.Address
+	for _, d := range m.delegate {
+		a := ics.CalAddress(&d.line)
+		if byWhom[a] == nil {
+			order = append(order, a)
+		}
+		byWhom[a] = append(byWhom[a], d.part)
+	}
+	for _, a := range order {
+		var from cuaddr.Address
+		if l := byWhom[a][0].self(m.me); l != nil {
+			from = ics.CalAddress(l)
+		}
+		out = append(out, Message{Method: Request, UID: m.was.obj.UID(), From: from, To: a,
+			Body: m.me.requestBody(m.is, byWhom[a], m.beyond(byWhom[a], a)), Significant: true})
+	}
+	return out
+}
+
+// beyond returns the instances of a delegated series that its delegate is not
+// sent to (RFC 6638 §3.2.6).
+func (m *mend) beyond(parts []*part, who cuaddr.Address) []ics.RID {
+	if !slices.Contains(parts, m.is.master) {
+		return nil
+	}
+	var out []ics.RID
+	for _, p := range m.is.parts {
+		if p.rid != "" && p.attendee(who) == nil && m.was.obj.HasInstance(p.rid) {
+			out = append(out, p.rid)
+		}
+	}
+	return out
+}
