@@ -16,11 +16,12 @@ import (
 	"github.com/convene-server/convene/directory/cuaddr"
 	"github.com/convene-server/convene/scheduling"
 	"github.com/convene-server/convene/scheduling/ics"
+	"github.com/convene-server/convene/scheduling/itip"
 )
 
 // Bounds of a question about busy time.
 const (
-	maxFreeBusySpan = 5 * 366 * 24 * time.Hour
+	maxFreeBusySpan = itip.MostBusyTime
 	maxFreeBusyBody = 1 << 20
 	maxFreeBusyWhom = 500
 )
@@ -74,47 +75,13 @@ func (x *exchange) sendCalendar(o *ics.Object) {
 	}
 }
 
-// vfreebusy makes a VFREEBUSY of busy time (RFC 5545 §3.6.4): in UTC, DTSTART
-// and DTEND those of the question. who are ORGANIZER and ATTENDEE.
+// vfreebusy makes a VFREEBUSY of busy time, DTSTART and DTEND those of the
+// question. who are ORGANIZER and ATTENDEE.
 func (x *exchange) vfreebusy(method string, who []ics.Prop, uid string, from, to time.Time, spans []ics.Span) *ics.Object {
 	if uid == "" {
 		uid = rand.Text()
 	}
-	root := &ics.Component{Name: "VCALENDAR", Props: []ics.Prop{ics.NewProp("VERSION", "2.0"), ics.NewProp("PRODID", "-//Convene//EN")}}
-	if method != "" {
-		root.Props = append(root.Props, ics.NewProp("METHOD", method))
-	}
-	fb := &ics.Component{Name: "VFREEBUSY", Props: []ics.Prop{
-		ics.NewProp("UID", uid),
-		ics.NewProp("DTSTAMP", x.now().UTC().Format(stamp)),
-		ics.NewProp("DTSTART", from.UTC().Format(stamp)),
-		ics.NewProp("DTEND", to.UTC().Format(stamp)),
-	}}
-	fb.Props = append(fb.Props, who...)
-	for _, s := range spans {
-		start, end := s.Start, s.End
-		if start.Before(from) {
-			start = from
-		}
-		if end.After(to) {
-			end = to
-		}
-		t := "BUSY"
-		switch s.Type {
-		case ics.Free:
-			continue
-		case ics.Tentative:
-			t = "BUSY-TENTATIVE"
-		case ics.Unavailable:
-			t = "BUSY-UNAVAILABLE"
-		}
-		if end.After(start) {
-			fb.Props = append(fb.Props, ics.NewProp("FREEBUSY", start.UTC().Format(stamp)+"/"+end.UTC().Format(stamp),
-				ics.Param{Name: "FBTYPE", Values: []string{t}}))
-		}
-	}
-	root.Children = []*ics.Component{fb}
-	return ics.New(root)
+	return itip.BusyMessage(itip.Method(method), uid, itip.BusyTime{From: from, To: to, Stamp: x.now(), Spans: spans}, who)
 }
 
 // post answers a POST to the outbox: a question about busy time (RFC 6638 §5).
@@ -183,23 +150,11 @@ func (x *exchange) question(o *ics.Object) (*question, error) {
 	}
 	c := o.First()
 	q := &question{uid: o.UID(), mask: strings.TrimSpace(c.Value("X-CALENDARSERVER-MASK-UID"))}
-	for _, p := range []struct {
-		name string
-		to   *time.Time
-	}{{"DTSTART", &q.from}, {"DTEND", &q.to}} {
-		prop := c.Prop(p.name)
-		if prop == nil {
-			return nil, invalid("there is no " + p.name)
-		}
-		t, err := o.PropTime(prop)
-		if err != nil || t.Form != ics.UTC { // RFC 5545 §3.6.4
-			return nil, invalid(p.name + " has to be a time in UTC")
-		}
-		*p.to = t.At(time.UTC)
+	from, to, wrong := itip.AskedFor(o)
+	if wrong != "" {
+		return nil, invalid(wrong)
 	}
-	if !q.from.Before(q.to) || q.to.Sub(q.from) > maxFreeBusySpan {
-		return nil, invalid("DTEND has to be after DTSTART, by five years at most")
-	}
+	q.from, q.to = from, to
 	org := c.Prop("ORGANIZER")
 	if org == nil || !x.isMe(ics.CalAddress(org)) {
 		// RFC 6638 §5.2.2
@@ -243,7 +198,7 @@ func (x *exchange) writeFreeBusy(w *dav.Writer, q *question, i int, fb schedulin
 	w.Raw("</C:recipient>")
 	w.Element(dav.C("request-status"), fb.Status)
 	if strings.HasPrefix(fb.Status, "2.") {
-		o := x.vfreebusy("REPLY", []ics.Prop{q.organizer, q.attendees[i]}, q.uid, q.from, q.to, fb.Spans)
+		o := x.vfreebusy("REPLY", []ics.Prop{q.organizer, q.attendees[i]}, q.uid, fb.From, fb.To, fb.Spans)
 		w.Raw("<C:calendar-data>")
 		w.TextBytes(bytes.TrimSpace(o.Bytes()))
 		w.Raw("\n</C:calendar-data>")

@@ -199,6 +199,7 @@ func (tx *Tx) DeletePrincipal(id int64) error {
 		`DELETE FROM preference WHERE principal = $1`,
 		`DELETE FROM proposal WHERE principal = $1`,
 		`DELETE FROM availability WHERE principal = $1`,
+		`DELETE FROM remembered WHERE principal = $1`,
 		`DELETE FROM member WHERE grp = $1`,
 		`DELETE FROM address WHERE principal = $1`,
 		`DELETE FROM principal WHERE id = $1`,

@@ -15,7 +15,7 @@ import (
 
 func onEach(b *testing.B, f func(b *testing.B, h *house)) {
 	for _, kind := range []string{"sqlite", "postgres"} {
-		b.Run(kind, func(b *testing.B) { f(b, newHouse(b, dbtest.New(b, kind))) })
+		b.Run(kind, func(b *testing.B) { f(b, newHouse(b, dbtest.Open(b, dbtest.Durable(b, kind), db.Options{}))) })
 	}
 }
 

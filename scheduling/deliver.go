@@ -24,6 +24,9 @@ func (d *Desk) Deliver(ctx context.Context, m Deliver) (Verdict, error) {
 	if agent(m.Recipient) {
 		l.latch = []int64{m.Recipient.ID}
 	}
+	if m.Body.Kind() == "VFREEBUSY" {
+		l = busyLocks(m) // of no meeting
+	}
 	err := d.transact(ctx, l, func(s *sitting) (err error) {
 		v, err = s.deliver(m)
 		return err
@@ -97,6 +100,9 @@ func (s *sitting) take(m Deliver) (result, error) {
 	}
 	if !storable(m.Body.UID()) {
 		return ignored("a UID that cannot be stored")
+	}
+	if m.Body.Kind() == "VFREEBUSY" {
+		return s.busyMail(m)
 	}
 	if !scheduled(m.Body.Kind()) {
 		return ignored(m.Body.Kind() + " is not scheduled")

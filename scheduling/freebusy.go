@@ -27,6 +27,8 @@ type FreeBusyQuery struct {
 	// Mask is the UID of a meeting that is left out: the asker's own
 	// (X-CALENDARSERVER-MASK-UID).
 	Mask string
+	// As is the address under which somebody outside asks, once it is believed.
+	As cuaddr.Address
 	// Granted: somebody outside knows a token that lets him ask.
 	Granted bool
 }
@@ -53,7 +55,7 @@ func (d *Desk) answer(tx *db.Tx, q FreeBusyQuery) ([]FreeBusy, error) {
 	answers := make([]FreeBusy, len(q.Whom))
 	var as []cuaddr.Address
 	for i, w := range q.Whom {
-		answers[i] = FreeBusy{Asked: w, Status: invalidUser}
+		answers[i] = FreeBusy{Asked: w, Status: invalidUser, From: q.From, To: q.To}
 		if a, err := cuaddr.Parse(w); err == nil {
 			answers[i].Address = a
 			as = append(as, a)
@@ -81,8 +83,8 @@ func (d *Desk) answer(tx *db.Tx, q FreeBusyQuery) ([]FreeBusy, error) {
 		}
 		owners = append(owners, members...)
 	}
-	if len(owners) == 0 {
-		return answers, nil
+	if err := q.knownOutside(tx, answers); err != nil || len(owners) == 0 {
+		return answers, err
 	}
 	if err := q.refuse(tx, owners, who, answers); err != nil {
 		return nil, err
@@ -92,6 +94,9 @@ func (d *Desk) answer(tx *db.Tx, q FreeBusyQuery) ([]FreeBusy, error) {
 		return nil, err
 	}
 	for i := range answers {
+		if len(who[i].owners) == 0 {
+			continue
+		}
 		var lists [][]ics.Span
 		for _, o := range who[i].owners {
 			lists = append(lists, clip(spans[o], q.From, q.To))
@@ -193,20 +198,26 @@ func (d *Desk) masked(tx *db.Tx, q FreeBusyQuery, owners []int64) (map[int64]boo
 	}
 	who := people{tx: tx}
 	self := who.self(q.Asker, false)
-	own := map[string]bool{} // by ETag: equal copies
+	organizers := map[string]cuaddr.Address{} // by ETag: equal copies
 	left := map[int64]bool{}
 	for _, r := range rows {
-		mine, seen := own[r.ETag]
+		by, seen := organizers[r.ETag]
 		if !seen {
 			o, err := ics.Parse(r.Body, storedLimits)
 			if err != nil {
 				return nil, err
 			}
-			organizer := ics.Organizer(o.First())
-			mine = !organizer.IsZero() && self(organizer) || organizer.IsZero() && r.Owner == q.Asker.ID
-			own[r.ETag] = mine
+			by = ics.Organizer(o.First())
+			organizers[r.ETag] = by
 		}
-		left[r.ID] = mine && q.Asker.ID != 0
+		switch {
+		case by.IsZero():
+			left[r.ID] = r.Owner == q.Asker.ID
+		case q.Asker.ID != 0:
+			left[r.ID] = self(by)
+		default:
+			left[r.ID] = by == q.As
+		}
 	}
 	return left, nil
 }

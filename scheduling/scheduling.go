@@ -169,4 +169,7 @@ type FreeBusy struct {
 	Asked   string // spelling of the request
 	Status  string // "2.0;Success", "3.7;Invalid calendar user", "3.8;No authority"
 	Spans   []ics.Span
+	// From and To bound what is known: all of the question, or less for
+	// somebody outside.
+	From, To time.Time
 }

@@ -75,6 +75,7 @@ type sitting struct {
 	deliveries []db.Delivery
 	jobs       []db.Job
 	decisions  []db.Decision
+	busy       []busyNews
 	heard      map[int64]string // agents and others that answered the originator in this sitting
 
 	mailer   int64            // user whose mail program has told people already (decision 12)
@@ -167,6 +168,11 @@ func (s *sitting) flush() error {
 	}
 	if err := s.flushQueue(); err != nil {
 		return err
+	}
+	for _, b := range s.busy {
+		if err := s.tx.Remember(b.principal, b.name, b.data); err != nil {
+			return err
+		}
 	}
 	for i := range s.decisions {
 		x := &s.decisions[i]
@@ -351,7 +357,7 @@ func (s *sitting) flushQueue() error {
 // drop forgets everything that would be written: the change is refused, only
 // the decision about it remains.
 func (s *sitting) drop() {
-	s.order, s.inbox, s.deliveries, s.jobs, s.decisions = nil, nil, nil, nil, nil
+	s.order, s.inbox, s.deliveries, s.jobs, s.decisions, s.busy = nil, nil, nil, nil, nil, nil
 	clear(s.holdings)
 }
 

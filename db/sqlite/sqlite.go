@@ -48,14 +48,21 @@ func Open(path string, pragmas ...string) (*Conn, error) {
 	c := &Conn{tls: libc.NewTLS()}
 	c.out = c.alloc(int(unsafe.Sizeof(uintptr(0))))
 	c.scratch = c.alloc(scratchSize)
-	name, err := libc.CString(path)
-	if c.out == 0 || c.scratch == 0 || err != nil {
+	if c.out == 0 || c.scratch == 0 {
 		c.Close()
 		return nil, errNoMemory
 	}
-	defer libc.Xfree(c.tls, name)
-	rc := sqlite3.Xsqlite3_open_v2(c.tls, name, c.out, sqlite3.SQLITE_OPEN_READWRITE|sqlite3.SQLITE_OPEN_NOMUTEX, 0)
-	c.db = c.pointer() // also after most errors
+	name, err := libc.CString(path)
+	vfs, err2 := libc.CString(gatheringVFS())
+	if err != nil || err2 != nil {
+		c.Close()
+		return nil, errNoMemory
+	}
+	*at[uintptr](c.out) = 0
+	rc := sqlite3.Xsqlite3_open_v2(c.tls, name, c.out, sqlite3.SQLITE_OPEN_READWRITE|sqlite3.SQLITE_OPEN_NOMUTEX, vfs)
+	libc.Xfree(c.tls, name)
+	libc.Xfree(c.tls, vfs)
+	c.db = *at[uintptr](c.out) // also after most errors
 	if rc != sqlite3.SQLITE_OK {
 		err := c.failed(rc)
 		c.Close()
@@ -72,9 +79,6 @@ func Open(path string, pragmas ...string) (*Conn, error) {
 }
 
 var errNoMemory = &Error{Code: sqlite3.SQLITE_NOMEM, Text: "out of memory"}
-
-// pointer is what the last call put to out.
-func (c *Conn) pointer() uintptr { return **(**uintptr)(unsafe.Pointer(&c.out)) }
 
 func (c *Conn) alloc(n int) uintptr { return libc.Xmalloc(c.tls, types.Size_t(n)) }
 
@@ -127,7 +131,7 @@ func (c *Conn) Prepare(text string) (*Stmt, error) {
 	if rc := sqlite3.Xsqlite3_prepare_v3(c.tls, c.db, p, int32(len(text)), sqlite3.SQLITE_PREPARE_PERSISTENT, c.out, 0); rc != sqlite3.SQLITE_OK {
 		return nil, c.failed(rc)
 	}
-	s := &Stmt{c: c, p: c.pointer()}
+	s := &Stmt{c: c, p: *at[uintptr](c.out)}
 	if s.p == 0 {
 		return nil, &Error{Code: sqlite3.SQLITE_MISUSE, Text: "no statement"}
 	}

@@ -291,5 +291,5 @@ func memory(p uintptr, n int) []byte {
 	if p == 0 {
 		return nil
 	}
-	return unsafe.Slice(*(**byte)(unsafe.Pointer(&p)), n)
+	return unsafe.Slice(at[byte](p), n)
 }

@@ -14,6 +14,7 @@ type phrases struct {
 	tag string
 
 	invitation, update, cancellation, counter, declineCounter, refresh, publish string // headings
+	busyTime, taken                                                             string // of a VFREEBUSY
 	subjects                                                                    map[string]string
 	answers                                                                     map[string]string // PARTSTAT: heading of a REPLY
 	partstat                                                                    map[string]string // PARTSTAT: as a word
@@ -75,6 +76,7 @@ var english = phrases{
 	cancellation: "%s cancelled %s",
 	counter:      "%s proposes a change to %s", declineCounter: "%s declined your proposal for %s",
 	refresh: "%s asks for the current state of %s", publish: "%s tells you of %s",
+	busyTime: "Busy time of %s", taken: "Busy",
 	subjects: map[string]string{
 		"invitation": "Invitation: %s", "update": "Updated invitation: %s", "cancellation": "Cancelled: %s", "counter": "Proposal: %s",
 		"declineCounter": "Proposal declined: %s", "refresh": "Current state asked for: %s", "publish": "%s",
@@ -125,6 +127,7 @@ var german = phrases{
 	cancellation: "%s hat abgesagt: %s",
 	counter:      "%s schlägt eine Änderung vor: %s", declineCounter: "%s hat Ihren Vorschlag abgelehnt: %s",
 	refresh: "%s bittet um den neuesten Stand: %s", publish: "%s teilt Ihnen mit: %s",
+	busyTime: "Belegte Zeiten von %s", taken: "Belegt",
 	subjects: map[string]string{
 		"invitation": "Einladung: %s", "update": "Geänderte Einladung: %s", "cancellation": "Abgesagt: %s", "counter": "Vorschlag: %s",
 		"declineCounter": "Vorschlag abgelehnt: %s", "refresh": "Bitte um den neuesten Stand: %s", "publish": "%s",
@@ -176,6 +179,7 @@ var french = phrases{
 	cancellation: "%s a annulé : %s",
 	counter:      "%s propose une modification : %s", declineCounter: "%s a refusé votre proposition : %s",
 	refresh: "%s demande l’état actuel : %s", publish: "%s vous informe : %s",
+	busyTime: "Disponibilité de %s", taken: "Occupé",
 	subjects: map[string]string{
 		"invitation": "Invitation : %s", "update": "Invitation modifiée : %s", "cancellation": "Annulé : %s", "counter": "Proposition : %s",
 		"declineCounter": "Proposition refusée : %s", "refresh": "Demande de l’état actuel : %s", "publish": "%s",

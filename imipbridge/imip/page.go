@@ -51,6 +51,15 @@ func (m *Message) page(body *ics.Object) page {
 		}
 	}
 	d := describer{p.phrases, body, m.Prior, m.Zone, m.Bound}
+	if c.Name == "VFREEBUSY" {
+		who := m.Speaker.Name
+		if who == "" {
+			who = m.Speaker.Address.Mail()
+		}
+		p.subject = fmt.Sprintf(p.busyTime, oneLine(who, 80))
+		p.heading, p.rows = p.subject, d.busy(c)
+		return p
+	}
 
 	title := c.Text("SUMMARY")
 	if title == "" && before != nil {
@@ -79,6 +88,29 @@ func (m *Message) page(body *ics.Object) page {
 		}
 	}
 	return p
+}
+
+// busy tells of busy time, the first periods of it one by one.
+func (d *describer) busy(c *ics.Component) []Row {
+	rows := []Row{{Label: d.when, Value: d.span(d.body, c)}}
+	periods, err := d.body.Periods(c, 5000)
+	if err != nil {
+		return rows
+	}
+	var list []string
+	for i, s := range periods {
+		if i == maxDates {
+			list = append(list, fmt.Sprintf(d.andMore, len(periods)-i))
+			break
+		}
+		one := &ics.Component{Name: "VFREEBUSY", Props: []ics.Prop{
+			ics.NewProp("DTSTART", s.Start.Format("20060102T150405Z")), ics.NewProp("DTEND", s.End.Format("20060102T150405Z"))}}
+		list = append(list, d.span(d.body, one))
+	}
+	if len(list) > 0 {
+		rows = append(rows, Row{Label: d.taken, Value: strings.Join(list, "; ")})
+	}
+	return rows
 }
 
 // purpose returns the heading and the subject of a message, with a %s for who

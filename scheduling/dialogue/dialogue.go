@@ -43,6 +43,10 @@
 //	none ben                  he has none
 //	agree                     all copies tell the same time, status and answers
 //	tag ben kept|renewed      his Schedule-Tag, compared with before the act
+//	busy ann bob 20310203T000000Z 20310204T000000Z    what Ann is told of Bob's
+//	                          time, period by period: "BUSY START/END"; "known
+//	                          START/END" if it is less than she asked for, or
+//	                          "unknown", or "refused"
 //
 // Messages that nobody told of are an error: a script names them all. Under
 // told and object stand lines that the object must have:
@@ -118,6 +122,7 @@ func Read(file string) (*Script, error) {
 var verbs = map[string][2]int{ // least and most words behind it
 	"now": {1, 1}, "put": {1, 2}, "edit": {1, 2}, "answer": {2, 3}, "delete": {1, 2}, "mail": {3, 3},
 	"refused": {1, 1}, "ignored": {0, 0}, "told": {2, 2}, "object": {1, 1}, "none": {1, 1}, "agree": {0, 0}, "tag": {2, 2},
+	"prefer": {3, 3}, "available": {1, 1}, "busy": {4, 4},
 }
 
 // Parse reads a script.

@@ -27,6 +27,12 @@ type Driver interface {
 	Replace(who string, object []byte) error
 	// Object returns a person's copy and its Schedule-Tag; nil without one.
 	Object(who, uid string) (object []byte, tag string)
+	// Prefer stores what a person chose.
+	Prefer(who, name, value string) error
+	// Available stores when a person can be met.
+	Available(who string, object []byte) error
+	// Busy returns what a person is told of another's time, as a script has it.
+	Busy(who, whom string, from, to time.Time) ([]string, error)
 	// Settle lets everything happen that is queued.
 	Settle()
 	// Told returns and forgets the messages that reached a person: mails, or
@@ -142,6 +148,14 @@ func (r *run) step(s Step) {
 			r.ignored, err = r.d.Mail(w[1], w[2], itip.Method(w[3]), body)
 			return err
 		})
+	case "prefer":
+		r.act(func() error { return r.d.Prefer(w[1], w[2], w[3]) })
+	case "available":
+		r.act(func() error {
+			return r.d.Available(w[1], []byte("BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:-//dialogue//EN\r\n"+strings.Join(s.Body, "\r\n")+"\r\nEND:VCALENDAR\r\n"))
+		})
+	case "busy":
+		r.expectBusy(w, s.Body)
 	case "refused":
 		var ref *itip.Refusal
 		if !errors.As(r.err, &ref) || ref.Precondition != w[1] {
@@ -253,6 +267,42 @@ func (r *run) expectTold(who, method string, lines []string) {
 	r.failf("%s was not told %s", who, method)
 }
 
+func (r *run) expectBusy(w, lines []string) {
+	const form = "20060102T150405Z"
+	from, err := time.Parse(form, w[3])
+	to, err2 := time.Parse(form, w[4])
+	if err != nil || err2 != nil {
+		r.failf("%s and %s are no times in UTC", w[3], w[4])
+		return
+	}
+	got, err := r.d.Busy(w[1], w[2], from, to)
+	if err != nil {
+		r.failf("%v", err)
+		return
+	}
+	if !slices.Equal(got, lines) {
+		r.failf("%s is told of %s's time\n\t%s\nand not\n\t%s", w[1], w[2], strings.Join(got, "\n\t"), strings.Join(lines, "\n\t"))
+	}
+}
+
+// BusyLines words busy time as scripts have it: a VFREEBUSY object that
+// answers a question about [from, to).
+func BusyLines(o *ics.Object, from, to time.Time) ([]string, error) {
+	const form = "20060102T150405Z"
+	b, err := itip.ReadBusyTime(o, o.First())
+	if err != nil {
+		return nil, err
+	}
+	var out []string
+	if !b.From.Equal(from) || !b.To.Equal(to) {
+		out = append(out, "known "+b.From.Format(form)+"/"+b.To.Format(form))
+	}
+	for _, p := range ics.FreeBusy(b.Spans) {
+		out = append(out, p.Param("FBTYPE")+" "+p.Value)
+	}
+	return out, nil
+}
+
 func (r *run) expectObject(who string, lines []string) {
 	b, _ := r.d.Object(who, r.uid)
 	if b == nil {
@@ -285,7 +335,7 @@ func (r *run) object(lines []string, method string) ([]byte, error) {
 		b.WriteString("METHOD:" + method + "\r\n")
 	}
 	kind := "VEVENT"
-	if len(lines) > 0 && lines[0] == "VTODO" {
+	if len(lines) > 0 && (lines[0] == "VTODO" || lines[0] == "VFREEBUSY") {
 		kind, lines = lines[0], lines[1:]
 	}
 	var event []string

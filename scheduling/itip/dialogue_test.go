@@ -41,7 +41,11 @@ type core struct {
 	now    time.Time
 	store  map[string]map[string]*entry // by person and UID
 	told   map[string][][]byte
-	seen   bool // the write in hand is of what was read
+
+	prefs     map[string]string // by person and name
+	available map[string][]byte
+	known     map[string][]BusyTime // by person and whom
+	seen      bool                  // the write in hand is of what was read
 }
 
 type entry struct {
@@ -51,7 +55,8 @@ type entry struct {
 }
 
 func newCore(s *dialogue.Script) *core {
-	c := &core{script: s, store: map[string]map[string]*entry{}, told: map[string][][]byte{}}
+	c := &core{script: s, store: map[string]map[string]*entry{}, told: map[string][][]byte{},
+		prefs: map[string]string{}, available: map[string][]byte{}, known: map[string][]BusyTime{}}
 	for _, p := range s.People {
 		c.store[p.Name] = map[string]*entry{}
 	}
@@ -168,6 +173,9 @@ func (c *core) Mail(from, to string, method Method, object []byte) (bool, error)
 		return false, err
 	}
 	f, t := cuaddr.Mailto(c.person(from).Address), cuaddr.Mailto(c.person(to).Address)
+	if o.Kind() == "VFREEBUSY" {
+		return c.busyMail(from, to, method, o)
+	}
 	rule, err := c.deliver(to, Message{Method: method, UID: o.UID(), From: f, To: t, Body: o})
 	return rule != "", err
 }
