@@ -116,7 +116,7 @@ func (x *exchange) post(segments []string, slash bool) error {
 	if err != nil {
 		return err
 	}
-	fbs, err := x.desk.FreeBusy(x.ctx, scheduling.FreeBusyQuery{Asker: x.me, Whom: q.whom, From: q.from, To: q.to, Mask: q.mask})
+	fbs, err := x.desk.FreeBusy(x.ctx, scheduling.FreeBusyQuery{Asker: x.me, Whom: q.whom, From: q.from, To: q.to, Mask: q.mask, Details: q.details})
 	if err != nil {
 		return err
 	}
@@ -138,6 +138,7 @@ type question struct {
 	attendees []ics.Prop
 	organizer ics.Prop
 	uid, mask string
+	details   bool // Apple's X-CALENDARSERVER-EXTENDED-FREEBUSY
 }
 
 // question reads one; refusals are those of RFC 6638 §5.2.
@@ -149,7 +150,8 @@ func (x *exchange) question(o *ics.Object) (*question, error) {
 		return nil, invalid("the outbox answers a VFREEBUSY with METHOD:REQUEST; meetings are sent by storing them")
 	}
 	c := o.First()
-	q := &question{uid: o.UID(), mask: strings.TrimSpace(c.Value("X-CALENDARSERVER-MASK-UID"))}
+	q := &question{uid: o.UID(), mask: strings.TrimSpace(c.Value("X-CALENDARSERVER-MASK-UID")),
+		details: strings.HasPrefix(strings.ToUpper(c.Value("X-CALENDARSERVER-EXTENDED-FREEBUSY")), "T")}
 	from, to, wrong := itip.AskedFor(o)
 	if wrong != "" {
 		return nil, invalid(wrong)
@@ -199,6 +201,11 @@ func (x *exchange) writeFreeBusy(w *dav.Writer, q *question, i int, fb schedulin
 	w.Element(dav.C("request-status"), fb.Status)
 	if strings.HasPrefix(fb.Status, "2.") {
 		o := x.vfreebusy("REPLY", []ics.Prop{q.organizer, q.attendees[i]}, q.uid, fb.From, fb.To, fb.Spans)
+		if len(fb.Events) > 0 {
+			root := o.Root().Clone()
+			root.Children = append(root.Children, fb.Events...)
+			o = ics.New(root)
+		}
 		w.Raw("<C:calendar-data>")
 		w.TextBytes(bytes.TrimSpace(o.Bytes()))
 		w.Raw("\n</C:calendar-data>")

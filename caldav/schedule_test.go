@@ -361,3 +361,54 @@ func TestAvailability(t *testing.T) {
 		}
 	})
 }
+
+// What fills somebody's time is told to those who may see it and ask (Apple's
+// X-CALENDARSERVER-EXTENDED-FREEBUSY).
+func TestRichFreeBusy(t *testing.T) {
+	each(t, func(t *testing.T, h *house) {
+		h.put(bob, bobCalendar+"a.ics", event("a", "20261102T100000Z", "20261102T110000Z", "LOCATION:Main Street\r\nRRULE:FREQ=DAILY\r\nDESCRIPTION:long")).want(t, 201)
+		h.put(bob, bobCalendar+"b.ics", event("b", "20261102T130000Z", "20261102T140000Z", "CLASS:PRIVATE")).want(t, 201)
+		ask := func(extended string) string {
+			t.Helper()
+			r := h.do(ann, "POST", annOutbox, lines("BEGIN:VCALENDAR", "VERSION:2.0", "METHOD:REQUEST", "PRODID:-//t", "BEGIN:VFREEBUSY", "UID:F1", "DTSTAMP:20261101T000000Z",
+				"DTSTART:20261102T000000Z", "DTEND:20261104T000000Z", "ORGANIZER:mailto:ann@example.org", "ATTENDEE:mailto:bob@example.org", extended, "END:VFREEBUSY", "END:VCALENDAR"),
+				"Content-Type", "text/calendar").want(t, 200)
+			return strings.ReplaceAll(r.body, "&#13;", "")
+		}
+		const extended = "X-CALENDARSERVER-EXTENDED-FREEBUSY:T"
+		none := func(body string) {
+			t.Helper()
+			if strings.Contains(body, "VEVENT") || strings.Contains(body, "Main Street") || !strings.Contains(body, "FREEBUSY;FBTYPE=BUSY:20261102T100000Z/20261102T110000Z") {
+				t.Errorf("%s", body)
+			}
+		}
+		none(ask(extended)) // she may not see it
+		prefer := func(name, value string) {
+			t.Helper()
+			if err := h.store.Write(context.Background(), nil, func(tx *db.Tx) error {
+				p, err := tx.PrincipalByAddress(bob)
+				if err != nil {
+					return err
+				}
+				return directory.SetPreference(tx, p.ID, name, value)
+			}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		prefer(directory.FreeBusyDetails, "cem@example.org ANN@example.org")
+		none(ask("")) // she did not ask
+		for _, sharing := range []string{"", "no"} {
+			prefer(directory.FreeBusySharing, sharing)
+			body := ask(extended)
+			equal(t, "events", strings.Count(body, "BEGIN:VEVENT"), 3)
+			for _, want := range []string{"UID:a\n", "SUMMARY:a\n", "LOCATION:Main Street\n", "DTSTART:20261103T100000Z\nDTEND:20261103T110000Z\n", "CLASS:PRIVATE\n", "FREEBUSY;FBTYPE=BUSY:20261102T100000Z/20261102T110000Z\n"} {
+				if !strings.Contains(body, want) {
+					t.Errorf("no %q in %s", want, body)
+				}
+			}
+			if strings.Contains(body, "SUMMARY:b") || strings.Contains(body, "DESCRIPTION") {
+				t.Errorf("it tells too much: %s", body)
+			}
+		}
+	})
+}

@@ -13,6 +13,7 @@ import (
 	"github.com/convene-server/convene/directory/cuaddr"
 	"github.com/convene-server/convene/imipbridge/imip"
 	"github.com/convene-server/convene/scheduling/ics"
+	"github.com/convene-server/convene/scheduling/itip"
 )
 
 // letter is a mail ready to go.
@@ -133,11 +134,30 @@ func (b *Bridge) compose(ctx context.Context, k keys, d *db.Delivery) (letter, e
 	if d.LocalCopy {
 		kind = kindCopy
 	}
+	if !d.LocalCopy && body.Kind() != "VFREEBUSY" && d.Principal != 0 {
+		if m.Busy, err = b.bundle(ctx, d.Principal, &m); err != nil {
+			return letter{}, err
+		}
+	}
 	data, err := m.Render()
 	if err != nil {
 		return letter{}, unsendable(err.Error())
 	}
 	return letter{from: b.at(k.delivery(kind, d), domain), to: rcpt.Mail(), id: m.ID, data: data}, nil
+}
+
+// bundle makes the VFREEBUSY that goes with a mail of who wants that
+// (freebusy_bundling), nil for all others.
+func (b *Bridge) bundle(ctx context.Context, principal int64, m *imip.Message) (*ics.Object, error) {
+	busy, ok, err := b.desk.BundledBusyTime(ctx, principal)
+	if err != nil || !ok {
+		return nil, err
+	}
+	organizer := ics.NewProp("ORGANIZER", m.Speaker.Address.String())
+	if m.From.Address != m.Speaker.Address { // RFC 6047 §2.2.1: who sends it speaks for him
+		organizer = organizer.WithParam("SENT-BY", m.From.Address.String())
+	}
+	return itip.BusyMessage(itip.Publish, "busy-"+m.ID, busy, []ics.Prop{organizer}), nil
 }
 
 // zoneOfUTC returns the organizer's zone for times in UTC, in which nobody

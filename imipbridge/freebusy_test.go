@@ -187,3 +187,46 @@ func TestFreeBusyBelief(t *testing.T) {
 		}
 	}, trust("mx.example.org"))
 }
+
+// Busy time goes with the mail of who wants that and shares it; a calendar
+// that gets it remembers it, and answers the invitation as before.
+func TestFreeBusyBundling(t *testing.T) {
+	each(t, func(h *house) {
+		h.persons("ann")
+		objects := func(uid string) (kinds string, last *ics.Object) {
+			t.Helper()
+			before := len(h.relay.all())
+			h.put("ann", event("", uid, organizer("ann@example.org")+attendees("bob@example.com")))
+			h.work()
+			got := h.relay.all()[before:]
+			if len(got) != 1 {
+				t.Fatalf("%d mails", len(got))
+			}
+			m, err := imip.Parse(got[0].data, today, imip.Limits{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, o := range m.Objects {
+				kinds += o.Kind() + " " + o.Method() + " "
+				last = o
+			}
+			return kinds, last
+		}
+		if got, _ := objects("m1"); got != "VEVENT REQUEST " {
+			t.Error(got)
+		}
+		h.prefer("ann", directory.FreeBusyBundling, "always")
+		if got, _ := objects("m2"); got != "VEVENT REQUEST " { // she does not share it
+			t.Error(got)
+		}
+		h.prefer("ann", directory.FreeBusySharing, "share")
+		got, o := objects("m3")
+		if got != "VEVENT REQUEST VFREEBUSY PUBLISH " {
+			t.Fatal(got)
+		}
+		if c := o.First(); c.Value("ORGANIZER") != "mailto:ann@example.org" || c.Value("DTSTART") != "20260302T080000Z" || c.Value("DTEND") != "20260610T080000Z" ||
+			c.Value("FREEBUSY") != "20260309T090000Z/20260309T100000Z" {
+			t.Errorf("%s", o.Bytes())
+		}
+	})
+}

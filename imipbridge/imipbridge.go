@@ -25,6 +25,7 @@ import (
 	"github.com/convene-server/convene/directory/cuaddr"
 	"github.com/convene-server/convene/imipbridge/imip"
 	"github.com/convene-server/convene/scheduling"
+	"github.com/convene-server/convene/scheduling/itip"
 )
 
 // Trust says who is believed (decision 10).
@@ -69,6 +70,7 @@ type desk interface {
 	Deliver(context.Context, scheduling.Deliver) (scheduling.Verdict, error)
 	Observe(context.Context, scheduling.Observe) (scheduling.Verdict, error)
 	Answer(context.Context, scheduling.Answer) (scheduling.Verdict, error)
+	BundledBusyTime(ctx context.Context, principal int64) (itip.BusyTime, bool, error)
 	Bounced(ctx context.Context, principal int64, uid string, rcpt cuaddr.Address, status, detail string) error
 }
 

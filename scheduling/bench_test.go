@@ -158,6 +158,39 @@ func BenchmarkFreeBusy(b *testing.B) {
 	})
 }
 
+// Cost against attendees: of one question about up to five hundred people with
+// a hundred events each, all of whom say when they can be met.
+func BenchmarkFreeBusyAttendees(b *testing.B) {
+	onEach(b, func(b *testing.B, h *house) {
+		h.persons("ann")
+		var whom []string
+		for i := range 500 {
+			who := fmt.Sprintf("p%d", i)
+			p := h.add(db.Person, who)
+			cal := h.calendar(who, "")
+			whom = append(whom, address(who).String())
+			h.write(func(tx *db.Tx) error {
+				if err := fill(tx, p, cal, 100); err != nil {
+					return err
+				}
+				return h.desk.SetAvailability(tx, p, strings.ReplaceAll(officeHours, "UID:a", "UID:"+who))
+			})
+		}
+		from := today.AddDate(0, 0, 14)
+		for _, n := range []int{1, 50, 200, 500} {
+			b.Run(fmt.Sprint(n), func(b *testing.B) {
+				for b.Loop() {
+					fb, err := h.desk.FreeBusy(h.ctx, scheduling.FreeBusyQuery{Asker: h.people["ann"], Whom: whom[:n], From: from, To: from.AddDate(0, 0, 7)})
+					if err != nil || len(fb[n-1].Spans) == 0 {
+						b.Fatal(err, fb)
+					}
+				}
+				b.ReportMetric(float64(b.Elapsed().Microseconds())/float64(b.N)/float64(n), "µs/attendee")
+			})
+		}
+	})
+}
+
 // fill stores n events directly, one in ten a series.
 func fill(tx *db.Tx, p db.Principal, cal int64, n int) error {
 	mod, err := tx.BumpCollections(cal)

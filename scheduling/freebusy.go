@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/convene-server/convene/db"
@@ -31,6 +32,9 @@ type FreeBusyQuery struct {
 	As cuaddr.Address
 	// Granted: somebody outside knows a token that lets him ask.
 	Granted bool
+	// Details asks what fills the time, too: it is told of those who let the
+	// asker see it.
+	Details bool
 }
 
 // FreeBusy answers for many calendar users from one snapshot (RFC 6638 §5), in
@@ -86,10 +90,15 @@ func (d *Desk) answer(tx *db.Tx, q FreeBusyQuery) ([]FreeBusy, error) {
 	if err := q.knownOutside(tx, answers); err != nil || len(owners) == 0 {
 		return answers, err
 	}
-	if err := q.refuse(tx, owners, who, answers); err != nil {
+	insider, err := q.refuse(tx, owners, who, answers)
+	if err != nil {
 		return nil, err
 	}
-	spans, err := d.busyOf(tx, q, owners, who)
+	spans, filled, err := d.busyOf(tx, q, who, insider)
+	if err != nil {
+		return nil, err
+	}
+	events, err := details(tx, filled, d.opt.Now())
 	if err != nil {
 		return nil, err
 	}
@@ -100,6 +109,7 @@ func (d *Desk) answer(tx *db.Tx, q FreeBusyQuery) ([]FreeBusy, error) {
 		var lists [][]ics.Span
 		for _, o := range who[i].owners {
 			lists = append(lists, clip(spans[o], q.From, q.To))
+			answers[i].Events = append(answers[i].Events, events[o]...)
 		}
 		if who[i].pool {
 			answers[i].Spans = ics.Common(lists)
@@ -111,24 +121,28 @@ func (d *Desk) answer(tx *db.Tx, q FreeBusyQuery) ([]FreeBusy, error) {
 }
 
 // refuse takes out those who do not share their busy time with the asker: a
-// person asked for by name is refused, one in a group is passed over.
-func (q FreeBusyQuery) refuse(tx *db.Tx, owners []db.Principal, who []asked, answers []FreeBusy) error {
+// person asked for by name is refused, one in a group is passed over. It
+// returns those who let the asker see everything.
+func (q FreeBusyQuery) refuse(tx *db.Tx, owners []db.Principal, who []asked, answers []FreeBusy) (insider map[int64]bool, err error) {
 	ids := make([]int64, len(owners))
 	for i, p := range owners {
 		ids[i] = p.ID
 	}
 	prefs, err := tx.PreferencesOf(ids)
 	if err != nil {
-		return err
+		return nil, err
 	}
+	self := (&people{tx: tx}).self(q.Asker, false)
+	insider = map[int64]bool{}
 	hidden := map[int64]bool{}
 	for _, p := range owners {
-		if !q.Granted && !shares(p, prefs[p.ID], q.Asker) {
+		insider[p.ID] = q.Asker.ID != 0 && (p.ID == q.Asker.ID || slices.ContainsFunc(strings.Fields(prefs[p.ID][directory.FreeBusyDetails]), func(w string) bool {
+			a, err := cuaddr.Parse(w)
+			return err == nil && self(a)
+		}))
+		if !q.Granted && !insider[p.ID] && !shares(p, prefs[p.ID], q.Asker) {
 			hidden[p.ID] = true
 		}
-	}
-	if len(hidden) == 0 {
-		return nil
 	}
 	for i := range who {
 		if len(who[i].owners) == 0 {
@@ -139,16 +153,13 @@ func (q FreeBusyQuery) refuse(tx *db.Tx, owners []db.Principal, who []asked, ans
 			answers[i].Status = noAuthority // RFC 5546 §3.6.15
 		}
 	}
-	return nil
+	return insider, nil
 }
 
 // shares reports whether somebody's busy time is told to an asker (decision
 // 27): to people here unless he says no, to those outside only if he says so.
 // Rooms and resources are asked by everybody who books them.
 func shares(p db.Principal, prefs map[string]string, asker db.Principal) bool {
-	if asker.ID == p.ID {
-		return true
-	}
 	switch prefs[directory.FreeBusySharing] {
 	case "share":
 		return true
@@ -159,32 +170,37 @@ func shares(p db.Principal, prefs map[string]string, asker db.Principal) bool {
 }
 
 // busyOf gathers the busy time of owners, by id: what their calendars hold and
-// when they cannot be met.
-func (d *Desk) busyOf(tx *db.Tx, q FreeBusyQuery, owners []db.Principal, who []asked) (map[int64][]ics.Span, error) {
+// when they cannot be met. filled are the instances of those into whose
+// calendars the asker may look, if he asks.
+func (d *Desk) busyOf(tx *db.Tx, q FreeBusyQuery, who []asked, insider map[int64]bool) (spans map[int64][]ics.Span, filled []filling, err error) {
 	var ids []int64
 	for _, w := range who {
 		ids = append(ids, w.owners...)
 	}
 	if len(ids) == 0 {
-		return nil, nil
+		return nil, nil, nil
 	}
 	rows, err := tx.BusyRows(ids, q.From.UnixMicro(), q.To.UnixMicro(), "")
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if q.Mask != "" {
 		masked, err := d.masked(tx, q, ids)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		rows = slices.DeleteFunc(rows, func(r db.BusyRow) bool { return masked[r.Object] })
 	}
-	spans, err := d.unavailable(tx, ids, q.From, q.To)
-	if err != nil {
-		return nil, err
+	if spans, err = d.unavailable(tx, ids, q.From, q.To); err != nil {
+		return nil, nil, err
 	}
-	err = d.expand(tx, rows, q.From, q.To, func(r db.BusyRow, sp ics.Span) { spans[r.Owner] = append(spans[r.Owner], sp) })
-	return spans, err
+	err = d.expand(tx, rows, q.From, q.To, func(r db.BusyRow, sp ics.Span) {
+		spans[r.Owner] = append(spans[r.Owner], sp)
+		if q.Details && insider[r.Owner] && len(filled) < maxDetails && sp.End.After(q.From) && sp.Start.Before(q.To) {
+			filled = append(filled, filling{r.Owner, r.Object, sp})
+		}
+	})
+	return spans, filled, err
 }
 
 // masked returns the objects of a conversation that the asker may leave out:

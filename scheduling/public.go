@@ -11,6 +11,7 @@ import (
 	"github.com/convene-server/convene/directory"
 	"github.com/convene-server/convene/directory/cuaddr"
 	"github.com/convene-server/convene/scheduling/ics"
+	"github.com/convene-server/convene/scheduling/itip"
 )
 
 // PublicFreeBusy tells the busy time of a calendar user to somebody who has
@@ -44,4 +45,37 @@ func (d *Desk) PublicFreeBusy(ctx context.Context, a cuaddr.Address, token strin
 		return nil
 	})
 	return spans, ok, err
+}
+
+// bundled is how far ahead the busy time reaches that goes with somebody's
+// mail.
+const bundled = 100 * 24 * time.Hour
+
+// BundledBusyTime returns the busy time that goes with what a principal sends
+// to those outside; false where he does not want that, or does not share it
+// with them.
+func (d *Desk) BundledBusyTime(ctx context.Context, principal int64) (b itip.BusyTime, ok bool, err error) {
+	err = d.store.Read(ctx, func(tx *db.Tx) error {
+		ok = false
+		prefs, err := tx.Preferences(principal)
+		if err != nil || prefs[directory.FreeBusyBundling] != "always" {
+			return err
+		}
+		p, err := tx.Principal(principal)
+		if errors.Is(err, db.ErrNotFound) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		now := d.opt.Now().UTC().Truncate(time.Hour)
+		answers, err := d.answer(tx, FreeBusyQuery{Whom: []string{cuaddr.Mailto(p.Address).String()}, From: now, To: now.Add(bundled)})
+		if err != nil {
+			return err
+		}
+		ok = answers[0].Status == success
+		b = itip.BusyTime{From: now, To: now.Add(bundled), Stamp: d.opt.Now(), Spans: answers[0].Spans}
+		return nil
+	})
+	return b, ok, err
 }

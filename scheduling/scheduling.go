@@ -172,4 +172,7 @@ type FreeBusy struct {
 	// From and To bound what is known: all of the question, or less for
 	// somebody outside.
 	From, To time.Time
+	// Events are VEVENTs that tell what fills the time, where the asker asked
+	// and may see it.
+	Events []*ics.Component
 }

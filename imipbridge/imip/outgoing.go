@@ -23,6 +23,7 @@ type Message struct {
 	To      Mailbox
 
 	Body  *ics.Object // with METHOD
+	Busy  *ics.Object // VFREEBUSY PUBLISH of the speaker that goes with it; nil: none
 	Prior *ics.Object // what the recipient knew before; nil: nothing
 
 	// Token stands for the Speaker's address in ORGANIZER, with EMAIL= keeping

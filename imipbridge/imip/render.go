@@ -64,6 +64,12 @@ func (m *Message) Render() ([]byte, error) {
 	fieldLine(&b, "Content-Type", `application/ics; name="invite.ics"`)
 	fieldLine(&b, "Content-Disposition", `attachment; filename="invite.ics"`)
 	base64Part(&b, calendar)
+	if m.Busy != nil {
+		b.WriteString("--" + mixed + "\r\n")
+		fieldLine(&b, "Content-Type", `text/calendar; charset="UTF-8"; method=PUBLISH; component=VFREEBUSY; name="busy.ifb"`)
+		fieldLine(&b, "Content-Disposition", `attachment; filename="busy.ifb"`)
+		base64Part(&b, m.Busy.Bytes())
+	}
 	b.WriteString("--" + mixed + "--\r\n")
 	return b.Bytes(), nil
 }
