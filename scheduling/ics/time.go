@@ -255,3 +255,13 @@ func (o *Object) line(p *Prop) int {
 	}
 	return n
 }
+
+// Duration reads a DURATION (RFC 5545 §3.3.6) as an exact time: a day is 24
+// hours, a week seven days.
+func Duration(s string) (time.Duration, error) {
+	l, err := parseDuration(s)
+	if err != nil {
+		return 0, err
+	}
+	return time.Duration(l.days*daySecs+l.secs) * time.Second, nil
+}

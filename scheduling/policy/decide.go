@@ -1,7 +1,6 @@
 package policy
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -15,7 +14,7 @@ const (
 	// last booking if that is later (at most Farthest).
 	Ahead    = 10 * 366 * 24 * time.Hour
 	Farthest = 100 * 366 * 24 * time.Hour
-	// MaxExceptions is how many occurrences of a series are declined one by
+	// MaxExceptions is how many occurrences of a series are answered one by
 	// one; a series with more conflicts is declined as a whole, as is one
 	// without any free occurrence.
 	MaxExceptions = 100
@@ -27,22 +26,42 @@ type Question struct {
 	// copy as the organizer wants it now.
 	Before, After *ics.Object
 	Self          func(cuaddr.Address) bool
+	Address       cuaddr.Address // the principal's own
 	Organizer     cuaddr.Address
 	// Unattended: nobody looks at what no rule decides, so it is declined. So
 	// for rooms and resources, not for people.
 	Unattended bool
+	Capacity   int // how many people the room holds, 0 if nobody said
 
 	Now      time.Time
-	Floating *time.Location
+	Floating *time.Location // also the clock that permitted times stand on
 	Bound    ics.Bound
 
 	// Busy returns what else is booked in a window, spans of one conversation
-	// each (not merged) and this conversation left out. Where nothing can be
-	// booked at all, a span is ics.Unavailable.
+	// each (not merged) and this conversation left out; times that are held for
+	// somebody are among them. Where nothing can be booked at all, a span is
+	// ics.Unavailable.
 	Busy func(from, to time.Time) ([]ics.Span, error)
 	// Booked returns the end of the last booking that has an end and ends after
 	// the given time; the zero time if there is none.
 	Booked func(after time.Time) (time.Time, error)
+
+	// What only some rules ask for; nil where no rule does.
+
+	// Named reports whether an address of a rule means a calendar user by
+	// another name, or as a group that holds him.
+	Named func(named, who cuaddr.Address) bool
+	// Used is what an organizer has booked ahead in all that share a quota,
+	// this conversation left out.
+	Used func(quota string, organizer cuaddr.Address) (time.Duration, error)
+	// Reserved is when he has it, in a window.
+	Reserved func(quota string, organizer cuaddr.Address, from, to time.Time) ([]ics.Span, error)
+	// Others is the busy time of everybody else who is invited, as far as it is
+	// known, this conversation left out.
+	Others func(from, to time.Time) ([]ics.Span, error)
+	// Member is the busy time of a member of the pool, this conversation left
+	// out; known is false where it is nobody who answers by himself.
+	Member func(m cuaddr.Address, from, to time.Time) (busy []ics.Span, known bool, err error)
 }
 
 // Answer is what to reply.
@@ -53,127 +72,233 @@ type Answer struct {
 	// Single holds the PARTSTAT of occurrences that have one of their own, in
 	// the order of time.
 	Single []Occurrence
+	// Counter is another time that is proposed instead (RFC 5546 §3.2.7).
+	Counter *Counter
+	// Delegate is who takes it instead (RFC 5546 §3.2.2.3).
+	Delegate cuaddr.Address
+	// Ask: the owner is asked for the decision. Tell: he is told of this one.
+	Ask, Tell bool
 	// Reason says in few words why.
-	Reason string
+	Reason Reason
 }
 
 // Occurrence is the answer to one occurrence.
 type Occurrence struct {
 	RID      ics.RID
 	PartStat string
+	Reason   Reason
+}
+
+// Counter is a time that would do, held for as long as Hold.
+type Counter struct {
+	RID        ics.RID // "" where the event does not recur
+	Start, End time.Time
+	Hold       time.Duration
 }
 
 // None reports whether there is nothing to reply.
-func (a Answer) None() bool { return a.Master == "" && len(a.Single) == 0 }
+func (a Answer) None() bool {
+	return a.Master == "" && len(a.Single) == 0 && a.Counter == nil && a.Delegate.IsZero()
+}
 
 const (
 	accepted    = "ACCEPTED"
+	tentatively = "TENTATIVE"
 	declined    = "DECLINED"
+	delegated   = "DELEGATED"
 	needsAction = "NEEDS-ACTION"
 )
+
+// inquiry is a question while the rules look at it.
+type inquiry struct {
+	Question
+	policy     Policy
+	conditions []condition
+
+	occ     []occasion
+	asked   []*occasion // of occ: what wants an answer
+	endless bool
+
+	busy   calendar
+	loaded bool
+
+	counter   *Counter
+	delegate  cuaddr.Address
+	ask, tell bool
+}
 
 // occasion is one occurrence that takes place from now on.
 type occasion struct {
 	ics.Instance
 	answer string // what stands or is decided now; "" undecided
-	asked  bool   // it was not answered at this time before
-	clash  bool
+	why    Reason
+	asked  bool // it was not answered at this time before
+	left   bool // nobody here answers it
+	clash  bool // with the busy time, at the limit last asked about
+}
+
+func (o *occasion) transparent() bool {
+	return strings.EqualFold(o.Component.Value("TRANSP"), "TRANSPARENT")
 }
 
 // Decide answers every occurrence that begins or goes on after q.Now and was
 // not answered before at the time at which it now is. What an organizer says
 // about our PARTSTAT does not count: only Before does.
 func (p Policy) Decide(q Question) (Answer, error) {
-	if !p.Automatic() {
+	if !p.Automatic() && !q.Unattended {
 		return Answer{}, nil
 	}
-	occ, err := q.occasions()
-	if err != nil {
+	in := &inquiry{Question: q, policy: p, conditions: p.conditions}
+	if q.Unattended && !p.looks {
+		in.conditions = append(slices.Clip(in.conditions), inFreeBusy{limit: 1})
+	}
+	if err := in.occasions(); err != nil {
 		return Answer{}, err
 	}
-	var from, to time.Time
-	asked := 0
-	for _, o := range occ {
-		if !o.asked {
-			continue
-		}
-		if asked++; from.IsZero() || o.Start.Before(from) {
-			from = o.Start
-		}
-		if o.End.After(to) {
-			to = o.End
-		}
-	}
-	if asked == 0 {
+	if len(in.asked) == 0 && !slices.ContainsFunc(in.conditions, func(c condition) bool { _, ok := c.(autoRelease); return ok }) {
 		return Answer{}, nil
 	}
-	busy, err := q.Busy(from, to)
-	if err != nil {
-		return Answer{}, err
-	}
-	clashes := 0
-	for _, r := range p.rules {
-		if !r.about(q.Organizer) {
-			continue
+	if in.After.Kind() == "VEVENT" { // a task asks for nobody's time
+		for _, c := range in.conditions {
+			if err := c.judge(in); err != nil {
+				return Answer{}, err
+			}
 		}
-		if r.action != accept && r.action != reject {
-			clashes = markClashes(occ, busy, max(r.limit, 1))
-		}
-		for i := range occ {
-			if o := &occ[i]; o.asked && o.answer == "" {
-				o.answer = r.decide(o.clash)
+		if slices.ContainsFunc(p.actions, func(a action) bool {
+			return a.verb == acceptIfFree || a.verb == tentativeIfFree || a.verb == rejectIfConflict
+		}) {
+			if err := in.mark(1); err != nil {
+				return Answer{}, err
 			}
 		}
 	}
-	if q.Unattended {
-		for i := range occ {
-			if occ[i].answer == "" {
-				occ[i].answer = declined
-			}
-		}
-	}
-	a := collect(q.After, occ)
+	refused := in.refusedAny()
 	switch {
-	case a.None():
-	case clashes > 0 && asked == 1:
-		a.Reason = "not free at that time"
-	case clashes > 0:
-		a.Reason = fmt.Sprintf("not free at %d of %d occurrences", clashes, asked)
-	default:
-		a.Reason = "free at that time"
+	case !in.delegate.IsZero() && !refused:
+		return Answer{Delegate: in.delegate, Reason: Reason{Text: "not free, passed on to %s", Args: []any{in.delegate.Mail()}}}, nil
+	case !in.delegate.IsZero():
+		in.refuseAll(busyThen)
+	case in.counter != nil && !refused:
+		return Answer{Counter: in.counter, Reason: Reason{Text: "would do at another time"}}, nil
 	}
-	if clashes == 0 && a.refuses() {
-		a.Reason = "refused by its rules"
-	}
+	in.act()
+	in.together()
+	a := collect(in.After, in.occ)
+	a.Ask, a.Tell = in.ask, in.tell
+	a.Reason = in.reason(a)
 	return a, nil
 }
 
-func (r rule) decide(clash bool) string {
-	switch {
-	case r.action == accept, !clash && (r.action == acceptIfFree || r.action == byFreeBusy):
-		return accepted
-	case r.action == reject, clash && (r.action == rejectIfConflict || r.action == byFreeBusy):
-		return declined
+// refuse declines one occurrence; the first reason stays.
+func (in *inquiry) refuse(o *occasion, why Reason) {
+	if o.left || o.answer == declined {
+		return
 	}
-	return ""
+	o.asked, o.answer, o.why = true, declined, why
 }
 
-func (a Answer) refuses() bool {
-	if a.Master == declined {
-		return true
+func (in *inquiry) refuseAll(why Reason) {
+	for _, o := range in.asked {
+		in.refuse(o, why)
 	}
-	return slices.ContainsFunc(a.Single, func(o Occurrence) bool { return o.PartStat == declined })
+}
+
+// leave leaves what is undecided to whom it was passed on.
+func (in *inquiry) leave() {
+	for _, o := range in.asked {
+		o.left = o.left || o.answer == ""
+	}
+}
+
+// set decides what is undecided.
+func (in *inquiry) set(o *occasion, answer string, why Reason) {
+	if o.answer == "" && !o.left {
+		o.answer, o.why = answer, why
+	}
+}
+
+func (in *inquiry) refusedAny() bool {
+	return slices.ContainsFunc(in.asked, func(o *occasion) bool { return o.answer == declined })
+}
+
+// together refuses a whole series for the sake of some of its occurrences,
+// where the rules want that.
+func (in *inquiry) together() {
+	n := 0
+	var why Reason
+	for _, o := range in.asked {
+		if o.answer == declined {
+			if n++; n == 1 {
+				why = o.why
+			}
+		}
+	}
+	if n == 0 || !in.policy.whole && (in.policy.share == 0 || n*100 <= in.policy.share*len(in.asked)) {
+		return
+	}
+	for i := range in.occ {
+		in.refuse(&in.occ[i], why)
+	}
+}
+
+// single returns the only occurrence that is asked for, if another time could
+// be proposed for it: that of an event which does not recur, or one that is
+// described by itself.
+func (in *inquiry) single() *occasion {
+	if len(in.asked) != 1 || in.asked[0].Component == in.After.Master() && in.After.Recurs() {
+		return nil
+	}
+	return in.asked[0]
+}
+
+func (in *inquiry) zone() *time.Location {
+	if in.Floating != nil {
+		return in.Floating
+	}
+	return time.UTC
+}
+
+// reason tells the answer as a whole.
+func (in *inquiry) reason(a Answer) Reason {
+	if a.None() {
+		return Reason{}
+	}
+	no, n := Reason{}, 0
+	var yes Reason
+	for i := range in.occ {
+		switch o := &in.occ[i]; {
+		case !o.asked:
+		case o.answer == declined:
+			if n++; n == 1 {
+				no = o.why
+			}
+		case o.answer != "" && yes.Text == "":
+			yes = o.why
+		}
+	}
+	switch all := len(in.asked); {
+	case n == 0:
+		return yes
+	case n < all:
+		return Reason{Text: no.Text + " (%d of %d occurrences)", Args: append(slices.Clone(no.Args), n, all)}
+	}
+	return no
 }
 
 // occasions expands After from now on and finds what Before answered.
-func (q Question) occasions() ([]occasion, error) {
-	to, ends := q.After.Last(q.Floating, q.Bound)
+func (in *inquiry) occasions() error {
+	if in.After.Kind() == "VTODO" {
+		in.tasks()
+		return nil
+	}
+	to, ends := in.After.Last(in.Floating, in.Bound)
+	in.endless = !ends
 	if !ends {
-		start := q.Now
+		start := in.Now
 		to = start.Add(Ahead)
-		last, err := q.Booked(to)
+		last, err := in.Booked(to)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		if far := start.Add(Farthest); last.After(far) {
 			last = far
@@ -188,133 +313,115 @@ func (q Question) occasions() ([]occasion, error) {
 		partstat   string
 	}
 	before := map[ics.RID]answered{}
-	if q.Before != nil {
-		err := q.Before.Instances(q.Now, to, q.Floating, q.Bound, func(i ics.Instance) bool {
-			if me := ics.Attendee(i.Component, q.Self); me != nil && !cancelled(i.Component) {
+	if in.Before != nil {
+		err := in.Before.Instances(in.Now, to, in.Floating, in.Bound, func(i ics.Instance) bool {
+			if me := ics.Attendee(i.Component, in.Self); me != nil && !cancelled(i.Component) {
 				before[i.RID] = answered{i.Start, i.End, ics.PartStat(me)}
 			}
 			return true
 		})
 		if err != nil {
-			return nil, err
+			return err
 		}
 	}
-	var occ []occasion
-	err := q.After.Instances(q.Now, to, q.Floating, q.Bound, func(i ics.Instance) bool {
-		me := ics.Attendee(i.Component, q.Self)
+	err := in.After.Instances(in.Now, to, in.Floating, in.Bound, func(i ics.Instance) bool {
+		me := ics.Attendee(i.Component, in.Self)
 		if me == nil || cancelled(i.Component) {
 			return true // not invited to this one
 		}
 		o := occasion{Instance: i, asked: true}
 		now := ics.PartStat(me)
-		if b, ok := before[i.RID]; ok && b.start.Equal(i.Start) && b.end.Equal(i.End) && b.partstat == now &&
-			(now == accepted || now == declined) {
+		if b, ok := before[i.RID]; ok && b.start.Equal(i.Start) && b.end.Equal(i.End) && b.partstat == now && now != needsAction {
 			o.asked, o.answer = false, now
 		}
-		occ = append(occ, o)
+		in.occ = append(in.occ, o)
 		return true
 	})
 	if err != nil {
-		return nil, err
+		return err
 	}
-	slices.SortFunc(occ, func(a, b occasion) int { return a.Start.Compare(b.Start) })
-	return occ, nil
+	slices.SortFunc(in.occ, func(a, b occasion) int { return a.Start.Compare(b.Start) })
+	in.gather()
+	return nil
+}
+
+// tasks finds what of a task is not answered; it has no time of its own.
+func (in *inquiry) tasks() {
+	for _, c := range in.After.Main() {
+		if me := ics.Attendee(c, in.Self); me != nil && !cancelled(c) {
+			in.occ = append(in.occ, occasion{
+				Instance: ics.Instance{RID: in.After.RID(c), Component: c}, asked: ics.PartStat(me) == needsAction,
+			})
+		}
+	}
+	in.gather()
+}
+
+// gather gathers what is asked for.
+func (in *inquiry) gather() {
+	for i := range in.occ {
+		if in.occ[i].asked {
+			in.asked = append(in.asked, &in.occ[i])
+		}
+	}
 }
 
 func cancelled(c *ics.Component) bool { return strings.EqualFold(c.Value("STATUS"), "CANCELLED") }
-
-// markClashes says of each asked occurrence whether limit others are booked at
-// one instant of it, or it cannot be booked then whatever the limit, and returns how many clash. Occurrences that end where
-// another begins do not clash; those that block no time never do.
-func markClashes(occ []occasion, busy []ics.Span, limit int) int {
-	busy = slices.DeleteFunc(slices.Clone(busy), func(s ics.Span) bool { return s.Type == ics.Free })
-	slices.SortFunc(busy, func(a, b ics.Span) int { return a.Start.Compare(b.Start) })
-	// longest[i] is the latest end among busy[:i+1]: how far back one must look.
-	longest := make([]time.Time, len(busy))
-	for i, s := range busy {
-		longest[i] = s.End
-		if i > 0 && longest[i-1].After(s.End) {
-			longest[i] = longest[i-1]
-		}
-	}
-	n := 0
-	for i := range occ {
-		o := &occ[i]
-		o.clash = false
-		if !o.asked || strings.EqualFold(o.Component.Value("TRANSP"), "TRANSPARENT") {
-			continue
-		}
-		first, _ := slices.BinarySearchFunc(longest, o.Start, func(end, start time.Time) int {
-			if end.After(start) {
-				return 1
-			}
-			return -1
-		})
-		if o.clash = concurrent(o.Start, o.End, busy[first:], limit); o.clash {
-			n++
-		}
-	}
-	return n
-}
-
-// concurrent reports whether at some instant of [start, end) at least limit
-// spans are booked, or nothing can be. spans are sorted by Start.
-func concurrent(start, end time.Time, spans []ics.Span, limit int) bool {
-	var ends []time.Time // of the spans that reach over the instant looked at
-	for _, s := range spans {
-		if !s.Start.Before(end) {
-			break
-		}
-		if !s.End.After(start) {
-			continue
-		}
-		ends = slices.DeleteFunc(ends, func(e time.Time) bool { return !e.After(s.Start) })
-		if ends = append(ends, s.End); len(ends) >= limit || s.Type == ics.Unavailable {
-			return true
-		}
-	}
-	return false
-}
 
 // collect makes the answer of what was decided occurrence by occurrence: one
 // PARTSTAT for the master, and exceptions from it.
 func collect(after *ics.Object, occ []occasion) Answer {
 	var a Answer
-	var yes, no, open []ics.RID
+	var of []occasion // described by the master
+	n := map[string]int{}
 	asked := false
 	for _, o := range occ {
 		if o.Component != after.Master() {
 			if o.asked && o.answer != "" {
-				a.Single = append(a.Single, Occurrence{o.RID, o.answer})
+				a.Single = append(a.Single, Occurrence{o.RID, o.answer, o.why})
 			}
 			continue
 		}
-		asked = asked || o.asked
-		switch {
-		case o.answer == accepted:
-			yes = append(yes, o.RID)
-		case o.answer == declined && o.asked:
-			no = append(no, o.RID)
-		case o.answer == "":
-			open = append(open, o.RID)
+		of = append(of, o)
+		n[o.answer]++
+		asked = asked || o.asked && o.answer != ""
+	}
+	if !asked {
+		return a
+	}
+	// The best answer that some occurrence has is the answer of the whole, the
+	// others are exceptions from it.
+	whole := ""
+	for _, s := range []string{declined, tentatively, accepted} {
+		if n[s] > 0 {
+			whole = s
 		}
+	}
+	if whole == declined && n[""] > 0 {
+		whole = "" // what is open stays open
+	}
+	var except []Occurrence
+	refused := 0
+	for _, o := range of {
+		if o.answer == whole || whole == "" && !o.asked {
+			continue
+		}
+		x := Occurrence{o.RID, o.answer, o.why}
+		if x.PartStat == "" {
+			x.PartStat = needsAction
+		}
+		if x.PartStat == declined {
+			refused++
+		}
+		except = append(except, x)
 	}
 	switch {
-	case !asked || len(yes) == 0 && len(no) == 0:
-	case len(yes) == 0 && len(open) == 0, len(no) > MaxExceptions:
-		a.Master = declined
-	case len(yes) == 0:
-		for _, r := range no {
-			a.Single = append(a.Single, Occurrence{r, declined})
-		}
-	default:
-		a.Master = accepted
-		for _, r := range no {
-			a.Single = append(a.Single, Occurrence{r, declined})
-		}
-		for _, r := range open {
-			a.Single = append(a.Single, Occurrence{r, needsAction})
-		}
+	case refused > MaxExceptions:
+		whole, except = declined, nil
+	case len(except) > MaxExceptions:
+		whole, except = "", nil // more to decide one by one than a rule should
 	}
+	a.Master = whole
+	a.Single = append(a.Single, except...)
 	return a
 }

@@ -2,46 +2,54 @@
 // server answer replies to an invitation. Busy time and quotas are given to
 // it; it stores nothing and asks no clock.
 //
-// Without any rule a room or a resource accepts when it is free and declines
-// when it is not, occurrence by occurrence.
+// A policy is a list of rules, one a line. Conditions (imip-agent's scheduling
+// functions, and more of their kind) must all be met; they refuse an
+// occurrence, or the whole, or propose another time, or somebody else. What
+// they let pass is answered by the first action (Wallace's ACT_...) that is
+// about the sender, and accepted where there is none. Without any rule a room
+// or a resource accepts when it is free and declines when it is not,
+// occurrence by occurrence.
 package policy
 
 import (
-	"errors"
 	"fmt"
-	"strconv"
 	"strings"
+	"time"
 
 	"github.com/convene-server/convene/directory/cuaddr"
 )
 
-// Policy is an ordered list of rules. The zero Policy decides nothing: a
-// person answers by hand.
-type Policy struct{ rules []rule }
+// Policy is a list of rules. By the zero Policy a person answers by hand, and a
+// room as it is free.
+type Policy struct {
+	conditions []condition
+	actions    []action
+	// looks: some rule says itself what becomes of busy time, so that the
+	// condition of a room without any is not added.
+	looks bool
 
-// action is what a rule does with an occurrence that it applies to.
-type action uint8
-
-const (
-	accept           action = iota + 1 // whatever else there is
-	reject                             // whatever else there is
-	acceptIfFree                       // leaves conflicts to the next rule
-	rejectIfConflict                   // leaves free occurrences to the next rule
-	byFreeBusy                         // accepts free ones, declines the others
-)
-
-type rule struct {
-	action action
-	limit  int    // concurrent bookings that byFreeBusy allows
-	sender string // domain or address of those whom it is about; "" everybody
+	access    access
+	permitted *clocks
+	hours     []hours
+	owners    []cuaddr.Address
+	quotas    []string
+	hold      time.Duration
+	whole     bool // one refused occurrence refuses all
+	share     int  // per cent of the occurrences that may be refused before all are; 0: any
 }
 
-// ErrUnsupported is wrapped by the refusal of a rule that belongs to the
-// vocabulary but is not carried out yet.
-var ErrUnsupported = errors.New("not supported yet")
+// A condition looks at an invitation and refuses what must not be.
+type condition interface {
+	judge(*inquiry) error
+}
+
+// DefaultHold is how long an offered time is kept for whom it was offered to,
+// where no freebusy_offers says otherwise.
+const DefaultHold = 24 * time.Hour
 
 // Parse reads rules, one a line, in their order; empty lines are skipped. An
-// unknown rule is refused, so that no misspelt one is silently without effect.
+// unknown or malformed rule is refused, so that no misspelt one is silently
+// without effect.
 func Parse(lines []string) (Policy, error) {
 	var p Policy
 	for _, line := range lines {
@@ -49,92 +57,60 @@ func Parse(lines []string) (Policy, error) {
 		if len(words) == 0 {
 			continue
 		}
-		r, err := parseRule(words[0], words[1:])
-		if err != nil {
-			return Policy{}, err
+		if err := p.add(words[0], words[1:]); err != nil {
+			return Policy{}, fmt.Errorf("policy: %w", err)
 		}
-		p.rules = append(p.rules, r)
 	}
+	p.complete()
 	return p, nil
 }
 
-// Default is the policy of a room or resource without rules.
-func Default() Policy { return Policy{[]rule{{action: byFreeBusy, limit: 1}}} }
-
-// Automatic reports whether any rule answers.
-func (p Policy) Automatic() bool { return len(p.rules) > 0 }
-
-var actions = map[string]action{
-	"ACT_ACCEPT":                accept,
-	"ACT_REJECT":                reject,
-	"ACT_ACCEPT_IF_NO_CONFLICT": acceptIfFree,
-	"ACT_REJECT_IF_CONFLICT":    rejectIfConflict,
+// complete adds the conditions that gather several lines.
+func (p *Policy) complete() {
+	var first []condition
+	if p.access.some() {
+		first = append(first, p.access)
+	}
+	if len(p.hours) > 0 {
+		first = append(first, each{workingHours(p.hours)})
+	}
+	corrects := false
+	for _, c := range p.conditions {
+		if f, ok := c.(inFreeBusy); ok {
+			corrects = corrects || f.correct
+		}
+	}
+	if !corrects && p.permitted != nil {
+		first = append(first, each{permittedOnly{p.permitted}})
+	}
+	p.conditions = append(first, p.conditions...)
 }
 
-// later holds the rest of the vocabulary: scheduling functions of imip-agent,
-// resource and invitation policies of Wallace.
-var later = func() map[string]bool {
-	m := map[string]bool{}
-	for _, n := range []string{
-		"schedule_corrected_in_freebusy", "schedule_next_available_in_freebusy", "permitted_times", "same_domain_only",
-		"access_control_list", "check_quota", "schedule_across_quota", "schedule_for_delegate", "owner",
-		"ACT_ACCEPT_AND_NOTIFY", "ACT_STORE_AND_NOTIFY", "ACT_SAVE_TO_CALENDAR", "ACT_SAVE_AND_FORWARD",
-	} {
-		m[n] = true
-	}
-	for _, prefix := range []string{"ACT_", "ALL_", "EVENT_", "TASK_"} {
-		for _, n := range []string{
-			"MANUAL", "ACCEPT", "TENTATIVE", "REJECT", "DELEGATE", "UPDATE", "UPDATE_AND_NOTIFY", "SAVE_TO_FOLDER",
-			"SAVE_AND_FORWARD", "CANCEL_DELETE", "CANCEL_DELETE_AND_NOTIFY", "ACCEPT_IF_NO_CONFLICT",
-			"TENTATIVE_IF_NO_CONFLICT", "REJECT_IF_CONFLICT", "DELEGATE_IF_CONFLICT",
-		} {
-			m[prefix+n] = true
-		}
-	}
-	for n := range actions {
-		delete(m, n)
-	}
-	return m
-}()
-
-func parseRule(name string, args []string) (rule, error) {
-	name, sender, _ := strings.Cut(name, ":")
-	if a, ok := actions[name]; ok {
-		if len(args) > 0 {
-			return rule{}, fmt.Errorf("policy: %s takes no argument, got %q", name, args[0])
-		}
-		return rule{action: a, sender: strings.ToLower(strings.TrimPrefix(sender, "*"))}, nil
-	}
-	switch {
-	case name == "schedule_in_freebusy" && sender == "":
-		r := rule{action: byFreeBusy, limit: 1}
-		if len(args) > 1 {
-			return rule{}, fmt.Errorf("policy: schedule_in_freebusy takes one number, got %q", args[1])
-		}
-		if len(args) == 1 {
-			n, err := strconv.Atoi(args[0])
-			if err != nil || n < 1 || n > 10_000 {
-				return rule{}, fmt.Errorf("policy: schedule_in_freebusy takes a number of concurrent bookings, not %q", args[0])
-			}
-			r.limit = n
-		}
-		return r, nil
-	case later[name]:
-		return rule{}, fmt.Errorf("policy: the rule %s is %w", name, ErrUnsupported)
-	}
-	return rule{}, fmt.Errorf("policy: there is no rule %q", name)
-}
-
-// about reports whether a rule is about what this organizer sends. A domain
-// holds its subdomains and never just ends like another ("example.org" is not
-// "badexample.org").
-func (r rule) about(organizer cuaddr.Address) bool {
-	switch {
-	case r.sender == "":
+// Automatic reports whether any rule answers invitations. Rooms and resources
+// answer without any.
+func (p Policy) Automatic() bool {
+	if len(p.conditions) > 0 {
 		return true
-	case strings.Contains(r.sender, "@"):
-		return strings.EqualFold(organizer.Mail(), r.sender)
 	}
-	d := strings.TrimPrefix(r.sender, ".")
-	return organizer.Domain() == d || strings.HasSuffix(organizer.Domain(), "."+d)
+	for _, a := range p.actions {
+		if a.answers() {
+			return true
+		}
+	}
+	return false
+}
+
+// Owners are those who decide what is left to them, and are told what the
+// rules say they are to be told.
+func (p Policy) Owners() []cuaddr.Address { return p.owners }
+
+// Quotas names the quotas that a booking counts in.
+func (p Policy) Quotas() []string { return p.quotas }
+
+// keep is how long an offered time is held.
+func (p Policy) keep() time.Duration {
+	if p.hold == 0 {
+		return DefaultHold
+	}
+	return p.hold
 }

@@ -26,25 +26,41 @@ func TestParse(t *testing.T) {
 	if p, err := Parse(nil); err != nil || p.Automatic() {
 		t.Errorf("no rules: %v, %v", p, err)
 	}
-	later := func(line string) {
-		t.Helper()
-		if _, err := Parse([]string{line}); !errors.Is(err, ErrUnsupported) || !strings.Contains(err.Error(), "not supported yet") {
-			t.Errorf("%q: %v", line, err)
-		}
-	}
 	for _, l := range []string{
-		"schedule_corrected_in_freebusy", "schedule_next_available_in_freebusy 2", "permitted_times 0,15,30,45", "same_domain_only",
-		"access_control_list accept organizer ann@example.org", "check_quota cars P1D", "schedule_across_quota cars",
-		"schedule_for_delegate a@example.org", "owner a@example.org", "ACT_MANUAL", "ACT_ACCEPT_AND_NOTIFY", "ACT_STORE_AND_NOTIFY",
-		"EVENT_ACCEPT", "ALL_UPDATE_AND_NOTIFY", "TASK_CANCEL_DELETE", "ACT_TENTATIVE_IF_NO_CONFLICT", "ACT_MANUAL:example.org",
+		"schedule_corrected_in_freebusy", "schedule_next_available_in_freebusy 2", "permitted_times 0,15,30,45", "permitted_times 8,9:0,30",
+		"same_domain_only", "access_control_list accept organizer ann@example.org", "access_control_list decline", "may_book example.org ann@example.net",
+		"check_quota cars P1D", "check_quota cars *", "schedule_across_quota cars", "schedule_for_delegate a@example.org b@example.org",
+		"pool a@example.org", "ACT_MANUAL", "ACT_ACCEPT_AND_NOTIFY", "ACT_STORE_AND_NOTIFY", "EVENT_ACCEPT", "TASK_ACCEPT",
+		"ACT_TENTATIVE_IF_NO_CONFLICT", "ACT_MANUAL:example.org", "ACT_SAVE_TO_CALENDAR", "ALL_SAVE_AND_FORWARD", "accept_mode if-free",
+		"accept_mode decline_if_busy", "booking_window P180D", "booking_window PT1H P1W", "shortest PT15M", "longest PT8H", "granularity PT30M",
+		"working_hours MO-FR 08:00-18:00", "working_hours SA,SU 10:00-24:00 Europe/Berlin", "buffer PT10M", "buffer PT5M PT10M",
+		"within_capacity", "within_capacity 12", "endless refuse", "auto_release",
 	} {
-		later(l)
+		good(l)
+	}
+	// These say how, and answer nothing by themselves.
+	for _, l := range []string{"owner a@example.org", "ALL_UPDATE_AND_NOTIFY", "TASK_CANCEL_DELETE", "freebusy_offers PT10M", "all_or_nothing", "conflicts_allowed 10%"} {
+		if p, err := Parse([]string{l}); err != nil || p.Automatic() {
+			t.Errorf("%q: %v, %v", l, p, err)
+		}
 	}
 	bad := func(line string) {
 		t.Helper()
-		if _, err := Parse([]string{"ACT_ACCEPT", line}); err == nil || errors.Is(err, ErrUnsupported) {
-			t.Errorf("%q: %v", line, err)
+		if _, err := Parse([]string{"ACT_ACCEPT", line}); err == nil {
+			t.Errorf("%q was read", line)
 		}
+	}
+	for _, l := range []string{
+		"schedule_in_freebuzy", "permitted_times 0,60", "permitted_times", "permitted_times 24:0", "same_domain_only x", "access_control_list",
+		"access_control_list allow", "access_control_list accept organizer", "access_control_list accept friend a@example.org",
+		"access_control_list accept organizer nobody", "may_book", "check_quota cars", "check_quota cars P1X", "check_quota cars -P1D", "schedule_across_quota",
+		"schedule_for_delegate", "schedule_for_delegate somebody", "pool", "owner", "owner x", "freebusy_offers", "accept_mode", "accept_mode perhaps",
+		"booking_window", "booking_window P7D P1D", "shortest", "longest soon", "granularity PT7M", "granularity PT0S", "working_hours MO-FR",
+		"working_hours XX 08:00-18:00", "working_hours MO 18:00-08:00", "working_hours MO 08:00-25:00", "working_hours MO 08:00-18:00 Mars/Base", "buffer",
+		"within_capacity 0", "endless", "endless maybe", "all_or_nothing now", "conflicts_allowed 0%", "conflicts_allowed", "auto_release now",
+		"ACT_DELEGATE", "EVENT_DELEGATE_IF_CONFLICT", "TASK_TENTATIVE", "TASK_ACCEPT_IF_NO_CONFLICT", "ACT", "ACT_", "OTHER_ACCEPT",
+	} {
+		bad(l)
 	}
 	bad("act_accept")
 	bad("ACT_ACEPT")
@@ -62,7 +78,7 @@ func TestAbout(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := p.rules[0].about(cuaddr.Mailto(organizer)); got != want {
+		if got := p.actions[0].about("VEVENT", cuaddr.Mailto(organizer)); got != want {
 			t.Errorf("%q about %s: %v", sender, organizer, got)
 		}
 	}
@@ -127,19 +143,11 @@ func event(t *testing.T, components ...string) *ics.Object {
 	return o
 }
 
-// decide asks and returns the answer as text: "ACCEPTED, 05=DECLINED".
-func decide(t *testing.T, p Policy, before, after *ics.Object, busy []ics.Span) string {
-	t.Helper()
-	a, err := p.Decide(Question{
-		Before: before, After: after, Self: self, Organizer: cuaddr.Mailto("ann@example.org"), Unattended: true, Now: now, Floating: time.UTC,
-		Busy: func(from, to time.Time) (out []ics.Span, err error) {
-			for _, s := range busy {
-				if s.Start.Before(to) && s.End.After(from) {
-					out = append(out, s)
-				}
-			}
-			return out, nil
-		},
+// question asks about a room that is busy at some times.
+func question(before, after *ics.Object, busy []ics.Span) Question {
+	return Question{
+		Before: before, After: after, Self: self, Address: cuaddr.Mailto("room@example.org"), Organizer: cuaddr.Mailto("ann@example.org"),
+		Unattended: true, Now: now, Floating: time.UTC, Busy: between(busy),
 		Booked: func(after time.Time) (last time.Time, err error) {
 			for _, s := range busy {
 				if s.End.After(after) && s.End.After(last) {
@@ -148,24 +156,70 @@ func decide(t *testing.T, p Policy, before, after *ics.Object, busy []ics.Span) 
 			}
 			return last, nil
 		},
-	})
+	}
+}
+
+// between returns a function that gives what of spans lies in a period.
+func between(spans []ics.Span) func(from, to time.Time) ([]ics.Span, error) {
+	return func(from, to time.Time) (out []ics.Span, err error) {
+		for _, s := range spans {
+			if s.Start.Before(to) && s.End.After(from) {
+				out = append(out, s)
+			}
+		}
+		return out, nil
+	}
+}
+
+// decide asks and returns the answer as text: "ACCEPTED, 05=DECLINED".
+func decide(t *testing.T, p Policy, before, after *ics.Object, busy []ics.Span) string {
+	t.Helper()
+	return told(t, p, question(before, after, busy))
+}
+
+// told returns an answer as text.
+func told(t *testing.T, p Policy, q Question) string {
+	t.Helper()
+	a, err := p.Decide(q)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if a.None() != (a.Reason == "") {
+	if a.None() != (a.Reason.Text == "") {
 		t.Errorf("reason %q of %+v", a.Reason, a)
 	}
 	out := []string{a.Master}
 	for _, o := range a.Single {
 		out = append(out, strings.TrimPrefix(string(o.RID), "202603")[:2]+"="+o.PartStat)
 	}
+	if c := a.Counter; c != nil {
+		out = append(out, "COUNTER "+c.Start.Format("02T15:04")+"-"+c.End.Format("15:04"))
+	}
+	if !a.Delegate.IsZero() {
+		out = append(out, "DELEGATED "+a.Delegate.Mail())
+	}
+	if a.Ask {
+		out = append(out, "ask")
+	}
+	if a.Tell {
+		out = append(out, "tell")
+	}
 	return strings.Trim(strings.Join(out, ", "), ", ")
+}
+
+// rules reads a policy, its lines parted by "; ".
+func rules(t *testing.T, lines string) Policy {
+	t.Helper()
+	p, err := Parse(strings.Split(lines, "; "))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
 }
 
 func TestDecide(t *testing.T) {
 	test := func(want string, before, after *ics.Object, busy ...string) {
 		t.Helper()
-		if got := decide(t, Default(), before, after, at(t, busy...)); got != want {
+		if got := decide(t, Policy{}, before, after, at(t, busy...)); got != want {
 			t.Errorf("got %q, want %q", got, want)
 		}
 	}
@@ -208,6 +262,10 @@ func TestDecide(t *testing.T) {
 	test("ACCEPTED, 07=DECLINED",
 		event(t, "03T10 03T11 PARTSTAT=ACCEPTED RRULE:FREQ=DAILY;COUNT=4"),
 		event(t, "03T10 03T11 PARTSTAT=ACCEPTED RRULE:FREQ=DAILY;COUNT=6"), "04T10-11", "07T10-11")
+	// A declined series that goes on: the declined ones stay declined.
+	test("ACCEPTED, 03=DECLINED, 04=DECLINED",
+		event(t, "03T10 03T11 PARTSTAT=DECLINED RRULE:FREQ=DAILY;COUNT=2"),
+		event(t, "03T10 03T11 PARTSTAT=DECLINED RRULE:FREQ=DAILY;COUNT=4"), "03T10-11", "04T10-11")
 	// Invited to some occurrences only.
 	test("05=DECLINED", nil, event(t, "03T10 03T11 PARTSTAT=none RRULE:FREQ=DAILY;COUNT=4", "05T10 05T11 RECURRENCE-ID:20260305T100000Z"), "05T10-11")
 
@@ -219,15 +277,15 @@ func TestDecide(t *testing.T) {
 		d := time.Date(2026, 3, 3+i, 10, 0, 0, 0, time.UTC)
 		many = append(many, ics.Span{Start: d, End: d.Add(time.Hour), Type: ics.Busy})
 	}
-	if got := decide(t, Default(), nil, endless, many[:MaxExceptions]); !strings.HasPrefix(got, "ACCEPTED, 03=DECLINED") {
+	if got := decide(t, Policy{}, nil, endless, many[:MaxExceptions]); !strings.HasPrefix(got, "ACCEPTED, 03=DECLINED") {
 		t.Errorf("%d conflicts: %s", MaxExceptions, got)
 	}
-	if got := decide(t, Default(), nil, endless, many); got != "DECLINED" {
+	if got := decide(t, Policy{}, nil, endless, many); got != "DECLINED" {
 		t.Errorf("%d conflicts: %s", len(many), got)
 	}
 	// A booking far beyond ten years is found.
 	far := time.Date(2051, 3, 3, 10, 0, 0, 0, time.UTC)
-	if got := decide(t, Default(), nil, endless, []ics.Span{{Start: far, End: far.Add(time.Hour), Type: ics.Busy}}); !strings.HasPrefix(got, "ACCEPTED, ") {
+	if got := decide(t, Policy{}, nil, endless, []ics.Span{{Start: far, End: far.Add(time.Hour), Type: ics.Busy}}); !strings.HasPrefix(got, "ACCEPTED, ") {
 		t.Errorf("a booking in 2051: %s", got)
 	}
 }
@@ -267,12 +325,24 @@ func TestRules(t *testing.T) {
 			t.Errorf("%s, taken: %q, want %q", rules, got, whenTaken)
 		}
 	}
-	test("ACT_ACCEPT", "ACCEPTED", "ACCEPTED")
+	test("ACT_ACCEPT", "ACCEPTED", "DECLINED") // a room never holds two (Wallace)
+	test("accept_mode always", "ACCEPTED", "ACCEPTED")
+	test("accept_mode never", "DECLINED", "DECLINED")
+	test("accept_mode none", "", "")
+	test("accept_mode if-free", "ACCEPTED", "")
+	test("accept_mode decline-if-busy", "", "DECLINED")
+	test("accept_mode automatic", "ACCEPTED", "DECLINED")
+	test("accept_mode manual", "TENTATIVE, ask", "DECLINED")
+	test("ACT_MANUAL", "TENTATIVE, ask", "DECLINED")
+	test("ACT_ACCEPT_AND_NOTIFY", "ACCEPTED, tell", "DECLINED")
+	test("ACT_TENTATIVE", "TENTATIVE", "DECLINED")
+	test("ACT_MANUAL:example.net,ACT_ACCEPT", "ACCEPTED", "DECLINED")
+	test("TASK_ACCEPT", "DECLINED", "DECLINED") // no action for meetings
 	test("ACT_REJECT", "DECLINED", "DECLINED")
 	test("schedule_in_freebusy", "ACCEPTED", "DECLINED")
 	test("ACT_REJECT_IF_CONFLICT,ACT_ACCEPT", "ACCEPTED", "DECLINED")
 	test("ACT_ACCEPT_IF_NO_CONFLICT", "ACCEPTED", "DECLINED") // nobody else would answer
-	test("ACT_REJECT:example.net,ACT_ACCEPT", "ACCEPTED", "ACCEPTED")
+	test("ACT_REJECT:example.net,ACT_ACCEPT", "ACCEPTED", "DECLINED")
 	test("ACT_REJECT:example.org,ACT_ACCEPT", "DECLINED", "DECLINED")
 }
 
@@ -317,7 +387,7 @@ func BenchmarkDecide(b *testing.B) {
 		Busy:   func(from, to time.Time) ([]ics.Span, error) { return busy, nil },
 		Booked: func(time.Time) (time.Time, error) { return time.Time{}, nil },
 	}
-	p := Default()
+	p := Policy{}
 	for b.Loop() {
 		if _, err := p.Decide(q); err != nil {
 			b.Fatal(err)
