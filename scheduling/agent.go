@@ -35,7 +35,7 @@ func (s *sitting) answer(h *holding, before *ics.Object, organizer cuaddr.Addres
 		Booked: func(after time.Time) (time.Time, error) { return s.lastBooked(p.ID, uid, after) },
 	})
 	if errors.Is(err, ics.ErrTooMany) {
-		ans, err = policy.Answer{Master: "DECLINED", Reason: "recurs too often to be checked"}, nil
+		ans, err = policy.Answer{Master: "DECLINED", Reason: policy.Reason{Text: "recurs too often to be checked"}}, nil
 	}
 	if err != nil {
 		return nil, err
@@ -60,7 +60,7 @@ func (s *sitting) answer(h *holding, before *ics.Object, organizer cuaddr.Addres
 	h.take(out)
 	s.decide(db.Decision{
 		Direction: "agent", Door: "agent", UID: uid, Method: string(itip.Reply), Principal: p.ID, From: p.Address,
-		To: organizer.String(), Rule: ans.Reason, Outcome: "applied", Detail: summary(ans),
+		To: organizer.String(), Rule: ans.Reason.String(), Outcome: "applied", Detail: summary(ans),
 	})
 	return letters(out.Messages, h.owner, nil, "agent", false), nil
 }
@@ -68,7 +68,7 @@ func (s *sitting) answer(h *holding, before *ics.Object, organizer cuaddr.Addres
 // reply puts an answer into the agent's copy.
 func reply(o *ics.Object, self func(cuaddr.Address) bool, ans policy.Answer) *ics.Object {
 	set := func(r ics.RID, partstat string) {
-		if n := itip.SetPartStat(o, self, r, partstat, ans.Reason); n != nil {
+		if n := itip.SetPartStat(o, self, r, partstat, ans.Reason.String()); n != nil {
 			o = n
 		}
 	}

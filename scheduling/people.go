@@ -150,12 +150,8 @@ func agent(p db.Principal) bool {
 // decline for a room.
 func policyOf(p db.Principal) policy.Policy {
 	pol, err := policy.Parse(strings.Split(p.Policy, "\n"))
-	unattended := p.Kind != db.Person
-	switch {
-	case err != nil && unattended:
-		pol, _ = policy.Parse([]string{"ACT_REJECT"})
-	case err == nil && !pol.Automatic() && unattended:
-		pol = policy.Default()
+	if err != nil && p.Kind != db.Person {
+		pol, _ = policy.Parse([]string{"accept_mode never"})
 	}
 	return pol
 }
