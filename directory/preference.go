@@ -23,13 +23,25 @@ const (
 	FreeBusyDetails = "freebusy_details"
 	// FreeBusyToken opens /freebusy/ADDRESS to whoever knows it.
 	FreeBusyToken = "freebusy_token"
+	// PartyCrashers says what becomes of somebody who answers and is not invited.
+	PartyCrashers = "party_crashers"
+	// OrganiserReplacement says who may become the organizer of a meeting.
+	OrganiserReplacement = "organiser_replacement"
+	// AddMethodResponse says what is done with one more instance of a meeting.
+	AddMethodResponse = "add_method_response"
+	// EventRefreshing says whether who asks how things stand is answered.
+	EventRefreshing = "event_refreshing"
 )
 
 // choices are the preferences with few values, the default first.
 var choices = map[string][]string{
-	FreeBusySharing:    {"", "share", "no"},
-	FreeBusyBundling:   {"never", "always"},
-	FreeBusyPublishing: {"no", "publish"},
+	FreeBusySharing:      {"", "share", "no"},
+	FreeBusyBundling:     {"never", "always"},
+	FreeBusyPublishing:   {"no", "publish"},
+	PartyCrashers:        {"ask", "add", "refuse"},
+	OrganiserReplacement: {"attendee", "any", "never"},
+	AddMethodResponse:    {"add", "refresh", "ignore"},
+	EventRefreshing:      {"always", "never"},
 }
 
 // SetPreference stores what a principal chose; "" goes back to the default.

@@ -58,7 +58,9 @@ func (b *Bridge) ruleAnswer(ctx context.Context, a *arrival, r recipient) (rulin
 			return ruling{}, err
 		}
 		notes = append(notes, note)
-		consumed = consumed || v.Applied
+		// A proposal is shown by mail programs, not by calendars: he gets it as it
+		// came (decision 26).
+		consumed = consumed || v.Applied && o.Method() != "COUNTER"
 	}
 	if consumed {
 		return ruling{notes: notes}, nil

@@ -137,7 +137,10 @@ func (s *sitting) fromOrganizer(m Deliver, method itip.Method) (result, error) {
 	h := s.holdings[thread{m.Recipient.ID, uid}]
 	// A CANCEL that names nobody is for whoever has the meeting (RFC 5546
 	// §3.2.5: without ATTENDEE the whole event is cancelled).
-	all := method == itip.Cancel && h.obj != nil && first.Prop("ATTENDEE") == nil
+	all := (method == itip.Cancel || method == itip.Add) && h.obj != nil && first.Prop("ATTENDEE") == nil
+	if method == itip.Publish && m.Recipient.Kind != db.Person {
+		return ignored("published events are for people")
+	}
 	if method != itip.Publish && !all && !s.invites(m.Body, me) {
 		return ignored("the recipient is no attendee") // decision 7
 	}
@@ -148,6 +151,9 @@ func (s *sitting) fromOrganizer(m Deliver, method itip.Method) (result, error) {
 		if done, rule, err := s.ownTruth(m, *local); done || err != nil {
 			return result{rule: rule}, err
 		}
+	}
+	if no, err := s.usurped(h, organizer); no || err != nil {
+		return result{rule: "the organizer is here: our copy is the truth"}, err
 	}
 	quarantine := false
 	delegated := method == itip.Request && m.Act && s.delegates(m, me)
@@ -203,7 +209,7 @@ func (s *sitting) fromOrganizer(m Deliver, method itip.Method) (result, error) {
 	}
 	h.take(out)
 	h.quarantine = quarantine
-	if !h.changed && len(out.Messages) == 0 {
+	if !h.changed && len(out.Messages) == 0 && out.Inbox == nil {
 		return ignored(out.Rule)
 	}
 	next := letters(out.Messages, m.Recipient, before, m.Door, false)
@@ -213,7 +219,7 @@ func (s *sitting) fromOrganizer(m Deliver, method itip.Method) (result, error) {
 	if quarantine {
 		return result{applied: true, quarantined: true, rule: "in quarantine: the sender is not the organizer"}, s.circulate(next, map[cuaddr.Address]string{})
 	}
-	if agent(m.Recipient) && (method == itip.Request || method == itip.Add) {
+	if agent(m.Recipient) && out.Object != nil && (method == itip.Request || method == itip.Add) {
 		answers, err := s.answer(h, before, organizer)
 		if err != nil {
 			return result{}, err
@@ -224,7 +230,7 @@ func (s *sitting) fromOrganizer(m Deliver, method itip.Method) (result, error) {
 	if err := s.circulate(next, status); err != nil {
 		return result{}, err
 	}
-	if method == itip.Request || method == itip.Add {
+	if out.Object != nil && (method == itip.Request || method == itip.Add) {
 		s.stamp(h, status) // what became of an agent's reply (RFC 6638 §3.2.9)
 	}
 	return result{applied: true, rule: out.Rule}, nil
@@ -295,6 +301,31 @@ func (s *sitting) delegates(m Deliver, me func(cuaddr.Address) bool) bool {
 	return by != nil && s.same(ics.CalAddress(by), m.From)
 }
 
+// usurped reports whether a copy is of a meeting whose organizer is here and
+// has it: nobody else becomes its organizer (decision 7), whatever the owner of
+// the copy prefers.
+func (s *sitting) usurped(h *holding, organizer cuaddr.Address) (bool, error) {
+	if h.obj == nil {
+		return false, nil
+	}
+	was := ics.Organizer(h.obj.First())
+	if was.IsZero() || organizer.IsZero() || was.Fold() == organizer.Fold() {
+		return false, nil
+	}
+	if err := s.meet(was, organizer); err != nil {
+		return false, err
+	}
+	p := s.find(was)
+	if p == nil || p.ID == h.owner.ID || s.same(was, organizer) {
+		return false, nil
+	}
+	if err := s.load(h.uid, *p); err != nil {
+		return false, err
+	}
+	o := s.holdings[thread{p.ID, h.uid}].obj
+	return o != nil && s.same(ics.Organizer(o.First()), was), nil
+}
+
 // same reports whether two addresses name one calendar user. Outside, local
 // parts that differ in case are taken for one person: nobody's mail system
 // tells them apart.
@@ -340,7 +371,7 @@ func (s *sitting) fromAttendee(m Deliver, method itip.Method) (result, error) {
 	}
 	attendee := m.Attendee
 	if attendee.IsZero() {
-		attendee = itip.Speaker(m.Body, func(a cuaddr.Address) bool { return s.same(a, m.From) })
+		attendee = itip.Speaker(m.Body, func(a cuaddr.Address) bool { return s.same(a, m.From) || !m.Sender.IsZero() && s.same(a, m.Sender) })
 	}
 	msg := itip.Message{Method: method, UID: uid, From: attendee, To: m.Address, Body: m.Body}
 	me, err := s.actor(h, true)
@@ -354,7 +385,7 @@ func (s *sitting) fromAttendee(m Deliver, method itip.Method) (result, error) {
 	if out.Ignored {
 		return ignored(out.Rule)
 	}
-	if p := s.find(attendee); p != nil && p.Kind != db.Group && p.ID != m.Recipient.ID && method == itip.Reply {
+	if p := s.find(attendee); p != nil && p.Kind != db.Group && p.ID != m.Recipient.ID && method == itip.Reply && out.Object != nil {
 		acted, err := s.ownAct(*p, m)
 		if err != nil {
 			return result{}, err
@@ -367,7 +398,13 @@ func (s *sitting) fromAttendee(m Deliver, method itip.Method) (result, error) {
 		}
 	}
 	before := h.obj
+	if method == itip.Refresh {
+		before = nil // he asks because he does not know it
+	}
 	h.take(out)
+	if err := s.keep(h, out.Proposed); err != nil {
+		return result{}, err
+	}
 	for _, d := range out.Delegates { // whether his delegator's message reaches him or not
 		if s.find(d.To) != nil {
 			out.Messages = append(out.Messages, d)

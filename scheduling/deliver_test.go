@@ -95,8 +95,8 @@ func TestDeliverNotBelieved(t *testing.T) {
 			}
 		}
 		// A party crasher, and a stranger's meeting.
-		if v := h.deliver("ann", reply("m1", "ann", "crasher@example.net", "ACCEPTED"), "crasher@example.net"); v.Applied {
-			t.Errorf("a party crasher: %+v", v)
+		if v := h.deliver("ann", reply("m1", "ann", "crasher@example.net", "ACCEPTED"), "crasher@example.net"); !v.Applied || h.has("ann", "m1").ETag != before {
+			t.Errorf("a party crasher is shown to the organizer, and not let in: %+v", v)
 		}
 		if v := h.deliver("ben", msg, "out@example.net"); v.Applied {
 			t.Errorf("to somebody who has no such meeting: %+v", v)
@@ -190,11 +190,25 @@ func TestDeliverRequest(t *testing.T) {
 		h.decided("x2", "refused", itip.MaxInstances)
 		h.hasNot("ann", "x2")
 		// What is no method of iTIP, or is not carried out, changes nothing.
-		for _, m := range []string{"PUBLISH", "ADD", "DECLINECOUNTER", "REFRESH", "COUNTER", "NONSENSE"} {
+		for _, m := range []string{"DECLINECOUNTER", "REFRESH", "COUNTER", "NONSENSE"} {
 			if v := h.deliver("ann", method(strings.Replace(text, "UID:x1", "UID:"+m, 1), m), out); v.Applied || v.Rule == "" {
 				t.Errorf("%s: %+v", m, v)
 			}
 			h.hasNot("ann", m)
+		}
+		h.queue("REPLY " + out)
+		// An ADD to what she does not have is answered by a REFRESH; what is
+		// published is hers and makes no time busy.
+		if v := h.deliver("ann", method(strings.Replace(text, "UID:x1", "UID:add", 1), "ADD"), out); !v.Applied {
+			t.Errorf("ADD: %+v", v)
+		}
+		h.hasNot("ann", "add")
+		h.queue("REPLY "+out, "REFRESH "+out)
+		if v := h.deliver("ann", method(strings.Replace(text, "UID:x1", "UID:pub", 1), "PUBLISH"), out); !v.Applied {
+			t.Errorf("PUBLISH: %+v", v)
+		}
+		if row := h.has("ann", "pub"); row.ScheduleTag != "" || h.busy("ann", 7) != "" {
+			t.Errorf("published: %+v, busy %q", row, h.busy("ann", 7))
 		}
 	})
 }

@@ -16,6 +16,7 @@ import (
 // holding is one person's copy of a conversation in one transaction.
 type holding struct {
 	owner db.Principal
+	uid   string
 	row   *db.Object  // as loaded; nil: none stands there
 	was   *ics.Object // what was loaded
 	obj   *ics.Object // as it stands now; nil: none, or removed
@@ -146,6 +147,7 @@ func (s *sitting) load(uid string, owners ...db.Principal) error {
 
 // hold enters a holding into the sitting.
 func (s *sitting) hold(uid string, h *holding) {
+	h.uid = uid
 	s.holdings[thread{h.owner.ID, uid}] = h
 	s.order = append(s.order, h)
 }
@@ -213,7 +215,41 @@ func (s *sitting) actor(h *holding, groups bool) (itip.Actor, error) {
 		Bound:        s.d.opt.Bound,
 		PastGrace:    s.d.opt.PastGrace,
 		MaxAttendees: s.d.opt.MaxAttendees,
+		Prefers:      func(name string) string { return s.wish(h.owner.ID, name) },
+		Proposals:    func() []itip.Proposal { return s.proposals(h.owner.ID, h.uid) },
+		Behind:       s.behind,
 	}, nil
+}
+
+// wish returns how a calendar user wants a thing done. Who is asked for one is
+// seldom asked for another: nothing is read before it is needed.
+func (s *sitting) wish(owner int64, name string) string {
+	all, ok := s.wishes[owner]
+	if !ok {
+		var err error
+		if all, err = s.tx.Preferences(owner); err != nil {
+			return "" // the transaction remembers it and is rolled back
+		}
+		if s.wishes == nil {
+			s.wishes = map[int64]map[string]string{}
+		}
+		s.wishes[owner] = all
+	}
+	return all[name]
+}
+
+// behind reports whether an address is that of a group that holds somebody.
+func (s *sitting) behind(group, who cuaddr.Address) bool {
+	g := s.find(group)
+	if g == nil || g.Kind != db.Group {
+		return false
+	}
+	m, err := s.members(*g)
+	if err != nil {
+		return false
+	}
+	p := s.find(who)
+	return p != nil && m.ids[p.ID] || slices.ContainsFunc(m.external, func(a cuaddr.Address) bool { return a.Fold() == who.Fold() })
 }
 
 // recordKey names a record that equal copies share: what counts is the object,

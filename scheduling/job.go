@@ -18,6 +18,7 @@ const (
 	jobRefresh = "refresh" // tell local attendees what the others answered
 	jobDeliver = "deliver" // a message for local people beyond Options.LocalInline
 	jobRemove  = "remove"  // end a meeting whose calendar was deleted
+	jobLapse   = "lapse"   // decline proposals whose instance has passed
 	jobRecord  = "record"  // make the busy record of an object anew
 )
 
@@ -93,6 +94,8 @@ func (d *Desk) do(ctx context.Context, j db.Job) error {
 			return s.deliverQueued(j)
 		case jobRemove:
 			return s.removed(j)
+		case jobLapse:
+			return s.lapse(j)
 		case jobRecord:
 			return s.recordAnew(j)
 		}

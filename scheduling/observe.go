@@ -97,6 +97,10 @@ func (s *sitting) observed(m Observe) (rule string, applied bool, err error) {
 	if err != nil {
 		return "", false, err
 	}
+	if m.Body.Method() == string(itip.DeclineCounter) && h.obj != nil {
+		s.mailer, s.told = m.Actor.ID, m.Told
+		return s.declined(h, me, m)
+	}
 	after, rule := itip.Observed(me, h.obj, m.Body)
 	if after == h.obj {
 		return rule, false, nil

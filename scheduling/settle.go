@@ -258,6 +258,12 @@ func (s *sitting) receive(l *letter, p db.Principal) (status string, more []*let
 		return itip.StatusRejected, nil, nil
 	}
 	before := h.obj
+	if no, err := s.usurped(h, ics.Organizer(l.Body.First())); err != nil {
+		return "", nil, err
+	} else if no && l.Method == itip.Request {
+		s.note(l, p, itip.AllowedOrganizerReceived, "the organizer of his copy is here and has the meeting", "refused")
+		return itip.StatusRejected, nil, nil // decision 7
+	}
 	out, err := s.ask(l, h)
 	var no *itip.Refusal
 	if errors.As(err, &no) {
@@ -272,14 +278,21 @@ func (s *sitting) receive(l *letter, p db.Principal) (status string, more []*let
 		return itip.StatusDelivered, nil, nil
 	}
 	h.take(out)
+	if err := s.keep(h, out.Proposed); err != nil {
+		return "", nil, err
+	}
 	if l.Method == itip.Reply && l.from.ID != 0 {
 		s.heard[l.from.ID] = string(l.Method)
 	}
 	if out.Refresh {
 		s.refresh(p.ID, l.UID)
 	}
-	more = letters(out.Messages, p, before, l.door, false)
-	if agent(p) && (l.Method == itip.Request || l.Method == itip.Add) {
+	known := before
+	if l.Method == itip.Refresh {
+		known = nil // he asks because he does not know it
+	}
+	more = letters(out.Messages, p, known, l.door, false)
+	if agent(p) && out.Object != nil && (l.Method == itip.Request || l.Method == itip.Add) {
 		answers, err := s.answer(h, before, l.From)
 		if err != nil {
 			return "", nil, err

@@ -76,7 +76,11 @@ type sitting struct {
 	jobs       []db.Job
 	decisions  []db.Decision
 	busy       []busyNews
-	heard      map[int64]string // agents and others that answered the originator in this sitting
+	pending    map[thread][]itip.Proposal // of COUNTERs, as far as they were asked for
+	proposed   []db.Proposal
+	closed     []int64
+	wishes     map[int64]map[string]string // preferences, as far as they were asked for
+	heard      map[int64]string            // agents and others that answered the originator in this sitting
 
 	mailer   int64            // user whose mail program has told people already (decision 12)
 	told     []cuaddr.Address // these
@@ -164,6 +168,9 @@ type inboxItem struct {
 // 5), then objects, inbox, queue and decisions.
 func (s *sitting) flush() error {
 	if err := s.flushObjects(); err != nil {
+		return err
+	}
+	if err := s.flushProposals(); err != nil {
 		return err
 	}
 	if err := s.flushQueue(); err != nil {
@@ -337,7 +344,9 @@ func (s *sitting) flushQueue() error {
 	}
 	for i := range s.jobs {
 		j := &s.jobs[i]
-		j.Due = now
+		if j.Due.IsZero() {
+			j.Due = now
+		}
 		if j.Kind == jobRefresh {
 			j.Due = now.Add(s.d.opt.Coalesce)
 		}
@@ -358,6 +367,7 @@ func (s *sitting) flushQueue() error {
 // the decision about it remains.
 func (s *sitting) drop() {
 	s.order, s.inbox, s.deliveries, s.jobs, s.decisions, s.busy = nil, nil, nil, nil, nil, nil
+	s.pending, s.proposed, s.closed = nil, nil, nil
 	clear(s.holdings)
 }
 

@@ -25,6 +25,7 @@ import (
 	"github.com/convene-server/convene/imipbridge/imip"
 	"github.com/convene-server/convene/scheduling"
 	"github.com/convene-server/convene/scheduling/dialogue"
+	"github.com/convene-server/convene/scheduling/ics"
 	"github.com/convene-server/convene/scheduling/itip"
 )
 
@@ -308,6 +309,67 @@ func (h *stage) Mail(from, to string, method itip.Method, object []byte) (bool, 
 		}
 	}
 	return true, nil
+}
+
+// organizer returns whose copy the page of an invitation shows.
+func (h *stage) organizer(uid string) (id int64) {
+	h.t.Helper()
+	err := h.store.View(context.Background(), func(tx *db.Tx) error {
+		for _, p := range h.people {
+			if p.Kind == "outside" {
+				continue
+			}
+			owner, err := tx.PrincipalByAddress(p.Address)
+			if err != nil {
+				return err
+			}
+			os, err := tx.ObjectsByUID(uid, owner.ID)
+			if err != nil {
+				return err
+			}
+			for _, o := range os {
+				if parsed, err := ics.Parse(o.Body, ics.Limits{}); err == nil && ics.Organizer(parsed.First()) == cuaddr.Mailto(p.Address) {
+					id = owner.ID
+				}
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	return id
+}
+
+func said(v scheduling.Verdict, err error) error {
+	switch {
+	case err != nil:
+		return err
+	case v.Refusal != nil:
+		return v.Refusal
+	case !v.Applied:
+		return fmt.Errorf("nothing came of it: %s", v.Rule)
+	}
+	return nil
+}
+
+func (h *stage) Propose(who, uid string, rid ics.RID, start, end time.Time) error {
+	return said(h.desk.Propose(context.Background(), scheduling.Proposal{
+		UID: uid, Attendee: cuaddr.Mailto(h.person(who).Address), Organizer: scheduling.Organizer{Principal: h.organizer(uid)},
+		RID: rid, Start: start, End: end, Door: "rsvp",
+	}))
+}
+
+func (h *stage) Decide(who, uid, attendee string, rid ics.RID, accept bool) error {
+	return said(h.desk.AnswerProposal(context.Background(), scheduling.ProposalAnswer{
+		UID: uid, Organizer: scheduling.Organizer{Principal: h.organizer(uid)}, Attendee: cuaddr.Mailto(h.person(attendee).Address),
+		RID: rid, Accept: accept, Door: "rsvp",
+	}))
+}
+
+func (h *stage) Split(who, uid, rid, fresh string) error {
+	code, text, _ := h.dav(who, "POST", h.find(who, uid)+"?action=split&rid="+rid+"&uid="+fresh, "")
+	return h.answer(code, text)
 }
 
 func (h *stage) Object(who, uid string) ([]byte, string) {

@@ -96,7 +96,7 @@ func (m *Message) component(c *ics.Component, method string) {
 	if c.Prop("DTSTAMP") == nil {
 		c.Add(ics.NewProp("DTSTAMP", m.Date.UTC().Format("20060102T150405Z")))
 	}
-	if c.Prop("SEQUENCE") == nil && c.Name != "VFREEBUSY" { // RFC 5546 §3.3.3
+	if c.Prop("SEQUENCE") == nil && c.Name != "VFREEBUSY" && method != "REFRESH" { // RFC 5546 §3.3.3, §3.2.6
 		c.Add(ics.NewProp("SEQUENCE", "0"))
 	}
 	if c.Name == "VEVENT" && c.Prop("DTEND") == nil {

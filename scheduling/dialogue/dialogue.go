@@ -28,6 +28,13 @@
 //	answer ben DECLINED 20260203T100000Z       behind it, in that instance
 //	delete ann [silent]       removes it; silent is Schedule-Reply: F
 //	mail bob ann REPLY        Bob sends Ann an iTIP mail
+//	propose ben 20260203T100000Z 20260203T110000Z [RECURRENCE-ID]
+//	                          asks for another time, without a calendar program
+//	accept ann ben [RECURRENCE-ID]             decides about what Ben proposed,
+//	decline ann ben [RECURRENCE-ID]            without a calendar program
+//	split ann 20260210T100000Z 2               parts her series: what was before has
+//	                          the UID 2 from then on
+//	meeting 2                 from here on the script speaks of that UID
 //
 // Object lines are properties of one VEVENT; a line "--" begins the next one
 // and "BEGIN:VALARM" stands for itself. UID:1, DTSTAMP and what encloses them
@@ -121,6 +128,7 @@ func Read(file string) (*Script, error) {
 
 var verbs = map[string][2]int{ // least and most words behind it
 	"now": {1, 1}, "put": {1, 2}, "edit": {1, 2}, "answer": {2, 3}, "delete": {1, 2}, "mail": {3, 3},
+	"propose": {3, 4}, "accept": {2, 3}, "decline": {2, 3}, "split": {3, 3}, "meeting": {1, 1},
 	"refused": {1, 1}, "ignored": {0, 0}, "told": {2, 2}, "object": {1, 1}, "none": {1, 1}, "agree": {0, 0}, "tag": {2, 2},
 	"prefer": {3, 3}, "available": {1, 1}, "busy": {4, 4},
 }
@@ -164,7 +172,7 @@ func Parse(text string) (*Script, error) {
 			if _, err := time.Parse(time.RFC3339, words[1]); err != nil {
 				return nil, fmt.Errorf("%d: %w", i+1, err)
 			}
-		case "refused", "ignored", "agree":
+		case "refused", "ignored", "agree", "meeting":
 		default:
 			if !names[words[1]] {
 				return nil, fmt.Errorf("%d: who is %s?", i+1, words[1])

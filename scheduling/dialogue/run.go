@@ -25,6 +25,12 @@ type Driver interface {
 	Mail(from, to string, method itip.Method, object []byte) (ignored bool, err error)
 	// Replace writes the object with If-Match: the person has read what is there.
 	Replace(who string, object []byte) error
+	// Propose asks for another time on the page that needs no calendar program.
+	Propose(who, uid string, rid ics.RID, start, end time.Time) error
+	// Decide accepts or declines what attendee proposed, on a page as well.
+	Decide(who, uid, attendee string, rid ics.RID, accept bool) error
+	// Split parts a series; what is before rid gets the UID fresh.
+	Split(who, uid, rid, fresh string) error
 	// Object returns a person's copy and its Schedule-Tag; nil without one.
 	Object(who, uid string) (object []byte, tag string)
 	// Prefer stores what a person chose.
@@ -93,6 +99,25 @@ func (r *run) step(s Step) {
 		r.closeAct()
 		r.now, _ = time.Parse(time.RFC3339, w[1])
 		r.d.Now(r.now)
+		r.hear() // what only the time brings
+	case "meeting":
+		r.uid = w[1]
+	case "propose":
+		r.act(func() error {
+			start, err := time.Parse("20060102T150405Z", w[2])
+			if err != nil {
+				return err
+			}
+			end, err := time.Parse("20060102T150405Z", w[3])
+			if err != nil {
+				return err
+			}
+			return r.d.Propose(w[1], r.uid, ridOf(w, 4), start, end)
+		})
+	case "accept", "decline":
+		r.act(func() error { return r.d.Decide(w[1], r.uid, w[2], ridOf(w, 3), w[0] == "accept") })
+	case "split":
+		r.act(func() error { return r.d.Split(w[1], r.uid, w[2], w[3]) })
 	case "put":
 		r.act(func() error {
 			body, err := r.object(s.Body, "")
@@ -126,11 +151,7 @@ func (r *run) step(s Step) {
 			if err != nil {
 				return err
 			}
-			rid := ics.RID("")
-			if len(w) == 4 {
-				rid = ics.RID(w[3])
-			}
-			n := itip.SetPartStat(o, r.self(r.person(w[1])), rid, w[2], "")
+			n := itip.SetPartStat(o, r.self(r.person(w[1])), ridOf(w, 3), w[2], "")
 			if n == nil {
 				return fmt.Errorf("%s is not invited to that", w[1])
 			}
@@ -185,6 +206,14 @@ func (r *run) step(s Step) {
 	}
 }
 
+// ridOf reads the instance that a statement may name.
+func ridOf(words []string, at int) ics.RID {
+	if len(words) > at {
+		return ics.RID(words[at])
+	}
+	return ""
+}
+
 // condition is what "if-tag" behind a put or an edit demands: the Schedule-Tag
 // that the person's program saw last; nil without it.
 func (r *run) condition(words []string) *string {
@@ -213,6 +242,12 @@ func (r *run) act(f func() error) {
 		r.err = nil
 		return
 	}
+	r.hear()
+}
+
+// hear lets everything happen that is queued and gathers what people hear.
+func (r *run) hear() {
+	r.t.Helper()
 	r.d.Settle()
 	r.told = map[string][]*ics.Object{}
 	for _, p := range r.s.People {

@@ -236,7 +236,7 @@ func (w *world) organize(o *ics.Object, root *ics.Component) string {
 }
 
 func (w *world) answer(who string, o *ics.Object, root *ics.Component) string {
-	self := w.c.actor(who).Self
+	self := w.c.actor(who, "1").Self
 	say := []string{"ACCEPTED", "DECLINED", "TENTATIVE"}[w.r.IntN(3)]
 	set := func(c *ics.Component) {
 		for i := range c.Props {
@@ -291,7 +291,7 @@ func (w *world) answer(who string, o *ics.Object, root *ics.Component) string {
 func (w *world) compare() {
 	truth := w.object("ann")
 	for _, p := range people.People[1:4] {
-		self := w.c.actor(p.Name).Self
+		self := w.c.actor(p.Name, "1").Self
 		want, have := w.occurrences(truth, self), map[string]string{}
 		gone := w.object(p.Name) == nil || w.object(p.Name).Master() == nil // he declined by removing his copy; single occurrences may be back
 		if o := w.object(p.Name); o != nil {

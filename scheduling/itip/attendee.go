@@ -154,14 +154,14 @@ func (me Actor) reply(o *ics.Object, said []answer) []Message {
 	}}
 }
 
-// comments returns the COMMENTs of c that are not in old: what an attendee
-// wants to say with his answer.
+// comments returns the COMMENTs and REQUEST-STATUSes of c that are not in old:
+// what an attendee, or his program, wants to say with the answer.
 func comments(old, c *ics.Component) []ics.Prop {
 	var out []ics.Prop
-	for _, p := range c.PropsNamed("COMMENT") {
+	for _, p := range append(c.PropsNamed("COMMENT"), c.PropsNamed("REQUEST-STATUS")...) {
 		known := strings.TrimSpace(p.Value) == ""
 		if old != nil {
-			for _, q := range old.PropsNamed("COMMENT") {
+			for _, q := range old.PropsNamed(p.Name) {
 				known = known || q.Value == p.Value
 			}
 		}

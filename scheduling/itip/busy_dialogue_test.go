@@ -22,7 +22,7 @@ func (c *core) Available(who string, object []byte) error {
 // busyTime is when somebody is busy, by his objects and what he says.
 func (c *core) busyTime(who string, from, to time.Time) (BusyTime, error) {
 	b := BusyTime{From: from, To: to, Stamp: c.now}
-	self := c.actor(who).Self
+	self := c.actor(who, "").Self
 	for _, e := range c.store[who] {
 		err := e.obj.Instances(from, to, time.UTC, ics.Bound{}, func(i ics.Instance) bool {
 			b.Spans = append(b.Spans, ics.Span{Start: i.Start, End: i.End, Type: ics.Effect(i.Component, self)})
@@ -75,7 +75,7 @@ func (c *core) busyMail(from, to string, method Method, o *ics.Object) (ignored 
 	first := o.First()
 	switch method {
 	case Request:
-		asked := ics.Attendee(first, c.actor(to).Self)
+		asked := ics.Attendee(first, c.actor(to, "").Self)
 		start, end, wrong := AskedFor(o)
 		if by, _ := c.name(ics.Organizer(first)); by != from || asked == nil || wrong != "" || c.prefs[to+" freebusy_sharing"] != "share" {
 			return true, nil

@@ -28,10 +28,21 @@ func (me Actor) receiveCancel(have *ics.Object, msg Message) (Outcome, error) {
 	in := newSeries(msg.Body, msg.Body.Root())
 	done, stale := false, "nothing of it is in his copy"
 	for _, c := range in.parts {
+		if ranged(msg.Body) && c.comp.Prop("RECURRENCE-ID") != nil && c.comp.Prop("RECURRENCE-ID").HasParam("RANGE") && (len(c.guests()) == 0 || c.self(me) != nil) {
+			var rest *series
+			if rest, stale = me.cancelFrom(have, s, c, stale); rest != nil {
+				s, done = rest, true
+			}
+		}
+	}
+	for _, c := range in.parts {
 		if len(c.guests()) > 0 && c.self(me) == nil {
 			// Which attendees are taken off is said in the message; one that names
 			// nobody is for whoever it reaches.
 			stale = "others are taken off the meeting, not he"
+			continue
+		}
+		if id := c.comp.Prop("RECURRENCE-ID"); id != nil && id.HasParam("RANGE") {
 			continue
 		}
 		if c.rid == "" {
@@ -63,7 +74,53 @@ func (me Actor) receiveCancel(have *ics.Object, msg Message) (Outcome, error) {
 		return ignored("%s", stale), nil
 	}
 	s.dirty = true
-	return Outcome{Object: s.object(), Changed: true, Scheduled: true, Inbox: msg.Body, Rule: "cancelled by the organizer"}, nil
+	out := Outcome{Object: s.object(), Changed: true, Scheduled: me.role(have) != plain, Rule: "cancelled by the organizer"}
+	if out.Scheduled {
+		out.Inbox = msg.Body
+	}
+	return out, nil
+}
+
+// cancelFrom ends a series before an instance: this and all later ones are
+// cancelled (RFC 5546 §3.2.5), those with a component of their own too. nil: it
+// does not count, and why.
+func (me Actor) cancelFrom(have *ics.Object, s *series, c *part, why string) (*series, string) {
+	r := have.RID(c.comp)
+	if s.master == nil {
+		done := false
+		for _, p := range s.parts {
+			if p.rid >= r && sequence(c.comp) >= sequence(p.comp) && me.cancelPart(p, c.comp) {
+				done = true
+			}
+		}
+		if !done {
+			return nil, why
+		}
+		return s, why
+	}
+	switch {
+	case sequence(c.comp) < sequence(s.master.comp):
+		return nil, staleRule(c.comp, s.master.comp)
+	case s.at(r) == nil:
+		return nil, "RANGE=THISANDFUTURE " + errUnknown.Error()
+	}
+	before, err := me.earlier(have, r)
+	if err != nil {
+		return nil, "RANGE=THISANDFUTURE " + errEndless.Error()
+	}
+	if before == nil { // from its first instance on
+		if !me.cancelWhole(s, c, &why) {
+			return nil, why
+		}
+		return s, why
+	}
+	rest := newSeries(before, before.Root().Clone())
+	rest.master.comp.Set(ics.NewProp("SEQUENCE", strconv.Itoa(sequence(c.comp))))
+	if v := c.comp.Value("DTSTAMP"); v != "" {
+		rest.master.comp.Set(ics.NewProp("DTSTAMP", v))
+		rest.master.comp.Remove(propReceived)
+	}
+	return rest, why
 }
 
 func (me Actor) cancelWhole(s *series, c *part, stale *string) bool {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -41,6 +42,7 @@ type core struct {
 	now    time.Time
 	store  map[string]map[string]*entry // by person and UID
 	told   map[string][][]byte
+	open   map[string][]Proposal // by person and UID
 
 	prefs     map[string]string // by person and name
 	available map[string][]byte
@@ -56,7 +58,7 @@ type entry struct {
 
 func newCore(s *dialogue.Script) *core {
 	c := &core{script: s, store: map[string]map[string]*entry{}, told: map[string][][]byte{},
-		prefs: map[string]string{}, available: map[string][]byte{}, known: map[string][]BusyTime{}}
+		open: map[string][]Proposal{}, prefs: map[string]string{}, available: map[string][]byte{}, known: map[string][]BusyTime{}}
 	for _, p := range s.People {
 		c.store[p.Name] = map[string]*entry{}
 	}
@@ -64,7 +66,25 @@ func newCore(s *dialogue.Script) *core {
 }
 
 func (c *core) Now(t time.Time) { c.now = t }
-func (c *core) Settle()         {}
+
+// Settle ends what the time has ended.
+func (c *core) Settle() {
+	for who, copies := range c.store {
+		for uid, e := range copies {
+			closed, ms, _ := Lapsed(c.actor(who, uid), e.obj)
+			c.close(who, uid, closed)
+			if _, err := c.hand(ms); err != nil {
+				panic(err)
+			}
+		}
+	}
+}
+
+func (c *core) close(who, uid string, closed []Proposal) {
+	for _, p := range closed {
+		c.open[who+" "+uid] = slices.DeleteFunc(c.open[who+" "+uid], func(q Proposal) bool { return q.Attendee == p.Attendee && q.RID == p.RID })
+	}
+}
 
 // tick moves the clock, as between any two things that people do.
 func (c *core) tick() { c.now = c.now.Add(time.Second) }
@@ -78,7 +98,7 @@ func (c *core) person(name string) dialogue.Person {
 	return dialogue.Person{}
 }
 
-func (c *core) actor(name string) Actor {
+func (c *core) actor(name, uid string) Actor {
 	p := c.person(name)
 	own := map[cuaddr.Address]bool{cuaddr.Mailto(p.Address): true}
 	for _, a := range p.Aliases {
@@ -89,7 +109,79 @@ func (c *core) actor(name string) Actor {
 	return Actor{
 		Self:    func(a cuaddr.Address) bool { return own[a] },
 		Address: cuaddr.Mailto(p.Address), Now: c.now, Floating: time.UTC, MaxAttendees: 50,
+		Prefers:   func(name string) string { return c.prefs[p.Name+" "+name] },
+		Proposals: func() []Proposal { return c.open[p.Name+" "+uid] },
 	}
+}
+
+func (c *core) Propose(who, uid string, rid ics.RID, start, end time.Time) error {
+	c.tick()
+	for owner, copies := range c.store { // the page shows the organizer's copy
+		e := copies[uid]
+		if e == nil || ics.Organizer(e.obj.First()) != c.actor(owner, uid).Address {
+			continue
+		}
+		m := Propose(c.actor(who, uid), e.obj, rid, start, end, "")
+		if m == nil {
+			return errors.New("nothing to propose")
+		}
+		_, err := c.hand([]Message{*m})
+		return err
+	}
+	return errors.New("no such meeting")
+}
+
+func (c *core) Decide(who, uid, attendee string, rid ics.RID, accept bool) error {
+	e := c.store[who][uid]
+	for _, p := range c.open[who+" "+uid] {
+		if p.RID != rid || p.Attendee.Mail() != c.person(attendee).Address {
+			continue
+		}
+		if accept {
+			return c.Put(who, Accepted(e.obj, p).Bytes(), nil)
+		}
+		c.tick()
+		c.close(who, uid, []Proposal{p})
+		_, err := c.hand(Decline(c.actor(who, uid), e.obj, p, ""))
+		return err
+	}
+	return errors.New("no such proposal")
+}
+
+func (c *core) Split(who, uid, rid, fresh string) error {
+	c.tick()
+	e := c.store[who][uid]
+	parts, err := Split(c.actor(who, uid), e.obj, rid, fresh, "set")
+	if err != nil {
+		return err
+	}
+	for owner, copies := range c.store {
+		x, p := copies[uid], parts
+		if x == nil {
+			continue
+		}
+		if owner != who {
+			if p, err = SplitCopy(c.actor(owner, uid), x.obj, parts.At, fresh, "set", Revision(parts.From)); err != nil {
+				return err
+			}
+		}
+		delete(copies, uid)
+		if p.From != nil {
+			copies[uid] = &entry{obj: p.From, scheduled: x.scheduled, tag: x.tag + 1}
+		}
+		if p.Before != nil {
+			copies[fresh] = &entry{obj: p.Before, scheduled: x.scheduled, tag: 1}
+		}
+	}
+	for _, m := range parts.Messages {
+		if err := c.sound(m); err != nil {
+			return err
+		}
+		if to, local := c.name(m.To); !local {
+			c.told[to] = append(c.told[to], m.Body.Bytes())
+		}
+	}
+	return nil
 }
 
 func (c *core) Object(who, uid string) ([]byte, string) {
@@ -123,7 +215,7 @@ func (c *core) Put(who string, object []byte, tag *string) error {
 			return &Refusal{Precondition: "412", Detail: "If-Schedule-Tag-Match"}
 		}
 	}
-	out, err := Originate(c.actor(who), before, after, Options{Seen: c.seen})
+	out, err := Originate(c.actor(who, after.UID()), before, after, Options{Seen: c.seen})
 	if err != nil {
 		return err
 	}
@@ -158,7 +250,7 @@ func (c *core) Delete(who, uid string, silent bool) error {
 	if e == nil {
 		return errors.New("nothing to delete")
 	}
-	out, err := Originate(c.actor(who), e.obj, nil, Options{NoReply: silent})
+	out, err := Originate(c.actor(who, uid), e.obj, nil, Options{NoReply: silent})
 	if err != nil {
 		return err
 	}
@@ -188,6 +280,7 @@ func (c *core) Replace(who string, object []byte) error {
 }
 
 func (c *core) keep(who, uid string, out Outcome) {
+	c.close(who, uid, out.Closed)
 	if out.Remove {
 		delete(c.store[who], uid)
 	}
@@ -209,10 +302,26 @@ func (c *core) keep(who, uid string, out Outcome) {
 // settle hands messages to those who are here and logs those that go out, then
 // stamps their delivery status.
 func (c *core) settle(who, uid string, out Outcome) error {
+	status, err := c.hand(out.Messages)
+	if err != nil {
+		return err
+	}
+	if e := c.store[who][uid]; e != nil {
+		if o := Stamp(e.obj, status); o != e.obj {
+			e.obj = o
+			e.etag++
+		}
+	}
+	return nil
+}
+
+// hand brings messages to those who are here and logs those that go out. It
+// returns what became of them.
+func (c *core) hand(ms []Message) (map[cuaddr.Address]string, error) {
 	status := map[cuaddr.Address]string{}
-	for _, m := range out.Messages {
+	for _, m := range ms {
 		if err := c.sound(m); err != nil {
-			return err
+			return nil, err
 		}
 		to, local := c.name(m.To)
 		if !local {
@@ -224,18 +333,12 @@ func (c *core) settle(who, uid string, out Outcome) error {
 		if _, err := c.deliver(to, m); err != nil {
 			var r *Refusal
 			if !errors.As(err, &r) {
-				return err
+				return nil, err
 			}
 			status[m.To] = StatusRejected
 		}
 	}
-	if e := c.store[who][uid]; e != nil {
-		if o := Stamp(e.obj, status); o != e.obj {
-			e.obj = o
-			e.etag++
-		}
-	}
-	return nil
+	return status, nil
 }
 
 // deliver hands one message over, and tells the others what changed. It
@@ -246,7 +349,7 @@ func (c *core) deliver(to string, m Message) (string, error) {
 	if e != nil {
 		have = e.obj
 	}
-	out, err := Receive(c.actor(to), have, m)
+	out, err := Receive(c.actor(to, m.UID), have, m)
 	if err != nil {
 		return "", err
 	}
@@ -259,10 +362,16 @@ func (c *core) deliver(to string, m Message) (string, error) {
 		}
 		return out.Rule, nil
 	}
-	if err := storable(out.Object); err != nil {
-		return "", err
+	if out.Object != nil {
+		if err := storable(out.Object); err != nil {
+			return "", err
+		}
 	}
 	c.keep(to, m.UID, out)
+	for _, p := range out.Proposed {
+		c.close(to, m.UID, []Proposal{p})
+		c.open[to+" "+m.UID] = append(c.open[to+" "+m.UID], p)
+	}
 	if out.Inbox != nil {
 		c.told[to] = append(c.told[to], out.Inbox.Bytes())
 	}
@@ -289,7 +398,7 @@ func (c *core) refresh(organizer, uid string) {
 		if e == nil || who == organizer {
 			continue
 		}
-		if o := Participation(e.obj, c.store[organizer][uid].obj, c.actor(who).Self); o != e.obj { // the tag stays
+		if o := Participation(e.obj, c.store[organizer][uid].obj, c.actor(who, uid).Self); o != e.obj { // the tag stays
 			e.obj = o
 			e.etag++
 		}
@@ -334,8 +443,8 @@ func (c *core) sound(m Message) error {
 	}
 	for _, comp := range m.Body.Main() {
 		for _, want := range []string{"UID", "DTSTAMP", "ORGANIZER", "DTSTART"} {
-			if want == "DTSTART" && comp.Name == "VTODO" {
-				continue // we pass on what the organizer's program wrote
+			if want == "DTSTART" && (comp.Name == "VTODO" || m.Method == Refresh || m.Method == Cancel) {
+				continue // as the organizer's program wrote it; none in a REFRESH, and nothing for who is not invited
 			}
 			if len(comp.PropsNamed(want)) != 1 {
 				return bad("not one " + want)

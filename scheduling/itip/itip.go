@@ -60,6 +60,15 @@ type Actor struct {
 	PastGrace time.Duration
 	// MaxAttendees bounds ATTENDEE lines of one component; zero: no bound.
 	MaxAttendees int
+	// Prefers returns how he wants a thing done, by names such as
+	// PreferAdd; "" or a nil function: as for everybody.
+	Prefers func(name string) string
+	// Behind reports whether an address is that of a group that holds somebody:
+	// he is invited with it. May be nil.
+	Behind func(group, who cuaddr.Address) bool
+	// Proposals returns the open proposals about a meeting that he organizes,
+	// oldest first; nil: there are none.
+	Proposals func() []Proposal
 }
 
 // Options are what a door may say about a change beside the object.
@@ -101,6 +110,10 @@ type Outcome struct {
 	// changed, or of who is in the meeting (RFC 6638 §3.2.6): queued by the desk,
 	// coalesced, without mail. See Participation.
 	Refresh bool
+
+	// Proposed are to be kept until the organizer decides, each in place of what
+	// its attendee proposed for the same instance. Closed are decided.
+	Proposed, Closed []Proposal
 
 	// Rule names the rule that decided, in few words for people: "new
 	// invitation stored", "stale: SEQUENCE 1 is below 3". It goes into the

@@ -180,7 +180,9 @@ func (me Actor) replyComponent(c *ics.Component, mine ics.Prop, partstat string,
 	for _, p := range append(progress(c), extra...) {
 		out.Add(p)
 	}
-	out.Add(ics.NewProp("REQUEST-STATUS", "2.0;Success"))
+	if out.Prop("REQUEST-STATUS") == nil { // RFC 5546 §3.6
+		out.Add(ics.NewProp("REQUEST-STATUS", "2.0;Success"))
+	}
 	return out
 }
 

@@ -58,6 +58,7 @@ func (me Actor) organize(before *ics.Object, s *series, opt Options) (Outcome, e
 		out.Messages = v.messages(plans)
 		v.refuseForce(out.Messages)
 	}
+	v.decide(&out, muted(s) || me.past(before, s.obj))
 	out.Object, out.Changed = s.object(), s.dirty
 	return out, nil
 }
@@ -301,7 +302,7 @@ func (v *revision) refuseForce(sent []Message) {
 
 // cancelAll is the removal of a meeting by its organizer (RFC 6638 §3.2.1.3).
 func (me Actor) cancelAll(before *ics.Object) Outcome {
-	out := Outcome{Remove: true, Rule: "organizer removed the meeting"}
+	out := Outcome{Remove: true, Rule: "organizer removed the meeting", Closed: me.proposals()}
 	s := newSeries(before, before.Root())
 	switch {
 	case muted(s):

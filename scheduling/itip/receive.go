@@ -21,10 +21,15 @@ func Receive(me Actor, have *ics.Object, msg Message) (Outcome, error) {
 		return ignored("the message is about another UID"), nil
 	case have != nil && have.Kind() != o.Kind():
 		return ignored("the message is about a %s, the copy is a %s", o.Kind(), have.Kind()), nil
-	case ranged(o):
-		return ignored("RANGE=THISANDFUTURE is not applied"), nil
 	case malformed(o):
 		return ignored("a RECURRENCE-ID or DTSTART that cannot be read"), nil
+	}
+	if ranged(msg.Body) && msg.Method != Cancel {
+		body, err := me.unrange(have, msg.Body)
+		if err != nil {
+			return me.cannot(have, msg, err), nil
+		}
+		msg.Body = body
 	}
 	var out Outcome
 	var err error
@@ -35,6 +40,16 @@ func Receive(me Actor, have *ics.Object, msg Message) (Outcome, error) {
 		out, err = me.receiveCancel(have, msg)
 	case Reply:
 		out, err = me.receiveReply(have, msg)
+	case Add:
+		out, err = me.receiveAdd(have, msg)
+	case Publish:
+		out, err = me.receivePublish(have, msg)
+	case Refresh:
+		out, err = me.receiveRefresh(have, msg)
+	case Counter:
+		out, err = me.receiveCounter(have, msg)
+	case DeclineCounter:
+		out, err = me.receiveDeclineCounter(have, msg)
 	default:
 		return ignored("%s is not applied", msg.Method), nil
 	}

@@ -25,6 +25,9 @@ func (me Actor) receiveReply(have *ics.Object, msg Message) (Outcome, error) {
 		r.component(c, msg.From)
 	}
 	if !r.noted && !r.news {
+		if out, ok := me.crash(s, in, msg); ok {
+			return out, nil
+		}
 		return ignored("%s", r.why), nil
 	}
 	s.dirty = true
@@ -71,6 +74,9 @@ func (r *replying) component(c *part, from cuaddr.Address) {
 	}
 	p := r.s.byRID[c.rid]
 	r.made = nil
+	if p == nil && failed(c.comp, l) {
+		p = r.s.at(c.rid)
+	}
 	if p == nil {
 		if r.s.master == nil || !r.s.obj.HasInstance(c.rid) {
 			r.why = "the meeting has no such occurrence"
@@ -159,6 +165,9 @@ func (r *replying) note(c, p *part, l *ics.Prop, who cuaddr.Address) bool {
 		return false
 	}
 	said := ics.PartStat(l)
+	if failed(c.comp, l) {
+		said = ics.PartStat(m)
+	}
 	if !mayAnswer(c.comp.Name, said) {
 		r.why = "no answer that is known: " + said
 		return false
@@ -281,6 +290,13 @@ func (r *replying) sameStart(c, p *part) bool {
 	a, _ := span(r.s.obj, c.comp)
 	b, _ := span(r.s.obj, comp)
 	return samePoint(a, b)
+}
+
+// failed reports whether a REPLY says that the request could not be processed,
+// and nothing of whether he comes (RFC 5546 §3.2.3, §4.4.10).
+func failed(c *ics.Component, l *ics.Prop) bool {
+	status := statusOf(c)
+	return !l.HasParam("PARTSTAT") && (status[0] == '3' || status[0] == '5')
 }
 
 // statusOf reads REQUEST-STATUS into a SCHEDULE-STATUS: the codes, or success

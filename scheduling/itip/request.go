@@ -26,7 +26,7 @@ func (me Actor) receiveRequest(have *ics.Object, msg Message) (Outcome, error) {
 	if by := Delegator(msg.Body, me.Self); by != nil && sameLine(by, msg.From) && !me.over(have) {
 		return ignored("a delegator invites, he changes nothing"), nil // RFC 5546 §3.2.2.3
 	}
-	if was, _ := organizerOf(have); !was.IsZero() && was != org && was.Fold() != org.Fold() { // decision 14
+	if was, _ := organizerOf(have); !was.IsZero() && was != org && was.Fold() != org.Fold() && !me.replaces(have, in) { // decision 14
 		return Outcome{}, &Refusal{Precondition: AllowedOrganizerReceived, Detail: "a meeting with this UID has another organizer"}
 	}
 	return me.update(have, in, msg), nil
@@ -130,7 +130,7 @@ func (me Actor) update(have *ics.Object, in *series, msg Message) Outcome {
 			}
 			continue
 		}
-		if p.self(me) == nil { // an instance that is not his: his series has no such instance
+		if p.self(me) == nil && !in.everybody { // an instance that is not his: his series has no such instance
 			continue
 		}
 		merged[p.rid] = me.merge(was, old, in, p)
@@ -316,7 +316,7 @@ func (me Actor) keepAnswer(oa *ics.Object, old *ics.Component, ob *ics.Object, c
 // master says.
 func (me Actor) keepInstance(was *series, old *part, in *series) *ics.Component {
 	base := in.regular(old.rid)
-	if base == nil || ics.Attendee(base, me.Self) == nil || cancelled(old.comp) {
+	if base == nil || !in.everybody && ics.Attendee(base, me.Self) == nil || cancelled(old.comp) {
 		return nil
 	}
 	before := was.regular(old.rid)

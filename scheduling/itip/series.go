@@ -19,6 +19,8 @@ type series struct {
 	byRID  map[ics.RID]*part // overrides only
 	dirty  bool              // root was edited
 	bare   *ics.Object       // the master alone; see regular
+	// everybody: a published event is for whoever has it, invited or not.
+	everybody bool
 }
 
 // part is one component of a series.

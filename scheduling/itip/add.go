@@ -1,0 +1,172 @@
+package itip
+
+import (
+	"strconv"
+
+	"github.com/convene-server/convene/scheduling/ics"
+)
+
+// receiveAdd puts one more instance into an attendee's copy (RFC 5546 §3.2.4):
+// as an RDATE of the series, with a component of its own, since his answer to
+// the series is none to it. What does not follow on the revision that he has is
+// answered by a REFRESH.
+func (me Actor) receiveAdd(have *ics.Object, msg Message) (Outcome, error) {
+	org, orgLine := organizerOf(msg.Body)
+	in := newSeries(msg.Body, msg.Body.Root())
+	switch {
+	case org.IsZero():
+		return ignored("an ADD without an organizer"), nil
+	case me.Self(org):
+		return ignored("it is his own meeting: his copy is the truth"), nil // decision 7
+	}
+	mine := ics.Attendee(in.parts[0].comp, me.Self)
+	named := len(in.parts[0].guests()) > 0
+	if mine == nil && (named || have == nil) {
+		return ignored("he is not invited"), nil
+	}
+	prefer := me.prefers(PreferAdd)
+	if prefer == "ignore" {
+		return ignored("he takes no ADD"), nil
+	}
+	again := func(why string) (Outcome, error) {
+		if mine == nil {
+			if mine = ics.Attendee(have.First(), me.Self); mine == nil {
+				return ignored("%s", why), nil // a published event: nobody is asked
+			}
+		}
+		ms := me.ask(msg.Body, *orgLine, *mine)
+		if len(ms) == 0 {
+			return ignored("%s", why), nil
+		}
+		return Outcome{Messages: ms, Scheduled: true, KeepTag: true, Rule: why + ": asked for the whole"}, nil
+	}
+	if have == nil {
+		return again("an ADD to a meeting that he does not have")
+	}
+	was, _ := organizerOf(have)
+	if was != org && was.Fold() != org.Fold() {
+		return Outcome{}, &Refusal{Precondition: AllowedOrganizerReceived, Detail: "a meeting with this UID has another organizer"}
+	}
+	s := newSeries(have, have.Root().Clone())
+	if mine == nil && me.in(s) != (me.role(have) == attendee) {
+		return ignored("he is not invited"), nil
+	}
+	top := 0
+	for _, p := range s.parts {
+		top = max(top, sequence(p.comp))
+	}
+	if len(in.parts) != 1 {
+		return again("an ADD of more than one component")
+	}
+	c := in.parts[0].comp
+	for _, n := range []string{"RECURRENCE-ID", "RRULE", "RDATE", "EXDATE"} { // RFC 5546 §3.2.4: MUST NOT
+		if c.Prop(n) != nil {
+			return again("an ADD with " + n)
+		}
+	}
+	seq := sequence(c)
+	r, ok := added(have, msg.Body, c)
+	switch {
+	case s.master == nil:
+		return again("an ADD to a meeting of which he has single instances")
+	case !ok:
+		return again("an ADD in another form of time than the series")
+	case seq <= top && (s.byRID[r] != nil || have.HasInstance(r)):
+		return ignored("a repetition: he has that instance"), nil
+	case seq <= top:
+		return ignored("%s", staleRule(c, s.master.comp)), nil // RFC 5546 §2.1.5
+	case prefer == "refresh":
+		return again("he takes no ADD")
+	case seq > top+1:
+		return again("an ADD of revision " + strconv.Itoa(seq) + " to revision " + strconv.Itoa(top))
+	}
+	me.include(s, r, c, named)
+	s.dirty = true
+	for _, z := range msg.Body.Root().Children {
+		if z.Name == "VTIMEZONE" && !hasZone(s.root.Children, z.Value("TZID")) {
+			s.root.Children = append([]*ics.Component{z}, s.root.Children...)
+		}
+	}
+	out := Outcome{Object: s.object(), Changed: true, Scheduled: me.role(have) == attendee, Rule: "an instance added by the organizer"}
+	if out.Scheduled {
+		out.Inbox = msg.Body
+	}
+	return out, nil
+}
+
+func hasZone(comps []*ics.Component, tzid string) bool {
+	for _, c := range comps {
+		if c.Name == "VTIMEZONE" && c.Value("TZID") == tzid {
+			return true
+		}
+	}
+	return false
+}
+
+// added names the instance that an ADD adds: by its DTSTART, which must be
+// written in the form of the series.
+func added(have, in *ics.Object, c *ics.Component) (ics.RID, bool) {
+	start := c.Prop("DTSTART")
+	if start == nil || have.Master() == nil {
+		return "", false
+	}
+	a, _ := span(in, c)
+	b, _ := span(have, have.Master())
+	if a.Form == 0 || (a.Form == ics.Date) != (b.Form == ics.Date) || (a.Form == ics.Floating) != (b.Form == ics.Floating) {
+		return "", false
+	}
+	id := *start
+	id.Name = "RECURRENCE-ID"
+	root := &ics.Component{Name: "VCALENDAR"}
+	for _, o := range []*ics.Object{in, have} {
+		for _, z := range o.Root().Children {
+			if z.Name == "VTIMEZONE" && !hasZone(root.Children, z.Value("TZID")) {
+				root.Children = append(root.Children, z)
+			}
+		}
+	}
+	one := &ics.Component{Name: c.Name, Props: []ics.Prop{id}}
+	root.Children = append(root.Children, have.Master(), one)
+	r := ics.New(root).RID(one)
+	return r, r != ""
+}
+
+// include puts an added instance into the series.
+func (me Actor) include(s *series, r ics.RID, c *ics.Component, named bool) {
+	top := s.master.comp
+	one := me.merge(s, s.master, s, &part{comp: c, rid: r})
+	if !s.obj.HasInstance(r) {
+		top.Add(s.obj.DateProp("RDATE", r))
+	}
+	top.Set(ics.NewProp("SEQUENCE", strconv.Itoa(sequence(c))))
+	if v := c.Value("DTSTAMP"); v != "" {
+		top.Set(ics.NewProp("DTSTAMP", v))
+		top.Remove(propReceived)
+	}
+	if !named { // those of the series are invited to it
+		for _, l := range ics.Attendees(top) {
+			n := *l
+			if ics.CalAddress(l) != ics.Organizer(top) {
+				n = n.WithParam("PARTSTAT", "NEEDS-ACTION")
+			}
+			one.Add(n)
+		}
+	}
+	one.Set(s.obj.DateProp("RECURRENCE-ID", r))
+	kept := s.parts[:0:0]
+	for _, p := range s.parts {
+		if p.rid != r {
+			kept = append(kept, p)
+		}
+	}
+	if len(kept) != len(s.parts) {
+		old := s.byRID[r].comp
+		for i, ch := range s.root.Children {
+			if ch == old {
+				s.root.Children[i] = one
+			}
+		}
+		return
+	}
+	s.graft(one)
+}
