@@ -148,3 +148,26 @@ func Grantees(tx *db.Tx, p db.Principal) (map[int64]bool, error) {
 	}
 	return all, nil
 }
+
+// MayActFor reports whether somebody may write and schedule in a principal's
+// name: he himself, and whom he granted that, alone or in a group (calendar-
+// proxy-write; decision 12).
+func MayActFor(tx *db.Tx, who, principal db.Principal) (bool, error) {
+	if who.ID == principal.ID {
+		return true, nil
+	}
+	all, err := tx.Proxies(principal.ID)
+	if err != nil || len(all) == 0 {
+		return false, err
+	}
+	names, err := Grantees(tx, who)
+	if err != nil {
+		return false, err
+	}
+	for _, p := range all {
+		if p.Writes && names[p.Proxy] {
+			return true, nil
+		}
+	}
+	return false, nil
+}

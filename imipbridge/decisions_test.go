@@ -446,7 +446,7 @@ func TestDecision12Observe(t *testing.T) {
 		h.want("MAIL FROM of nobody", h.giveTo(h.observe, "x@example.net", data, cleo)[cleo], "250")
 		h.want("no effect", h.partstat("ann", "u1", cleo), "no copy")
 		h.want("recorded", h.decisions("u1"), []string{
-			"in REQUEST ignored contradicted header From is nobody here, or MAIL FROM is not his",
+			"in REQUEST ignored contradicted header From is nobody here, or MAIL FROM may not speak for him",
 		})
 		// The same by port 25: a forgery.
 		h.want("forgery", h.give(ann, data, ann)[ann], "250")
@@ -457,6 +457,43 @@ func TestDecision12Observe(t *testing.T) {
 		h.giveTo(h.observe, cleo, stranger, ann)
 		h.want("a stranger", h.partstat("ann", "u2", ann), "no copy")
 		h.want("copies go nowhere", len(h.nextHop.all())+len(h.relay.all()), 0)
+	})
+}
+
+// A secretary's mail counts for whom she may act for, and says whose it is; once
+// she may not any more it is nobody's.
+func TestDecision12Secretary(t *testing.T) {
+	each(t, func(h *house) {
+		h.persons("ann", "ben", "sue")
+		may := func(writes bool, proxies ...int64) {
+			h.write(func(tx *db.Tx) error { return tx.SetProxies(h.people["ann"].ID, writes, proxies) })
+		}
+		sue := h.people["sue"].Address
+		mail := func(uid string) []byte {
+			return mailOf(ann, cleo, "Sender: "+sue+"\n", event("REQUEST", uid, organizer(ann)+attendees(ann, ben, cleo)))
+		}
+		may(false, h.people["sue"].ID)
+		h.giveTo(h.observe, sue, mail("u1"), cleo)
+		h.want("who may only read", h.partstat("ann", "u1", cleo), "no copy")
+		may(true, h.people["sue"].ID)
+		h.giveTo(h.observe, sue, mail("u2"), cleo)
+		h.want("her copy", h.partstat("ann", "u2", cleo), "NEEDS-ACTION")
+		h.want("Ben's", h.partstat("ben", "u2", ben), "NEEDS-ACTION")
+		h.want("by whom", h.copyOf("ben", "u2").First().Prop("ORGANIZER").Param("SENT-BY"), "mailto:"+sue)
+		// Whom the mail did not reach gets ours, from Ann, sent by Sue.
+		some := mailOf(ann, cleo, "Sender: "+sue+"\n", event("REQUEST", "u2", "SEQUENCE:1\nLOCATION:Hall\n"+organizer(ann)+attendees(ann, ben, cleo, "finn@example.net")))
+		h.giveTo(h.observe, sue, some, cleo)
+		h.work()
+		out := h.relay.all()
+		h.want("one mail", len(out), 1)
+		h.want("mailed", out[0].rcpt, "finn@example.net")
+		m := h.parsed(out[0])
+		h.want("From", m.From.Address.String(), "mailto:"+ann)
+		h.want("Sender", m.Sender.Address.String(), "mailto:"+sue)
+		h.want("SENT-BY", m.Objects[0].First().Prop("ORGANIZER").Param("SENT-BY"), "mailto:"+sue)
+		may(true)
+		h.giveTo(h.observe, sue, mail("u3"), cleo)
+		h.want("who may not any more", h.partstat("ann", "u3", cleo), "no copy")
 	})
 }
 

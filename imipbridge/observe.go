@@ -40,6 +40,21 @@ func (o *observer) LMTPData(r io.Reader, status smtp.StatusCollector) error {
 	return nil
 }
 
+// mayWrite reports whether a mail with this MAIL FROM may speak for a user here:
+// it is his address, or that of somebody whom he lets act for him, who is
+// returned.
+func mayWrite(tx *db.Tx, envelope string, actor db.Principal) (ok bool, by db.Principal, err error) {
+	who, err := directory.Lookup(tx, cuaddr.Mailto(envelope))
+	if errors.Is(err, directory.ErrUnknown) {
+		return false, db.Principal{}, nil
+	}
+	if err != nil || who.ID == actor.ID {
+		return err == nil, db.Principal{}, err
+	}
+	ok, err = directory.MayActFor(tx, who, actor)
+	return ok, who, err
+}
+
 // observe takes the iTIP messages that a user here sent as what he did.
 func (b *Bridge) observe(ctx context.Context, envelope string, data []byte) error {
 	a, err := b.arrive(ctx, "observe", envelope, data)
@@ -49,13 +64,13 @@ func (b *Bridge) observe(ctx context.Context, envelope string, data []byte) erro
 	if len(a.mail.Objects) == 0 || a.keys.ownMail(a.mail.MessageID) {
 		return nil
 	}
-	var actor db.Principal
+	var actor, by db.Principal
 	his := false
 	err = b.store.Read(ctx, func(tx *db.Tx) (err error) {
 		if actor, err = directory.Lookup(tx, a.mail.From.Address); err != nil {
 			return err
 		}
-		his, err = samePerson(tx, a.mail.From.Address, cuaddr.Mailto(envelope))
+		his, by, err = mayWrite(tx, envelope, actor)
 		return err
 	})
 	if errors.Is(err, directory.ErrUnknown) {
@@ -67,7 +82,7 @@ func (b *Bridge) observe(ctx context.Context, envelope string, data []byte) erro
 	if actor.ID == 0 || !his || a.mail.Froms != 1 {
 		x := a.decision(recipient{address: a.mail.From.Address}, actor.ID, a.mail.Objects[0].UID())
 		x.Method, x.Belief = a.mail.Objects[0].Method(), string(scheduling.Contradicted)
-		x.Rule, x.Outcome = "header From is nobody here, or MAIL FROM is not his", "ignored"
+		x.Rule, x.Outcome = "header From is nobody here, or MAIL FROM may not speak for him", "ignored"
 		x.Detail = "MAIL FROM " + ascii(envelope, 200)
 		return b.record(ctx, x)
 	}
@@ -77,7 +92,7 @@ func (b *Bridge) observe(ctx context.Context, envelope string, data []byte) erro
 	}
 	for _, o := range a.mail.Objects {
 		v, err := b.desk.Observe(ctx, scheduling.Observe{
-			Actor: actor, Body: o, Told: told, MessageID: a.mail.MessageID, Key: a.key("observe", o.Method(), o.UID()), Door: a.door,
+			Actor: actor, By: by, Body: o, Told: told, MessageID: a.mail.MessageID, Key: a.key("observe", o.Method(), o.UID()), Door: a.door,
 		})
 		if err != nil {
 			return err

@@ -17,7 +17,8 @@ import (
 // of which the mail system gave us a copy (decision 12).
 type Observe struct {
 	Actor db.Principal
-	Body  *ics.Object // one UID, with METHOD
+	By    db.Principal // who sent it for him; ID 0: he himself
+	Body  *ics.Object  // one UID, with METHOD
 	// Told are those to whom his mail program sent it. They are not mailed once
 	// more, and what waits in the queue for them is taken back (decision 33).
 	Told      []cuaddr.Address
@@ -115,6 +116,7 @@ func (s *sitting) observed(m Observe) (rule string, applied bool, err error) {
 	}
 	s.mailer, s.told, s.forwards = m.Actor.ID, m.Told, m.Body.Method() == string(itip.Reply)
 	s.withdraw = &withdrawal{uid: uid, sequence: highest(m.Body)}
+	s.by = m.By
 	return rule, true, s.originate(h, after, itip.Options{}, m.Door)
 }
 

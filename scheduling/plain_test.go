@@ -6,7 +6,9 @@ import (
 	"testing"
 
 	"github.com/convene-server/convene/db"
+	"github.com/convene-server/convene/directory/cuaddr"
 	"github.com/convene-server/convene/scheduling"
+	"github.com/convene-server/convene/scheduling/ics"
 	"github.com/convene-server/convene/scheduling/itip"
 )
 
@@ -111,6 +113,36 @@ func TestConditions(t *testing.T) {
 		test(true, scheduling.Conditions{IfNoneMatch: []string{"stale"}})
 		test(true, scheduling.Conditions{IfScheduleTagMatch: &none})
 		test(false, scheduling.Conditions{IfScheduleTagMatch: &some})
+	})
+}
+
+// Who writes in another's calendar acts for him: the messages say so, in either
+// role, and the decision record too (decision 30).
+func TestSentBy(t *testing.T) {
+	each(t, func(h *house) {
+		h.persons("ann", "ben", "sue")
+		forAnn := func(p *scheduling.Put) { p.Actor = h.people["sue"]; p.Collection = h.calendar("ann", "") }
+		h.put("ann", invitation("m1", "20260303T1000", "20260303T1100", "ann", "ben"), forAnn)
+		if p := h.object("ben", "m1").First().Prop("ORGANIZER"); p.Param("SENT-BY") != "mailto:sue@example.org" || ics.CalAddress(p) != address("ann") {
+			t.Errorf("Ben has %v", p)
+		}
+		if p := h.object("ann", "m1").First().Prop("ORGANIZER"); p.HasParam("SENT-BY") {
+			t.Errorf("Ann has %v", p)
+		}
+		h.decided("m1", "applied", "1 message; by sue@example.org")
+		h.put("ben", invitation("m2", "20260304T1000", "20260304T1100", "ben", "ann"))
+		row := h.has("ann", "m2")
+		h.put("ann", h.answered("ann", "m2", "ACCEPTED"), func(p *scheduling.Put) { p.Actor, p.Collection, p.Name = h.people["sue"], row.Collection, row.Name })
+		h.says("ben", "m2", "", "ann", "ACCEPTED")
+		in := h.inbox("ben")
+		if p := ics.Attendee(in[len(in)-1].First(), func(a cuaddr.Address) bool { return a == address("ann") }); p == nil || p.Param("SENT-BY") != "mailto:sue@example.org" {
+			t.Errorf("Ben was told %v", p)
+		}
+		// She herself does nothing in another's name.
+		h.put("sue", invitation("m3", "20260305T1000", "20260305T1100", "sue", "ben"))
+		if p := h.object("ben", "m3").First().Prop("ORGANIZER"); p.HasParam("SENT-BY") {
+			t.Errorf("Ben has %v", p)
+		}
 	})
 }
 

@@ -10,6 +10,7 @@ import (
 
 	"github.com/convene-server/convene/db"
 	"github.com/convene-server/convene/directory"
+	"github.com/convene-server/convene/directory/cuaddr"
 	"github.com/convene-server/convene/scheduling/ics"
 	"github.com/convene-server/convene/scheduling/itip"
 )
@@ -130,6 +131,7 @@ func (s *sitting) put(p Put, obj *ics.Object) (h *holding, created bool, err err
 	if !takes(col, obj.Kind()) {
 		return nil, false, &itip.Refusal{Precondition: itip.SupportedComponent, Detail: "this calendar takes no " + obj.Kind()} // RFC 4791 §5.2.3
 	}
+	s.by = p.Actor
 	rows, err := s.tx.ObjectsByUID(obj.UID(), owner.ID)
 	if err != nil {
 		return nil, false, err
@@ -257,11 +259,16 @@ func (s *sitting) originate(h *holding, after *ics.Object, opt itip.Options, doo
 	if out.Refresh {
 		s.refresh(h.owner.ID, uidOf(before, after))
 	}
+	msgs, detail := out.Messages, told(len(out.Messages))
+	if s.by.ID != 0 && s.by.ID != h.owner.ID {
+		msgs = itip.SentBy(msgs, cuaddr.Mailto(s.by.Address))
+		detail += "; by " + s.by.Address
+	}
 	s.decide(db.Decision{
 		Direction: "user", Door: door, UID: uidOf(before, after), Principal: h.owner.ID, From: h.owner.Address,
-		Rule: out.Rule, Outcome: "applied", Detail: told(len(out.Messages)),
+		Rule: out.Rule, Outcome: "applied", Detail: detail,
 	})
-	return s.settle(h, before, out.Messages, door)
+	return s.settle(h, before, msgs, door)
 }
 
 func uidOf(objs ...*ics.Object) string {

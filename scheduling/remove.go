@@ -57,6 +57,7 @@ func (s *sitting) remove(r Remove) error {
 	if err != nil {
 		return err
 	}
+	s.by = r.Actor
 	return s.end(col, owner, &row, itip.Options{NoReply: r.NoReply}, r.Door)
 }
 

@@ -82,6 +82,7 @@ type sitting struct {
 	wishes     map[int64]map[string]string // preferences, as far as they were asked for
 	heard      map[int64]string            // agents and others that answered the originator in this sitting
 
+	by       db.Principal     // who acts for the user (decision 12); ID 0: nobody
 	mailer   int64            // user whose mail program has told people already (decision 12)
 	told     []cuaddr.Address // these
 	forwards bool             // it was an answer: whom it delegates to, the program tells

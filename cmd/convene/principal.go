@@ -296,14 +296,59 @@ func change(e *env, kind db.Kind, address string, o profile, without []string, f
 	return nil
 }
 
+// delegates changes who may act for somebody.
+func delegates(tx *db.Tx, p *db.Principal, more, fewer []string) error {
+	if len(more)+len(fewer) == 0 {
+		return nil
+	}
+	all, err := tx.Proxies(p.ID)
+	if err != nil {
+		return err
+	}
+	var ids []int64
+	for _, x := range all {
+		if x.Writes {
+			ids = append(ids, x.Proxy)
+		}
+	}
+	for _, a := range fewer {
+		who, err := find(tx, a, "")
+		if err != nil {
+			return err
+		}
+		at := slices.Index(ids, who.ID)
+		if at < 0 {
+			return fmt.Errorf("%s does not act for %s", who.Address, p.Address)
+		}
+		ids = slices.Delete(ids, at, at+1)
+	}
+	for _, a := range more {
+		who, err := find(tx, a, "")
+		switch {
+		case err != nil:
+			return err
+		case who.ID == p.ID:
+			return errors.New("--delegate: everybody acts for himself anyway")
+		case who.Kind != db.Person && who.Kind != db.Group:
+			return fmt.Errorf("--delegate %s: a %s acts for nobody", who.Address, kindWord[who.Kind])
+		}
+		if !slices.Contains(ids, who.ID) {
+			ids = append(ids, who.ID)
+		}
+	}
+	return tx.SetProxies(p.ID, true, ids)
+}
+
 type userSetCmd struct {
-	kind        db.Kind
-	Address     string   `arg:"" help:"Mail address."`
-	Profile     profile  `embed:""`
-	FreeBusy    freeBusy `embed:"" prefix:"freebusy-"`
-	RemoveAlias []string `sep:"none" placeholder:"ADDRESS" help:"An alias to take away; may be repeated."`
-	MailCopies  *string  `enum:"auto,always,never" help:"Invitations by mail too: auto, always, never."`
-	Password    password `embed:""`
+	kind           db.Kind
+	Address        string   `arg:"" help:"Mail address."`
+	Profile        profile  `embed:""`
+	FreeBusy       freeBusy `embed:"" prefix:"freebusy-"`
+	RemoveAlias    []string `sep:"none" placeholder:"ADDRESS" help:"An alias to take away; may be repeated."`
+	MailCopies     *string  `enum:"auto,always,never" help:"Invitations by mail too: auto, always, never."`
+	Delegate       []string `sep:"none" placeholder:"ADDRESS" help:"Who may write, invite and answer in this user's name, a user or a group; may be repeated."`
+	RemoveDelegate []string `sep:"none" placeholder:"ADDRESS" help:"Who may not any more; may be repeated."`
+	Password       password `embed:""`
 }
 
 func (c *userSetCmd) Run(e *env) error {
@@ -317,6 +362,9 @@ func (c *userSetCmd) Run(e *env) error {
 		}
 		if c.Password.NoPassword || c.Password.PasswordStdin {
 			p.Password = pw.Password
+		}
+		if err := delegates(tx, p, c.Delegate, c.RemoveDelegate); err != nil {
+			return err
 		}
 		return c.FreeBusy.set(tx, p)
 	})
@@ -435,6 +483,17 @@ func (c *showCmd) Run(e *env) error {
 		switch p.Kind {
 		case db.Person:
 			row("mail-copies", p.MailCopies)
+			acting, err := tx.Proxies(p.ID)
+			if err != nil {
+				return err
+			}
+			for _, x := range acting {
+				who, err := tx.Principal(x.Proxy)
+				if err != nil {
+					return err
+				}
+				row(map[bool]string{true: "delegate", false: "reader"}[x.Writes], who.Address)
+			}
 			row("password", map[bool]string{true: "none: no log-in", false: "set"}[p.Password == ""])
 			if !p.LastDAV.IsZero() {
 				row("last seen", p.LastDAV.UTC().Format("2006-01-02 15:04 MST"))

@@ -196,3 +196,38 @@ func setSequence(c *ics.Component, n int) {
 	}
 	c.Set(ics.NewProp("SEQUENCE", strconv.Itoa(n)))
 }
+
+// SentBy returns messages that somebody sends in another's name with SENT-BY on
+// the line of whom they speak for (RFC 5545 §3.2.18, RFC 5546 §3.2.2.5, decision
+// 30). One who says so already is left alone.
+func SentBy(msgs []Message, by cuaddr.Address) []Message {
+	if by.IsZero() {
+		return msgs
+	}
+	done := map[*ics.Object]*ics.Object{}
+	out := make([]Message, len(msgs))
+	for i, m := range msgs {
+		if done[m.Body] == nil {
+			done[m.Body] = sentBy(m, by)
+		}
+		m.Body = done[m.Body]
+		out[i] = m
+	}
+	return out
+}
+
+func sentBy(m Message, by cuaddr.Address) *ics.Object {
+	name := "ORGANIZER"
+	if m.Method == Reply || m.Method == Counter || m.Method == Refresh || m.Method == Request && ics.Organizer(m.Body.First()) != m.From {
+		name = "ATTENDEE" // a delegator's REQUEST speaks for him
+	}
+	root := m.Body.Root().Clone()
+	for _, c := range root.Children {
+		for i := range c.Props {
+			if p := &c.Props[i]; p.Name == name && !p.HasParam("SENT-BY") && ics.CalAddress(p) == m.From {
+				*p = p.WithParam("SENT-BY", by.String())
+			}
+		}
+	}
+	return ics.New(root)
+}
