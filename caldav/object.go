@@ -221,7 +221,7 @@ func (x *exchange) putEvent(coll *resource, name string) error {
 	if conditions.Under, err = x.guardPut(coll, name); err != nil {
 		return err
 	}
-	written, err := x.desk.Put(x.ctx, scheduling.Put{Actor: x.me, Collection: coll.coll.ID, Name: name, Body: body, Conditions: conditions, Door: doorName})
+	written, err := x.desk.Put(x.ctx, scheduling.Put{Actor: x.me, Collection: coll.coll.ID, Found: coll.coll, Name: name, Body: body, Conditions: conditions, Door: doorName})
 	if err != nil {
 		return x.absolute(err, coll.owner)
 	}

@@ -184,6 +184,9 @@ var storedLimits = ics.Limits{Bytes: 1 << 30, Line: 1 << 30, Components: 1 << 24
 // zone returns the zone in which floating and all-day times of a collection
 // stand.
 func (s *sitting) zone(owner db.Principal, collection int64) (*time.Location, error) {
+	if f := s.assumed; f != nil && f.ID == collection && f.Owner == owner.ID {
+		return zoneOf(*f, owner), nil
+	}
 	if err := s.visit(owner.ID); err != nil {
 		return nil, err
 	}

@@ -87,6 +87,59 @@ func TestPutRefusals(t *testing.T) {
 	})
 }
 
+// What a door has read of a calendar may have changed until its lock is taken:
+// then what stands counts.
+func TestFoundCollection(t *testing.T) {
+	each(t, func(h *house) {
+		h.persons("ann")
+		id := h.calendar("ann", "")
+		var found db.Collection
+		look := func() {
+			h.view(func(tx *db.Tx) (err error) {
+				found, err = tx.Collection(id)
+				return err
+			})
+		}
+		change := func(f func(*db.Collection)) {
+			h.write(func(tx *db.Tx) error {
+				now := found
+				f(&now)
+				return tx.UpdateCollection(&now)
+			})
+		}
+		floating := func(uid, at string) string {
+			return calendar(component(uid, "DTSTART:202603"+at+"00", "DURATION:PT1H"))
+		}
+		as := func(p *scheduling.Put) { p.Collection, p.Found = id, &found }
+		test := func(want string) {
+			t.Helper()
+			if got := h.busy("ann", 7); got != want {
+				t.Errorf("busy %q, want %q", got, want)
+			}
+		}
+		look()
+		h.put("ann", floating("u1", "03T1000"), as)
+		h.put("ann", floating("u2", "04T1000"), as) // meanwhile u1 was written
+		test("03T0900-1000 04T0900-1000")           // Ann is in Berlin
+		look()
+		change(func(c *db.Collection) { c.TZ = "Asia/Tokyo" })
+		h.put("ann", floating("u3", "05T1000"), as)
+		test("03T0900-1000 04T0900-1000 05T0100-0200")
+		look()
+		change(func(c *db.Collection) { c.Components = "VTODO" })
+		_, err := h.tryPut("ann", floating("u4", "06T1000"), as)
+		refused(t, err, itip.SupportedComponent)
+		look()
+		h.write(func(tx *db.Tx) error { return tx.DeleteCollection(id) })
+		found.Components = "VEVENT"
+		p := scheduling.Put{Actor: h.people["ann"], Name: "u5.ics", Body: []byte(floating("u5", "07T1000")), Door: "dav"}
+		as(&p)
+		if _, err := h.desk.Put(h.ctx, p); !errors.Is(err, db.ErrNotFound) {
+			t.Errorf("the calendar is gone: %v", err)
+		}
+	})
+}
+
 func TestConditions(t *testing.T) {
 	each(t, func(h *house) {
 		h.persons("ann")

@@ -29,7 +29,9 @@ func (d *Desk) Put(ctx context.Context, p Put) (Written, error) {
 	}
 	var h *holding
 	var created bool
+	again := false
 	err = d.transact(ctx, l, func(s *sitting) (err error) {
+		s.assuming, again = !again, true
 		h, created, err = s.put(p, obj)
 		return err
 	})
@@ -121,7 +123,7 @@ func organized(objs ...*ics.Object) bool {
 // put is Put inside the transaction.
 func (s *sitting) put(p Put, obj *ics.Object) (h *holding, created bool, err error) {
 	s.under = p.Conditions.Under
-	col, owner, err := s.open(p.Actor, p.Collection)
+	col, owner, err := s.openFor(p, obj)
 	if err != nil {
 		return nil, false, err
 	}
@@ -153,7 +155,32 @@ func (s *sitting) put(p Put, obj *ics.Object) (h *holding, created bool, err err
 		h.obj, h.scheduled = obj, false
 		return h, !there, nil
 	}
+	if err := s.visit(owner.ID); err != nil {
+		return nil, false, err
+	}
 	return h, !there, s.originate(h, obj, itip.Options{Silent: p.Silent, Seen: p.Conditions.seen()}, p.Door)
+}
+
+// openFor is open for a write. Of an object that concerns its owner alone
+// nothing is needed of his home but the collection itself, which the door has
+// read already.
+func (s *sitting) openFor(p Put, obj *ics.Object) (db.Collection, db.Principal, error) {
+	f := p.Found
+	if !s.assuming || f == nil || f.ID != p.Collection || f.Owner != p.Actor.ID || organized(obj) {
+		return s.open(p.Actor, p.Collection)
+	}
+	s.assumed = f
+	return *f, p.Actor, nil
+}
+
+// still reports whether what was assumed of a collection holds, which has just
+// been raised to modseq and is locked.
+func (s *sitting) still(f *db.Collection, modseq int64) (bool, error) {
+	if modseq == f.Modseq+1 {
+		return true, nil // nobody else has changed anything since
+	}
+	now, err := s.tx.Collection(f.ID)
+	return now.Kind == f.Kind && now.Components == f.Components && now.TZ == f.TZ, err
 }
 
 // open returns a collection and its owner, with one statement where it is the
@@ -183,6 +210,11 @@ func (s *sitting) target(h *holding, rows []db.OwnedObject, obj *ics.Object, p P
 			return false, err
 		}
 		return true, s.fill(h, &rows[at].Object)
+	}
+	if s.assuming && len(rows) == 0 && p.Conditions.IfMatch == nil && p.Conditions.IfScheduleTagMatch == nil {
+		// Most new conversations get a new name. If this one is taken, writing
+		// ends in a conflict, and the next run looks.
+		return false, nil
 	}
 	other, err := s.tx.Object(p.Collection, p.Name)
 	switch {

@@ -66,6 +66,9 @@ type Conditions struct {
 type Put struct {
 	Actor      db.Principal // who is logged in, or in whose name a door acts
 	Collection int64
+	// Found is the collection as the door has read it, if it has. It saves
+	// reading it again: under its lock the desk sees whether it has changed.
+	Found      *db.Collection
 	Name       string
 	Body       []byte
 	Conditions Conditions

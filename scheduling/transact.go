@@ -89,6 +89,9 @@ type sitting struct {
 	withdraw *withdrawal
 	under    func(*db.Tx) error // asked when the collections are locked
 
+	assuming bool           // the first run: what usually holds is seen to hold when it is written
+	assumed  *db.Collection // as a door has read it, before
+
 	rosters  map[*ics.Object]*roster
 	received map[receipt]itip.Outcome
 	records  map[recordKey]db.Indexed
@@ -214,6 +217,15 @@ func (s *sitting) flushObjects() error {
 	}
 	if err != nil {
 		return err
+	}
+	if f := s.assumed; f != nil && modseq[f.ID] != 0 {
+		ok, err := s.still(f, modseq[f.ID])
+		if err != nil {
+			return err
+		}
+		if !ok {
+			return fmt.Errorf("%w: a calendar", db.ErrConflict)
+		}
 	}
 	if s.under != nil {
 		if err := s.under(s.tx); err != nil {
