@@ -53,6 +53,11 @@ func (s *Series) fields() []any {
 	return []any{&s.First, &s.Last, &s.CoveredUntil, flag{&s.Floating}, &s.Runs}
 }
 
+func (s *Slot) values() []any { return []any{s.Start, s.Fin, int64(s.Type), bit(s.Floating)} }
+func (s *Series) values() []any {
+	return []any{s.First, s.Last, s.CoveredUntil, bit(s.Floating), some(s.Runs)}
+}
+
 const (
 	slotColumns   = `s.start, s.fin, s.busy, s.floating`
 	seriesColumns = `s.start, s.fin, s.covered, s.floating, s.runs`

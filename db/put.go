@@ -60,6 +60,9 @@ func (tx *Tx) PutObjects(os []*Object, body []byte, recs []Indexed, expected []i
 	if err != nil {
 		return err
 	}
+	if tx.c.d == postgresDialect && len(os) == 1 && expected[0] == 0 {
+		return tx.putNew(os[0], body, recs[0])
+	}
 	id, err := tx.putBody(os[0], body)
 	if err != nil {
 		return err
@@ -101,17 +104,13 @@ func (tx *Tx) PutObjects(os []*Object, body []byte, recs []Indexed, expected []i
 		stored++
 		return nil
 	}
-	const head = `INSERT INTO object (collection, name, uid, component, etag, schedule_tag, size, modseq, created, modified, record, body, deleted)`
-	const tail = `ON CONFLICT (collection, name) DO UPDATE SET uid = excluded.uid, component = excluded.component, etag = excluded.etag,
-		schedule_tag = excluded.schedule_tag, size = excluded.size, modseq = excluded.modseq, created = excluded.created,
-		modified = excluded.modified, record = excluded.record, body = excluded.body, deleted = 0`
 	zero := func(rows [][]any) [][]any {
 		for i := range rows {
 			rows[i] = append(rows[i], 0)
 		}
 		return rows
 	}
-	if err := tx.insertMany(head, tail+` WHERE object.deleted = 1 RETURNING id, collection, name`, zero(fresh), note); err != nil {
+	if err := tx.insertMany(insertObject, replaceObject+` WHERE object.deleted = 1 RETURNING id, collection, name`, zero(fresh), note); err != nil {
 		return err
 	}
 	if len(replaced) == 1 && len(os) == 1 {
@@ -120,7 +119,7 @@ func (tx *Tx) PutObjects(os []*Object, body []byte, recs []Indexed, expected []i
 			WHERE id = $13 AND modseq = $14 AND deleted = 0 RETURNING id, collection, name`, replaced[0], note)
 	} else {
 		// loaded has compared them, and the collections are locked.
-		err = tx.insertMany(head, tail+` WHERE object.deleted = 0 RETURNING id, collection, name`, zero(replaced), note)
+		err = tx.insertMany(insertObject, replaceObject+` WHERE object.deleted = 0 RETURNING id, collection, name`, zero(replaced), note)
 	}
 	if err != nil {
 		return err
@@ -192,14 +191,65 @@ func (tx *Tx) loaded(os []*Object, expected []int64) ([]before, error) {
 // putBody finds or makes the row of a body. A card or a file is in no
 // conversation whose lock its writers hold, so it shares with nobody.
 func (tx *Tx) putBody(o *Object, body []byte) (id int64, err error) {
+	err = tx.row(insertBody, []any{o.UID, bodyHash(o, body), some(body)}, &id)
+	return id, err
+}
+
+const insertBody = `INSERT INTO body (uid, hash, data) VALUES ($1, $2, $3)
+	ON CONFLICT (uid, hash) DO UPDATE SET uid = excluded.uid RETURNING id`
+
+func bodyHash(o *Object, body []byte) []byte {
 	hash := sha256.Sum256(body)
 	if o.Component == "VCARD" || strings.Contains(o.Component, "/") {
 		rand.Read(hash[:])
 	}
-	err = tx.row(`INSERT INTO body (uid, hash, data) VALUES ($1, $2, $3)
-		ON CONFLICT (uid, hash) DO UPDATE SET uid = excluded.uid RETURNING id`, []any{o.UID, hash[:], some(body)}, &id)
-	return id, err
+	return hash[:]
 }
+
+// putNew is PutObjects of one new object on PostgreSQL, where each statement
+// is a journey: body, object and record go in one. SQLite knows no INSERT
+// within another statement, and needs none.
+func (tx *Tx) putNew(o *Object, body []byte, rec Indexed) error {
+	now := tx.stamp().Truncate(time.Microsecond)
+	o.ETag, o.Size, o.Deleted, o.Modified, o.record = ETagOf(body), int64(len(body)), false, now, rec.kind()
+	if o.Created.IsZero() {
+		o.Created = now
+	}
+	text := newObject
+	args := []any{o.UID, bodyHash(o, body), some(body), o.Collection, o.Name, o.Component, o.ETag, o.ScheduleTag, o.Size, o.Modseq,
+		micros(o.Created), micros(o.Modified), o.record}
+	switch {
+	case rec.Slot != nil:
+		text, args = newSlot, append(args, rec.Slot.values()...)
+	case rec.Series != nil:
+		text, args = newSeries, append(args, rec.Series.values()...)
+	}
+	err := tx.row(text, args, &o.ID, &o.body)
+	if errors.Is(err, ErrNotFound) {
+		return tx.fail(fmt.Errorf("%w: an object", ErrConflict))
+	}
+	return err
+}
+
+const (
+	insertObject  = `INSERT INTO object (collection, name, uid, component, etag, schedule_tag, size, modseq, created, modified, record, body, deleted)`
+	replaceObject = `ON CONFLICT (collection, name) DO UPDATE SET uid = excluded.uid, component = excluded.component, etag = excluded.etag,
+		schedule_tag = excluded.schedule_tag, size = excluded.size, modseq = excluded.modseq, created = excluded.created,
+		modified = excluded.modified, record = excluded.record, body = excluded.body, deleted = 0`
+	insertSlot    = `INSERT INTO slot (object, collection, start, fin, busy, floating)`
+	replaceSlot   = `ON CONFLICT (object) DO UPDATE SET collection = excluded.collection, start = excluded.start, fin = excluded.fin, busy = excluded.busy, floating = excluded.floating`
+	insertSeries  = `INSERT INTO series (object, collection, start, fin, covered, floating, runs)`
+	replaceSeries = `ON CONFLICT (object) DO UPDATE SET collection = excluded.collection, start = excluded.start, fin = excluded.fin, covered = excluded.covered, floating = excluded.floating, runs = excluded.runs`
+
+	// The statements of putNew: without a record and with either.
+	newHead = `WITH b AS (` + insertBody + `), o AS (` + insertObject + `
+		SELECT $4::bigint, $5, $1, $6, $7, $8, $9::bigint, $10::bigint, $11::bigint, $12::bigint, $13::smallint, b.id, 0 FROM b
+		` + replaceObject + ` WHERE object.deleted = 1 RETURNING id)`
+	newTail   = ` SELECT o.id, b.id FROM o, b`
+	newObject = newHead + newTail
+	newSlot   = newHead + `, r AS (` + insertSlot + ` SELECT o.id, $4::bigint, $14::bigint, $15::bigint, $16::smallint, $17::smallint FROM o ` + replaceSlot + `)` + newTail
+	newSeries = newHead + `, r AS (` + insertSeries + ` SELECT o.id, $4::bigint, $14::bigint, $15::bigint, $16::bigint, $17::smallint, $18::bytea FROM o ` + replaceSeries + `)` + newTail
+)
 
 // dropBodies removes the bodies of what was, except keep, unless another
 // object of the conversation refers to them.
@@ -232,25 +282,18 @@ func (tx *Tx) putRecords(os []*Object, recs []Indexed, old []before) error {
 		}
 		switch kind {
 		case inSlot:
-			s := recs[i].Slot
-			slots = append(slots, []any{o.ID, o.Collection, s.Start, s.Fin, int64(s.Type), bit(s.Floating)})
+			slots = append(slots, append([]any{o.ID, o.Collection}, recs[i].Slot.values()...))
 		case inSeries:
-			s := recs[i].Series
-			series = append(series, []any{o.ID, o.Collection, s.First, s.Last, s.CoveredUntil, bit(s.Floating), some(s.Runs)})
+			series = append(series, append([]any{o.ID, o.Collection}, recs[i].Series.values()...))
 		}
 	}
 	if err := tx.dropRecords(notSlot, notSeries); err != nil {
 		return err
 	}
-	err := tx.insertMany(`INSERT INTO slot (object, collection, start, fin, busy, floating)`,
-		`ON CONFLICT (object) DO UPDATE SET collection = excluded.collection, start = excluded.start, fin = excluded.fin, busy = excluded.busy, floating = excluded.floating`,
-		slots, nil)
-	if err != nil {
+	if err := tx.insertMany(insertSlot, replaceSlot, slots, nil); err != nil {
 		return err
 	}
-	return tx.insertMany(`INSERT INTO series (object, collection, start, fin, covered, floating, runs)`,
-		`ON CONFLICT (object) DO UPDATE SET collection = excluded.collection, start = excluded.start, fin = excluded.fin, covered = excluded.covered, floating = excluded.floating, runs = excluded.runs`,
-		series, nil)
+	return tx.insertMany(insertSeries, replaceSeries, series, nil)
 }
 
 func (tx *Tx) dropRecords(slots, series []int64) error {
