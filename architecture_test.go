@@ -18,6 +18,7 @@ const module = "github.com/convene-server/convene/"
 var floors = map[string]int{
 	"cmd/convene":         6,
 	"caldav":              5,
+	"published":           5,
 	"imipbridge":          5,
 	"scheduling":          4,
 	"imipbridge/imip":     4,

@@ -7,10 +7,12 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/convene-server/convene/caldav/carddav"
 	"github.com/convene-server/convene/caldav/dav"
 	"github.com/convene-server/convene/db"
+	"github.com/convene-server/convene/directory/cuaddr"
 	"github.com/convene-server/convene/scheduling"
 )
 
@@ -110,9 +112,29 @@ func (x *exchange) writeCard(c *cardWrite) (w scheduling.Written, err error) {
 			return err
 		}
 		w.ETag = o.ETag
+		if busy := publishedBy(c.card); len(busy) > 0 || old != nil {
+			return tx.SetPublished(c.coll.coll.Owner, o.ID, "", busy)
+		}
 		return nil
 	})
 	return w, err
+}
+
+// publishedBy tells where a card says that busy time is published: its FBURL
+// (RFC 6350 §6.9.1, RFC 2739 §2.2), for each of its addresses.
+func publishedBy(c *carddav.Card) (out []db.Published) {
+	url := strings.TrimSpace(c.Value("FBURL"))
+	if low := strings.ToLower(url); !strings.HasPrefix(low, "http://") && !strings.HasPrefix(low, "https://") || len(url) > 1000 {
+		return nil
+	}
+	for i := range c.Props {
+		if p := &c.Props[i]; p.Name == "EMAIL" && len(out) < 20 {
+			if a := cuaddr.Mailto(strings.TrimPrefix(strings.TrimSpace(p.Text()), "mailto:")); !a.IsZero() {
+				out = append(out, db.Published{Name: scheduling.OutsideName(a), URL: url})
+			}
+		}
+	}
+	return out
 }
 
 // uidFor gives a card without a UID (RFC 6352 §5.1 wants one) that of the card

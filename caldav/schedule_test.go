@@ -4,6 +4,7 @@ import (
 	"context"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/convene-server/convene/db"
 	"github.com/convene-server/convene/directory"
@@ -410,5 +411,83 @@ func TestRichFreeBusy(t *testing.T) {
 				t.Errorf("it tells too much: %s", body)
 			}
 		}
+	})
+}
+
+// The busy time of somebody outside is read where a card says that it is
+// published (decision 27), in the background: for whose card it is, and no
+// longer than the card says so.
+func TestFreeBusyOfCard(t *testing.T) {
+	each(t, func(t *testing.T, h *house) {
+		const book = "/dav/addressbooks/ann@example.org/contacts/"
+		card := func(more string) string {
+			return lines("BEGIN:VCARD", "VERSION:3.0", "UID:c", "FN:Cem", "N:Cem;;;;", "EMAIL;TYPE=work:Cem@example.com", "EMAIL:cem2@example.com", more, "END:VCARD")
+		}
+		ask := func(who string) string {
+			t.Helper()
+			r := h.do(who, "POST", "/dav/calendars/"+who+"/outbox/", lines("BEGIN:VCALENDAR", "VERSION:2.0", "METHOD:REQUEST", "PRODID:-//t", "BEGIN:VFREEBUSY", "UID:F1", "DTSTAMP:20261101T000000Z",
+				"DTSTART:20261102T000000Z", "DTEND:20261110T000000Z", "ORGANIZER:mailto:"+who, "ATTENDEE:mailto:cem@example.com", "END:VFREEBUSY", "END:VCALENDAR"),
+				"Content-Type", "text/calendar").want(t, 200)
+			return strings.ReplaceAll(r.body, "&#13;", "")
+		}
+		unknown := func(who string) {
+			t.Helper()
+			if body := ask(who); !strings.Contains(body, "3.7;") || strings.Contains(body, "calendar-data") {
+				t.Errorf("%s", body)
+			}
+		}
+		due := func() (feeds []db.Feed) {
+			t.Helper()
+			if err := h.store.Write(context.Background(), nil, func(tx *db.Tx) (err error) {
+				feeds, err = tx.ClaimFeeds(10, time.Minute)
+				return err
+			}); err != nil {
+				t.Fatal(err)
+			}
+			return feeds
+		}
+		unknown(ann)
+		h.do(ann, "PUT", book+"c.vcf", card("FBURL:https://example.com/cem.ifb"), "Content-Type", "text/vcard").want(t, 201)
+		unknown(ann) // not in the request
+		feeds := due()
+		if len(feeds) != 1 || feeds[0].URL != "https://example.com/cem.ifb" {
+			t.Fatalf("%+v", feeds)
+		}
+		found := func(at time.Time) {
+			t.Helper()
+			f := feeds[0]
+			f.Due, f.Fetched, f.Data = time.Time{}, at, []byte(lines("BEGIN:VCALENDAR", "VERSION:2.0", "BEGIN:VFREEBUSY", "DTSTART:20261101T000000Z", "DTEND:20261105T000000Z",
+				"FREEBUSY:20261102T100000Z/20261102T110000Z", "END:VFREEBUSY", "END:VCALENDAR"))
+			if err := h.store.Write(context.Background(), nil, func(tx *db.Tx) error { return tx.PutFeed(f) }); err != nil {
+				t.Fatal(err)
+			}
+		}
+		now := time.Date(2026, 11, 2, 9, 0, 0, 0, time.UTC)
+		found(now)
+		body := ask(ann)
+		for _, want := range []string{"2.0;Success", "DTSTART:20261102T000000Z\n", "DTEND:20261105T000000Z\n", "FREEBUSY;FBTYPE=BUSY:20261102T100000Z/20261102T110000Z\n"} {
+			if !strings.Contains(body, want) {
+				t.Errorf("no %q in %s", want, body)
+			}
+		}
+		unknown(bob) // it is not his card
+		if n := len(due()); n != 0 {
+			t.Errorf("%d are due though what is known is new", n)
+		}
+		found(now.Add(-time.Hour)) // old: told, and looked at again
+		if body := ask(ann); !strings.Contains(body, "2.0;Success") {
+			t.Error(body)
+		}
+		if n := len(due()); n != 1 {
+			t.Errorf("%d are due", n)
+		}
+		h.do(ann, "PUT", book+"c.vcf", card("FBURL:ftp://example.com/cem.ifb"), "Content-Type", "text/vcard").want(t, 204)
+		unknown(ann)
+		h.do(ann, "PUT", book+"c.vcf", card("FBURL:https://example.com/cem.ifb"), "Content-Type", "text/vcard").want(t, 204)
+		if body := ask(ann); !strings.Contains(body, "2.0;Success") {
+			t.Error(body)
+		}
+		h.do(ann, "DELETE", book+"c.vcf", "").want(t, 204)
+		unknown(ann)
 	})
 }

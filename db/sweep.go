@@ -20,7 +20,7 @@ const sweepMost = 500
 // Sweep removes what nobody needs any longer: bodies and locks of conversations
 // without an object, old tombstones and old decisions. It is for a daily tick; nothing depends on it.
 func (s *Store) Sweep(ctx context.Context, keep Keep) error {
-	for _, step := range []func(context.Context, Keep) error{s.sweepBodies, s.sweepTombstones, s.sweepDecisions, s.sweepThreads} {
+	for _, step := range []func(context.Context, Keep) error{s.sweepBodies, s.sweepTombstones, s.sweepDecisions, s.sweepThreads, s.sweepFeeds} {
 		if err := step(ctx, keep); err != nil {
 			return err
 		}
@@ -141,4 +141,16 @@ func (s *Store) sweepThreads(ctx context.Context, _ Keep) error {
 			return err
 		}
 	}
+}
+
+// sweepFeeds removes what cards that are gone said of published busy time, and
+// what nobody refers to.
+func (s *Store) sweepFeeds(ctx context.Context, _ Keep) error {
+	return s.Write(ctx, nil, func(tx *Tx) error {
+		if _, err := tx.exec(`DELETE FROM published WHERE object <> 0 AND NOT EXISTS (SELECT 1 FROM object o WHERE o.id = published.object AND o.deleted = 0)`); err != nil {
+			return err
+		}
+		_, err := tx.exec(`DELETE FROM feed WHERE NOT EXISTS (SELECT 1 FROM published p WHERE p.url = feed.url)`)
+		return err
+	})
 }

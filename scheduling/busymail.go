@@ -3,6 +3,7 @@ package scheduling
 import (
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/convene-server/convene/db"
 	"github.com/convene-server/convene/directory/cuaddr"
@@ -22,13 +23,13 @@ func subject(o *ics.Object) cuaddr.Address {
 	return cuaddr.Address{}
 }
 
-// outsideName is under which name somebody's busy time is remembered.
-func outsideName(a cuaddr.Address) string { return strings.TrimPrefix(a.Fold(), "mailto:") }
+// OutsideName is under which name the busy time of somebody outside is kept.
+func OutsideName(a cuaddr.Address) string { return strings.TrimPrefix(a.Fold(), "mailto:") }
 
 // busyLocks: messages about one calendar user to one recipient come one after
 // another, whatever their UIDs.
 func busyLocks(m Deliver) locks {
-	name := "busy time of " + outsideName(subject(m.Body)) + " for " + strconv.FormatInt(m.Recipient.ID, 10)
+	name := "busy time of " + OutsideName(subject(m.Body)) + " for " + strconv.FormatInt(m.Recipient.ID, 10)
 	if !storable(name) {
 		return locks{}
 	}
@@ -115,7 +116,7 @@ func (s *sitting) asAsked(m Deliver, p *ics.Prop) ics.Prop {
 // time, for the recipient's own questions.
 func (s *sitting) rememberBusy(m Deliver) (result, error) {
 	of := subject(m.Body)
-	name := outsideName(of)
+	name := OutsideName(of)
 	switch {
 	case of.IsZero() || !storable(name):
 		return ignored("nobody that can be named is spoken of")
@@ -128,7 +129,7 @@ func (s *sitting) rememberBusy(m Deliver) (result, error) {
 	if err != nil {
 		return result{}, err
 	}
-	known := knownBusy(have[name])
+	known := itip.ReadKnown(have[name])
 	told := false
 	for _, c := range m.Body.Main() {
 		b, err := itip.ReadBusyTime(m.Body, c)
@@ -143,7 +144,7 @@ func (s *sitting) rememberBusy(m Deliver) (result, error) {
 	if !told {
 		return ignored("stale: the same time is known better, or past")
 	}
-	s.busy = append(s.busy, busyNews{m.Recipient.ID, name, keptBusy(known)})
+	s.busy = append(s.busy, busyNews{m.Recipient.ID, name, itip.WriteKnown(known)})
 	return result{applied: true, rule: "busy time remembered"}, nil
 }
 
@@ -164,37 +165,20 @@ type busyNews struct {
 	data      []byte
 }
 
-// keptBusy and knownBusy write and read what is remembered: VFREEBUSY
-// components, one a window.
-func keptBusy(known []itip.BusyTime) []byte {
-	root := &ics.Component{Name: "VCALENDAR", Props: []ics.Prop{ics.NewProp("VERSION", "2.0"), ics.NewProp("PRODID", itip.ProductID)}}
-	for _, b := range known {
-		root.Children = append(root.Children, itip.BusyMessage("", "known", b).Main()...)
-	}
-	return ics.New(root).Bytes()
-}
-
-func knownBusy(data []byte) (known []itip.BusyTime) {
-	o, err := ics.Parse(data, storedLimits)
-	if err != nil {
-		return nil // nothing is remembered
-	}
-	for _, c := range o.Main() {
-		if b, err := itip.ReadBusyTime(o, c); err == nil {
-			known = append(known, b)
-		}
-	}
-	return known
-}
+// feedAge is for how long what was found at a URL is taken for the present.
+const feedAge = 15 * time.Minute
 
 // knownOutside answers for those who are not here with what the asker knows of
-// them (decision 27): of the longest stretch of the window that he knows.
-func (q FreeBusyQuery) knownOutside(tx *db.Tx, answers []FreeBusy) error {
+// them (decision 27): what they told him by mail, and beside that what they
+// publish. It is told for the longest stretch of the window that is known. What
+// is published is fetched in the background: stale are the URLs to look at
+// again.
+func (q FreeBusyQuery) knownOutside(tx *db.Tx, answers []FreeBusy, now time.Time) (stale []string, err error) {
 	names := map[string][]int{}
 	var all []string
 	for i := range answers {
 		if a := answers[i].Address; answers[i].Status == invalidUser && a.Mail() != "" {
-			n := outsideName(a)
+			n := OutsideName(a)
 			if names[n] == nil {
 				all = append(all, n)
 			}
@@ -202,14 +186,28 @@ func (q FreeBusyQuery) knownOutside(tx *db.Tx, answers []FreeBusy) error {
 		}
 	}
 	if len(all) == 0 || q.Asker.ID == 0 {
-		return nil
+		return nil, nil
 	}
-	have, err := tx.Remembered(q.Asker.ID, all...)
+	told, err := tx.Remembered(q.Asker.ID, all...)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	for n, data := range have {
-		b, ok := itip.Known(knownBusy(data), q.From, q.To)
+	known := map[string][]itip.BusyTime{}
+	for n, data := range told {
+		known[n] = itip.ReadKnown(data)
+	}
+	published, err := tx.PublishedFor(q.Asker.ID, all...)
+	if err != nil {
+		return nil, err
+	}
+	for _, p := range published {
+		known[p.Name] = itip.Beside(known[p.Name], itip.ReadKnown(p.Feed.Data))
+		if now.Sub(p.Feed.Fetched) > feedAge && p.Feed.Due.IsZero() {
+			stale = append(stale, p.URL)
+		}
+	}
+	for n, windows := range known {
+		b, ok := itip.Known(windows, q.From, q.To)
 		if !ok {
 			continue
 		}
@@ -218,5 +216,5 @@ func (q FreeBusyQuery) knownOutside(tx *db.Tx, answers []FreeBusy) error {
 			answers[i].From, answers[i].To = b.From, b.To
 		}
 	}
-	return nil
+	return stale, nil
 }

@@ -35,6 +35,8 @@ type FreeBusyQuery struct {
 	// Details asks what fills the time, too: it is told of those who let the
 	// asker see it.
 	Details bool
+
+	stale func(urls []string) // told where published busy time is old
 }
 
 // FreeBusy answers for many calendar users from one snapshot (RFC 6638 §5), in
@@ -42,10 +44,19 @@ type FreeBusyQuery struct {
 // everybody in it; of a pool, which is a group of rooms and resources, that at
 // which none of them can be had.
 func (d *Desk) FreeBusy(ctx context.Context, q FreeBusyQuery) (answers []FreeBusy, err error) {
+	var stale []string
 	err = d.store.Read(ctx, func(tx *db.Tx) (err error) {
+		stale = nil
+		q.stale = func(urls []string) { stale = urls }
 		answers, err = d.answer(tx, q)
 		return err
 	})
+	if err == nil && len(stale) > 0 {
+		// Looked at in the background; this answer is of what is known now.
+		if err := d.store.Write(ctx, nil, func(tx *db.Tx) error { return tx.WantFeeds(stale) }); err != nil {
+			d.opt.Log.Warn("published busy time is not asked for", "error", err)
+		}
+	}
 	return answers, err
 }
 
@@ -87,8 +98,15 @@ func (d *Desk) answer(tx *db.Tx, q FreeBusyQuery) ([]FreeBusy, error) {
 		}
 		owners = append(owners, members...)
 	}
-	if err := q.knownOutside(tx, answers); err != nil || len(owners) == 0 {
-		return answers, err
+	stale, err := q.knownOutside(tx, answers, d.opt.Now())
+	if err != nil {
+		return nil, err
+	}
+	if q.stale != nil {
+		q.stale(stale)
+	}
+	if len(owners) == 0 {
+		return answers, nil
 	}
 	insider, err := q.refuse(tx, owners, who, answers)
 	if err != nil {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"net"
+	"net/netip"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -56,6 +57,10 @@ type Config struct {
 		Unverified  string // all, reply, none
 		VerifyDKIM  bool
 	}
+	FreeBusy struct {
+		Fetch         bool     // what people outside publish
+		FetchNetworks []string // that are not public and yet fetched from
+	}
 	Log struct {
 		Level string
 	}
@@ -105,6 +110,21 @@ var configKeys = []configKey{
 		c.Scheduling.PastGrace = d
 		return nil
 	}},
+	{"freebusy.fetch", func(c *Config, v any) error {
+		b, ok := v.(bool)
+		if !ok {
+			return fmt.Errorf("%s is neither true nor false", show(v))
+		}
+		c.FreeBusy.Fetch = b
+		return nil
+	}},
+	{"freebusy.fetch_networks", listInto(func(c *Config) *[]string { return &c.FreeBusy.FetchNetworks }, func(s string) (string, error) {
+		p, err := netip.ParsePrefix(s)
+		if err != nil {
+			return "", errors.New("is no network; write it as 10.1.0.0/16")
+		}
+		return p.Masked().String(), nil
+	})},
 	{"trust.authserv_ids", listInto(func(c *Config) *[]string { return &c.Trust.AuthservIDs }, func(s string) (string, error) {
 		if s == "" || strings.ContainsAny(s, " \t;") {
 			return "", errors.New("is no authserv-id; it is the first word of your own mail server's Authentication-Results header")
@@ -254,6 +274,9 @@ func (c *Config) complete(given map[string]bool, line func(string) int) (mistake
 		if len(c.Trust.AuthservIDs) == 0 {
 			c.Trust.Unverified = "all"
 		}
+	}
+	if !given["freebusy.fetch"] {
+		c.FreeBusy.Fetch = true
 	}
 	if !given["trust.verify_dkim"] {
 		c.Trust.VerifyDKIM = true

@@ -20,6 +20,7 @@ func TestConfigDefaults(t *testing.T) {
 	want.LMTP.Listen = "127.0.0.1:2424"
 	want.SMTP.Relay, want.SMTP.From, want.SMTP.Coalesce = "127.0.0.1:25", "calendar@example.org", 10*time.Second
 	want.Trust.Unverified, want.Trust.VerifyDKIM = "all", true
+	want.FreeBusy.Fetch = true
 	want.Scheduling.PastGrace = 7 * 24 * time.Hour
 	want.Log.Level = "info"
 	if got, exp := text(c), text(want); got != exp {
@@ -86,6 +87,8 @@ func TestConfigMistakes(t *testing.T) {
 	test(ok+"[smtp]\nfrom = \"calendar@example.net\"\n", `convene.toml:3: smtp.from: calendar@example.net is in none of the domains example.org`)
 	test(ok+"[smtp]\ncoalesce = \"10\"\n", `convene.toml:3: smtp.coalesce: "10" is no time`)
 	test(ok+"[smtp]\ncoalesce = 10\n", `convene.toml:3: smtp.coalesce: 10 is no time`)
+	test(ok+"[freebusy]\nfetch_networks = [\"10.1\"]\n", `convene.toml:3: freebusy.fetch_networks: "10.1" is no network`)
+	test(ok+"[freebusy]\nfetch = 1\n", `convene.toml:3: freebusy.fetch: 1 is neither true nor false`)
 	test(ok+"[trust]\nunverified = \"some\"\n", `convene.toml:3: trust.unverified: "some" is none of all, reply, none`)
 	test(ok+"[trust]\nverify_dkim = \"yes\"\n", `convene.toml:3: trust.verify_dkim: "yes" is neither true nor false`)
 	test(ok+"[trust]\nauthserv_ids = [\"mx; spf=pass\"]\n", `convene.toml:3: trust.authserv_ids: "mx; spf=pass" is no authserv-id`)

@@ -2,10 +2,17 @@ package main
 
 import (
 	"crypto/rand"
+	"errors"
+	"fmt"
+	"net/netip"
 	"strings"
+	"text/tabwriter"
+	"time"
 
 	"github.com/convene-server/convene/db"
 	"github.com/convene-server/convene/directory"
+	"github.com/convene-server/convene/published"
+	"github.com/convene-server/convene/scheduling"
 )
 
 // freeBusy are the options that say who learns when somebody is busy.
@@ -55,4 +62,104 @@ func showFreeBusy(tx *db.Tx, p db.Principal, row func(name, value string)) error
 		row(strings.ReplaceAll(name, "_", "-"), prefs[name])
 	}
 	return nil
+}
+
+// fetchNetworks are those that the configuration allows beside public ones.
+func (c Config) fetchNetworks() (ps []netip.Prefix) {
+	for _, n := range c.FreeBusy.FetchNetworks {
+		ps = append(ps, netip.MustParsePrefix(n)) // checked when it was read
+	}
+	return ps
+}
+
+type freeBusySetCmd struct {
+	Address string `arg:"" help:"Mail address of somebody outside."`
+	URL     string `arg:"" help:"Where their busy time is published."`
+}
+
+func (c *freeBusySetCmd) Run(e *env) error {
+	if err := published.Check(c.URL); err != nil {
+		return fmt.Errorf("%q: %w", c.URL, err)
+	}
+	return setPublished(e, c.Address, []db.Published{{URL: c.URL}}, "busy time of %s will be read there\n")
+}
+
+type freeBusyRemoveCmd struct {
+	Address string `arg:"" help:"Mail address."`
+}
+
+func (c *freeBusyRemoveCmd) Run(e *env) error {
+	return setPublished(e, c.Address, nil, "busy time of %s is not read any longer\n")
+}
+
+func setPublished(e *env, address string, ps []db.Published, done string) error {
+	a, err := mailArg(address)
+	if err != nil {
+		return err
+	}
+	name := scheduling.OutsideName(a)
+	for i := range ps {
+		ps[i].Name = name
+	}
+	_, s, err := e.open()
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	err = s.Write(e.ctx, nil, func(tx *db.Tx) error {
+		if p, err := directory.Lookup(tx, a); err == nil {
+			return fmt.Errorf("%s is here: the calendar tells when they are busy", p.Address)
+		} else if !errors.Is(err, directory.ErrUnknown) {
+			return err
+		}
+		if ps == nil {
+			have, err := tx.PublishedFor(0, name)
+			if err != nil {
+				return err
+			}
+			if len(have) == 0 {
+				return fmt.Errorf("nothing is set for %s", a.Mail())
+			}
+		}
+		return tx.SetPublished(0, 0, name, ps)
+	})
+	if err == nil {
+		fmt.Fprintf(e.stdout, done, a.Mail())
+	}
+	return err
+}
+
+type freeBusyListCmd struct{}
+
+func (freeBusyListCmd) Run(e *env) error {
+	_, s, err := e.open()
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	w := tabwriter.NewWriter(plain{e.stdout}, 0, 8, 2, ' ', 0)
+	for after := ""; ; {
+		var page []db.Published
+		err := s.View(e.ctx, func(tx *db.Tx) (err error) {
+			page, err = tx.PublishedBySite(after, 500)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		for _, p := range page {
+			after = p.Name
+			state := "not read yet"
+			switch {
+			case p.Feed.Failures > 0:
+				state = "failed: " + strings.Join(strings.Fields(p.Feed.Answer), " ")
+			case !p.Feed.Fetched.IsZero():
+				state = "read " + p.Feed.Fetched.UTC().Format(time.RFC3339)
+			}
+			fmt.Fprintf(w, "%s\t%s\t%s\n", p.Name, p.URL, state)
+		}
+		if len(page) < 500 {
+			return w.Flush()
+		}
+	}
 }

@@ -55,6 +55,11 @@ type cli struct {
 		Remove removeCmd   `cmd:"" help:"Remove a group; its members stay."`
 	} `cmd:"" help:"Groups, which are invited as one and answer one by one."`
 
+	Freebusy struct {
+		Set    freeBusySetCmd    `cmd:"" help:"Say where somebody outside publishes their busy time."`
+		List   freeBusyListCmd   `cmd:"" help:"List what was said so, and what came of it."`
+		Remove freeBusyRemoveCmd `cmd:"" help:"Forget it."`
+	} `cmd:"" help:"Busy time of people outside."`
 	Import importCmd `cmd:"" help:"Store the events of iCalendar files; nobody is told."`
 	Export exportCmd `cmd:"" help:"Write a calendar, or all of somebody's, to standard output."`
 	Mail   mailCmd   `cmd:"" help:"Take one mail in from standard input, for MTAs that pipe (exit 0, 65, 67, 75)."`

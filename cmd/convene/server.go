@@ -16,6 +16,7 @@ import (
 	"github.com/convene-server/convene/db"
 	"github.com/convene-server/convene/directory"
 	"github.com/convene-server/convene/imipbridge"
+	"github.com/convene-server/convene/published"
 	"github.com/convene-server/convene/scheduling"
 	"github.com/coreos/go-systemd/v22/activation"
 	"github.com/coreos/go-systemd/v22/daemon"
@@ -104,6 +105,10 @@ func start(ctx context.Context, c Config, log *slog.Logger) (_ *server, err erro
 	s.work(func() { s.Desk.Work(run) })
 	s.work(func() { s.Bridge.Work(run) })
 	s.work(func() { s.sweep(run) })
+	if c.FreeBusy.Fetch {
+		fetch := published.New(published.Options{Store: s.Store, Networks: c.fetchNetworks(), Log: log})
+		s.work(func() { fetch.Work(run) })
+	}
 	if lmtp != nil {
 		s.LMTP = lmtp.Addr()
 		s.work(func() { s.report("lmtp", s.Bridge.ServeLMTP(run, lmtp, false)) })

@@ -201,3 +201,70 @@ func Known(known []BusyTime, from, to time.Time) (BusyTime, bool) {
 	best.Spans = ics.Merge(best.Spans)
 	return best, !best.empty()
 }
+
+// Beside adds to what is known what others say of the time of which nothing
+// is.
+func Beside(known, others []BusyTime) []BusyTime {
+	out := slices.Clone(known)
+	for _, o := range others {
+		out = append(out, o.without(out)...)
+	}
+	slices.SortFunc(out, func(a, b BusyTime) int { return a.From.Compare(b.From) })
+	return out
+}
+
+// WriteKnown and ReadKnown keep what is known of somebody: an iCalendar object
+// with one VFREEBUSY for each window. What cannot be read is not known.
+func WriteKnown(known []BusyTime) []byte {
+	root := &ics.Component{Name: "VCALENDAR", Props: []ics.Prop{ics.NewProp("VERSION", "2.0"), ics.NewProp("PRODID", ProductID)}}
+	for _, b := range known {
+		root.Children = append(root.Children, BusyMessage("", "known", b).Main()...)
+	}
+	return ics.New(root).Bytes()
+}
+
+func ReadKnown(data []byte) (known []BusyTime) {
+	if len(data) == 0 {
+		return nil
+	}
+	o, err := ics.Parse(data, ics.Limits{})
+	if err != nil {
+		return nil
+	}
+	for _, c := range o.Main() {
+		if b, err := ReadBusyTime(o, c); err == nil && !b.empty() {
+			known = append(known, b)
+		}
+	}
+	return known
+}
+
+// ReadPublished reads a file of busy time as it is found at a URL: VFREEBUSY
+// components, later ones before earlier ones. now stands for a DTSTAMP that
+// they do not have. The error is for people.
+func ReadPublished(data []byte, now time.Time) ([]BusyTime, error) {
+	o, err := ics.Parse(data, ics.Limits{Bytes: len(data) + 1, Properties: 20_000, Components: 100})
+	if err != nil {
+		return nil, err
+	}
+	var known []BusyTime
+	found := false
+	for _, c := range o.Main() {
+		if c.Name != "VFREEBUSY" {
+			continue
+		}
+		b, err := ReadBusyTime(o, c)
+		if err != nil {
+			return nil, err
+		}
+		found = true
+		if b.Stamp.IsZero() {
+			b.Stamp = now
+		}
+		known, _ = Remember(known, b, now)
+	}
+	if !found {
+		return nil, &ics.SyntaxError{Reason: "no VFREEBUSY"}
+	}
+	return known, nil
+}

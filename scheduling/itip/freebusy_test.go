@@ -139,3 +139,23 @@ func TestReadBusyTime(t *testing.T) {
 	test("error", "FREEBUSY:20260302T010000Z/20260301T010000Z")
 	test("error", "DTSTART:yesterday")
 }
+
+// What is published fills what is not known otherwise.
+func TestBesideAndPublished(t *testing.T) {
+	known := Beside([]BusyTime{busy(10, 12, 5, 11)}, []BusyTime{busy(0, 24, 1, 3, 11), busy(20, 30, 1, 22, 25)})
+	if got := showBusy(known); got != "0-10 3-4, 10-12 11-12, 12-24, 24-30 25-26" {
+		t.Error(got)
+	}
+	if got := showBusy(ReadKnown(WriteKnown(known))); got != showBusy(known) {
+		t.Errorf("kept as %s", got)
+	}
+	file := "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nBEGIN:VFREEBUSY\r\nDTSTART:20260302T000000Z\r\nDTEND:20260303T000000Z\r\nFREEBUSY:20260302T030000Z/PT1H\r\nEND:VFREEBUSY\r\nEND:VCALENDAR\r\n"
+	if known, err := ReadPublished([]byte(file), hour(2)); err != nil || showBusy(known) != "2-24 3-4" {
+		t.Errorf("%s, %v", showBusy(known), err)
+	}
+	for _, bad := range []string{"", "hello", strings.ReplaceAll(file, "VFREEBUSY", "VJOURNAL"), strings.Replace(file, "PT1H", "soon", 1)} {
+		if known, err := ReadPublished([]byte(bad), hour(2)); err == nil {
+			t.Errorf("%q: %v", bad, known)
+		}
+	}
+}
