@@ -94,6 +94,9 @@ func (x *exchange) post(segments []string, slash bool) error {
 		}
 		return err
 	}
+	if query := x.r.URL.Query(); r.kind&kEvent != 0 && query.Get("action") == "split" {
+		return x.split(r, query)
+	}
 	if r.kind&(kOutbox|kInbox) == 0 {
 		x.w.Header().Set("Allow", allow(r.kind))
 		return &dav.Error{Status: http.StatusMethodNotAllowed, Detail: "POST is for the outbox"}

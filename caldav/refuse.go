@@ -107,6 +107,8 @@ func condition(s string) xml.Name {
 		return dav.D(local)
 	case "C":
 		return dav.C(local)
+	case "CS":
+		return dav.CS(local)
 	case "CR":
 		return dav.CR(local)
 	}

@@ -26,7 +26,9 @@ type letter struct {
 	// quiet: those concerned get it as mail already, so no mail copy is made
 	// (decision 6).
 	quiet bool
-	door  string
+	// outside: only people outside get it; those here have what it tells.
+	outside bool
+	door    string
 
 	local    []db.Principal
 	external []cuaddr.Address
@@ -134,6 +136,9 @@ func (s *sitting) address(turn []*letter) (queued []*letter, err error) {
 			l.local, l.external = m.local, m.external
 		default:
 			l.local, l.direct = []db.Principal{*p}, true
+		}
+		if l.outside {
+			l.local = nil
 		}
 		// Beyond the bound only agents stay: their answer belongs to the change.
 		now := l.local[:0:0]

@@ -344,6 +344,7 @@ type userSetCmd struct {
 	Address        string   `arg:"" help:"Mail address."`
 	Profile        profile  `embed:""`
 	FreeBusy       freeBusy `embed:"" prefix:"freebusy-"`
+	Habits         habits   `embed:""`
 	RemoveAlias    []string `sep:"none" placeholder:"ADDRESS" help:"An alias to take away; may be repeated."`
 	MailCopies     *string  `enum:"auto,always,never" help:"Invitations by mail too: auto, always, never."`
 	Delegate       []string `sep:"none" placeholder:"ADDRESS" help:"Who may write, invite and answer in this user's name, a user or a group; may be repeated."`
@@ -518,6 +519,9 @@ func (c *showCmd) Run(e *env) error {
 			}
 		}
 		if err := showFreeBusy(tx, p, row); err != nil {
+			return err
+		}
+		if err := showHabits(tx, p, row); err != nil {
 			return err
 		}
 		cols, err := tx.Collections(p.ID, db.Calendar, db.AddressBook)

@@ -289,17 +289,24 @@ func (r *run) closeAct() {
 }
 
 func (r *run) expectTold(who, method string, lines []string) {
+	wrong := ""
 	for i, m := range r.told[who] {
 		if m.Method() != method {
 			continue
 		}
-		if why := r.match(m, lines); why != "" {
-			r.failf("%s was told %s, but %s:\n%s", who, method, why, m.Bytes())
+		why := r.match(m, lines)
+		if why == "" { // of several the one that fits: mails have no order among them
+			r.told[who] = append(r.told[who][:i:i], r.told[who][i+1:]...)
+			return
 		}
-		r.told[who] = append(r.told[who][:i:i], r.told[who][i+1:]...)
-		return
+		if wrong == "" {
+			wrong = fmt.Sprintf("%s was told %s, but %s:\n%s", who, method, why, m.Bytes())
+		}
 	}
-	r.failf("%s was not told %s", who, method)
+	if wrong == "" {
+		wrong = who + " was not told " + method
+	}
+	r.failf("%s", wrong)
 }
 
 func (r *run) expectBusy(w, lines []string) {

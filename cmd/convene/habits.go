@@ -1,0 +1,47 @@
+package main
+
+import (
+	"strings"
+
+	"github.com/convene-server/convene/db"
+	"github.com/convene-server/convene/directory"
+)
+
+// habits are the options that say what is done for somebody with messages that
+// programs seldom send.
+type habits struct {
+	PartyCrashers        *string `enum:"ask,add,refuse" placeholder:"ask|add|refuse" help:"Somebody not invited answers: the organizer is shown it (ask), he is invited (add), or told that he is not (refuse)."`
+	OrganiserReplacement *string `enum:"attendee,any,never" placeholder:"attendee|any|never" help:"Who may become the organizer of a meeting: one who is invited to it, anybody, nobody."`
+	AddMethodResponse    *string `enum:"add,refresh,ignore" placeholder:"add|refresh|ignore" help:"One more date of a series comes by itself (ADD): taken, the whole asked for, left alone."`
+	EventRefreshing      *string `enum:"always,never" placeholder:"always|never" help:"Whether an attendee who asks how a meeting stands (REFRESH) is answered."`
+}
+
+func (o habits) set(tx *db.Tx, p *db.Principal) error {
+	for _, one := range []struct {
+		name  string
+		value *string
+	}{
+		{directory.PartyCrashers, o.PartyCrashers}, {directory.OrganiserReplacement, o.OrganiserReplacement},
+		{directory.AddMethodResponse, o.AddMethodResponse}, {directory.EventRefreshing, o.EventRefreshing},
+	} {
+		if one.value == nil {
+			continue
+		}
+		if err := directory.SetPreference(tx, p.ID, one.name, *one.value); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// showHabits lists what somebody chose.
+func showHabits(tx *db.Tx, p db.Principal, row func(name, value string)) error {
+	prefs, err := tx.Preferences(p.ID)
+	if err != nil {
+		return err
+	}
+	for _, name := range []string{directory.PartyCrashers, directory.OrganiserReplacement, directory.AddMethodResponse, directory.EventRefreshing} {
+		row(strings.ReplaceAll(name, "_", "-"), prefs[name])
+	}
+	return nil
+}
