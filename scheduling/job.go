@@ -285,7 +285,7 @@ func (s *sitting) deliverQueued(j db.Job) error {
 		}
 		turn = append(turn, &letter{
 			Message: itip.Message{
-				Method: args.Method, UID: j.UID, From: from, To: cuaddr.Mailto(p.Address), Body: body, Significant: args.Significant,
+				Method: args.Method, UID: j.UID, From: from, To: cuaddr.Mailto(p.Address), Body: body, Significant: args.Significant, Echo: args.Echo,
 			},
 			from: sender, door: "queue",
 		})

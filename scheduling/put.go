@@ -158,7 +158,7 @@ func (s *sitting) put(p Put, obj *ics.Object) (h *holding, created bool, err err
 	if err := s.visit(owner.ID); err != nil {
 		return nil, false, err
 	}
-	return h, !there, s.originate(h, obj, itip.Options{Silent: p.Silent, Seen: p.Conditions.seen()}, p.Door)
+	return h, !there, s.originate(h, obj, itip.Options{Silent: p.Silent, Seen: p.Conditions.seen(), Tag: p.Conditions.IfScheduleTagMatch != nil}, p.Door)
 }
 
 // openFor is open for a write. Of an object that concerns its owner alone

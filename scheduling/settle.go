@@ -191,6 +191,7 @@ type deliverArgs struct {
 	To          []int64
 	Body        []byte
 	Significant bool
+	Echo        bool `json:",omitempty"`
 }
 
 // overflow gathers local recipients beyond the bound, by message.
@@ -205,7 +206,7 @@ func (v *overflow) add(l *letter, p db.Principal) {
 		if v.args == nil {
 			v.args = map[*ics.Object]*deliverArgs{}
 		}
-		a = &deliverArgs{Method: l.Method, From: l.From.String(), Sender: l.from.ID, Body: l.Body.Bytes(), Significant: l.Significant}
+		a = &deliverArgs{Method: l.Method, From: l.From.String(), Sender: l.from.ID, Body: l.Body.Bytes(), Significant: l.Significant, Echo: l.Echo}
 		v.args[l.Body] = a
 		v.order = append(v.order, l.Body)
 	}
@@ -234,8 +235,8 @@ func (s *sitting) queue(v *overflow, uid string) error {
 // and what is answered.
 func (s *sitting) bring(l *letter) (status string, more []*letter, err error) {
 	for _, p := range l.local {
-		if p.ID == l.from.ID {
-			continue // a group that holds the sender himself
+		if p.ID == l.from.ID || l.Echo && p.Kind != db.Person {
+			continue // a group that holds the sender himself; no room answers twice
 		}
 		st, answers, err := s.receive(l, p)
 		if err != nil {
@@ -247,6 +248,9 @@ func (s *sitting) bring(l *letter) (status string, more []*letter, err error) {
 		}
 	}
 	for _, a := range l.external {
+		if l.Echo {
+			continue
+		}
 		st := s.post(l, a)
 		if status == "" {
 			status = st
@@ -307,7 +311,7 @@ func (s *sitting) receive(l *letter, p db.Principal) (status string, more []*let
 	if in := s.homes[p.ID].inbox; out.Inbox != nil && in != 0 && p.Kind == db.Person {
 		s.inbox = append(s.inbox, inboxItem{in, out.Inbox})
 	}
-	if !l.quiet && !s.toldAlready(l, l.To) && s.wantsCopy(p, l.Method) {
+	if !l.quiet && !l.Echo && !s.toldAlready(l, l.To) && s.wantsCopy(p, l.Method) {
 		s.mail(l, cuaddr.Mailto(p.Address), before, true)
 	}
 	return itip.StatusDelivered, more, nil

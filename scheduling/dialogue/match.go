@@ -151,11 +151,15 @@ func (r *run) agree() {
 }
 
 // state is what all copies of a meeting must tell alike. How far somebody has
-// got with a task is his own.
+// got with a task is his own; an occurrence that was called off may be excluded
+// in one copy and shown as cancelled in another.
 func state(o *ics.Object) string {
 	var out []string
 	for _, c := range o.Main() {
 		rid := string(o.RID(c))
+		if rid != "" && c.Value("STATUS") == "CANCELLED" {
+			continue
+		}
 		for _, n := range []string{"DTSTART", "DTEND", "DURATION", "DUE", "STATUS", "RRULE", "SEQUENCE", "SUMMARY", "LOCATION"} {
 			if p := c.Prop(n); p != nil && (n != "STATUS" || c.Name != "VTODO" || p.Value == "CANCELLED") {
 				out = append(out, rid+" "+n+" "+p.Value)

@@ -76,7 +76,7 @@ func (me Actor) receiveCancel(have *ics.Object, msg Message) (Outcome, error) {
 	s.dirty = true
 	out := Outcome{Object: s.object(), Changed: true, Scheduled: me.role(have) != plain, Rule: "cancelled by the organizer"}
 	if out.Scheduled {
-		out.Inbox = msg.Body
+		out.Inbox = calledOff(s, in)
 	}
 	return out, nil
 }
@@ -121,6 +121,23 @@ func (me Actor) cancelFrom(have *ics.Object, s *series, c *part, why string) (*s
 		rest.master.comp.Remove(propReceived)
 	}
 	return rest, why
+}
+
+// calledOff is the inbox object of a CANCEL. Who is in some occurrences only and
+// has lost the last of them is told in one word: nothing is left (RFC 5546
+// §3.2.5: without RECURRENCE-ID the whole is cancelled).
+func calledOff(s, in *series) *ics.Object {
+	if s.master != nil || in.master != nil {
+		return in.obj
+	}
+	for _, p := range s.parts {
+		if !cancelled(p.comp) {
+			return in.obj
+		}
+	}
+	c := in.parts[0].comp.Clone()
+	c.Remove("RECURRENCE-ID")
+	return envelope(in.obj, Cancel, []*ics.Component{c})
 }
 
 func (me Actor) cancelWhole(s *series, c *part, stale *string) bool {

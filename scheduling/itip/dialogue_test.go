@@ -324,6 +324,9 @@ func (c *core) hand(ms []Message) (map[cuaddr.Address]string, error) {
 			return nil, err
 		}
 		to, local := c.name(m.To)
+		if m.Echo && (!local || c.person(to).Kind != "person") {
+			continue
+		}
 		if !local {
 			c.told[to] = append(c.told[to], m.Body.Bytes())
 			status[m.To] = StatusSent

@@ -42,6 +42,10 @@ type Message struct {
 	// or he is newly invited (RFC 6638 §3.2.8). Mail texts and room policies
 	// read it.
 	Significant bool
+	// Echo marks the REQUEST that goes with a CANCEL of occurrences: the series
+	// as it stands now, for copies that a server keeps. A person has read the
+	// CANCEL: it is never mailed, and no room answers it.
+	Echo bool
 }
 
 // Actor is the calendar user for whom the core works.
@@ -83,6 +87,9 @@ type Options struct {
 	// otherwise it is taken for what a program knew before the answer came
 	// (decision 22, RFC 6638 §3.2.10.1).
 	Seen bool
+	// Tag: an If-Schedule-Tag-Match held. The program may not know answers that
+	// came since (RFC 6638 §3.2.10.1).
+	Tag bool
 }
 
 // Outcome is what follows from a change or a message.

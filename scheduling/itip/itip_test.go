@@ -176,10 +176,11 @@ func TestBytesAreKept(t *testing.T) {
 			t.Errorf("%v\n%s\nwas\n%s", err, out.Object.Bytes(), after.Bytes())
 		}
 	}
-	meeting := when + ann + "ATTENDEE;CN=\"B\";PARTSTAT=NEEDS-ACTION:mailto:ben@example.org\n" + bob
+	meeting := when + ann + "ATTENDEE;CN=\"B\";PARTSTAT=NEEDS-ACTION;RSVP=TRUE:mailto:ben@example.org\n" +
+		strings.Replace(bob, "ATTENDEE", "ATTENDEE;RSVP=TRUE", 1)
 	test("ann@example.org", nil, event(t, meeting))
 	test("ann@example.org", event(t, meeting), event(t, meeting+"LOCATION:x"))
 	test("ben@example.org", event(t, meeting), event(t, meeting+"COLOR:red\nX-MOZ-LASTACK:1"))
-	test("ben@example.org", event(t, meeting), event(t, strings.Replace(meeting, "NEEDS-ACTION", "ACCEPTED", 1)))
+	test("ben@example.org", event(t, meeting), event(t, strings.Replace(meeting, "NEEDS-ACTION;RSVP=TRUE", "ACCEPTED", 1)))
 	test("eve@example.org", nil, event(t, meeting))
 }

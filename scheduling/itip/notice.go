@@ -28,7 +28,7 @@ func (v *revision) messages(plans []*plan) []Message {
 			bodies[key] = v.me.requestBody(v.is, g.request, g.without)
 		}
 		for _, a := range g.whom {
-			out = append(out, Message{Method: Request, UID: uid, From: from, To: a, Body: bodies[key], Significant: g.significant})
+			out = append(out, Message{Method: Request, UID: uid, From: from, To: a, Body: bodies[key], Significant: g.significant && !g.echo, Echo: g.echo})
 		}
 	}
 	return out

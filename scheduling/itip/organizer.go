@@ -23,6 +23,8 @@ type revision struct {
 	raise  map[*part]bool   // parts whose SEQUENCE must rise
 	forced map[cuaddr.Address]string
 	asked  map[cuaddr.Address]bool // whom the organizer asks anew without a new time
+	// revised: the organizer's program itself raised SEQUENCE.
+	revised bool
 }
 
 // organize decides what follows from an organizer's write (RFC 6638 §3.2.1.1,
@@ -42,6 +44,7 @@ func (me Actor) organize(before *ics.Object, s *series, opt Options) (Outcome, e
 	v.keepAnswers()
 	v.keepDelegates()
 	v.compare()
+	v.revised = v.renewed()
 	v.answers()
 	plans := v.plans()
 	out := Outcome{Scheduled: true, Refresh: v.gathering(), Rule: "organizer's change stored"}
@@ -55,6 +58,7 @@ func (me Actor) organize(before *ics.Object, s *series, opt Options) (Outcome, e
 		out.Rule += ", nothing sent: the meeting is past" // decision 18
 	default:
 		v.revise(plans)
+		v.expect(plans)
 		out.Messages = v.messages(plans)
 		v.refuseForce(out.Messages)
 	}
@@ -233,7 +237,7 @@ func (v *revision) answer(l ics.Prop, a cuaddr.Address, base *part, again bool) 
 	want := "NEEDS-ACTION"
 	if old != nil && !again {
 		want = ics.PartStat(old)
-		if given == "NEEDS-ACTION" && want != given && v.opt.Seen {
+		if given == "NEEDS-ACTION" && want != given && v.asksAnew(&l, old) {
 			want = given // RFC 6638 §3.2.8: the organizer may ask anew at any time
 			v.asked[a] = true
 		}
@@ -241,7 +245,7 @@ func (v *revision) answer(l ics.Prop, a cuaddr.Address, base *part, again bool) 
 	if given != want {
 		l = l.WithParam("PARTSTAT", want)
 	}
-	if again && old != nil && !strings.EqualFold(l.Param("RSVP"), "TRUE") && !strings.EqualFold(l.Param("ROLE"), "NON-PARTICIPANT") {
+	if want == "NEEDS-ACTION" && (given != want || again && old != nil) && !strings.EqualFold(l.Param("ROLE"), "NON-PARTICIPANT") && !strings.EqualFold(l.Param("RSVP"), "TRUE") {
 		l = l.WithParam("RSVP", "TRUE")
 	}
 	l = carry(carry(l, old, "SCHEDULE-STATUS"), old, paramSince)
@@ -249,6 +253,31 @@ func (v *revision) answer(l ics.Prop, a cuaddr.Address, base *part, again bool) 
 		return l.WithoutParams(paramPercent, paramDone)
 	}
 	return carry(carry(carry(l, old, paramPercent), old, paramDone), old, paramClaim)
+}
+
+// renewed reports whether the program gave a component a higher SEQUENCE than is
+// stored.
+func (v *revision) renewed() bool {
+	for _, p := range v.is.parts {
+		if old := v.base[p]; old != nil && sequence(p.comp) > sequence(old.comp) {
+			return true
+		}
+	}
+	return false
+}
+
+// asksAnew reports whether an organizer's NEEDS-ACTION takes an answer back. It
+// may as well be what his program knew before the answer came (decision 22, RFC
+// 6638 §3.2.10.1). It asks anew if the program says so, or wrote over what is
+// stored now, or made a new revision of its own and shows no older status.
+func (v *revision) asksAnew(l, old *ics.Prop) bool {
+	if v.opt.Seen || v.forced[ics.CalAddress(l)] == string(Request) {
+		return true
+	}
+	if v.opt.Tag || l.HasParam("SCHEDULE-STATUS") && l.Param("SCHEDULE-STATUS") != old.Param("SCHEDULE-STATUS") {
+		return false
+	}
+	return v.revised
 }
 
 // carry takes a parameter from the stored line, whatever the program sent.
@@ -261,6 +290,22 @@ func carry(l ics.Prop, old *ics.Prop, name string) ics.Prop {
 		return l
 	}
 	return l.WithParam(name, want...)
+}
+
+// expect writes RSVP=TRUE where those who are told now read it, so that all
+// copies agree on who is asked.
+func (v *revision) expect(plans []*plan) {
+	for _, g := range plans {
+		for _, p := range g.request {
+			for i := range p.comp.Props {
+				l := &p.comp.Props[i]
+				if l.Name == "ATTENDEE" && wantsAnswer(l) && agent(l) == byServer && !v.me.Self(ics.CalAddress(l)) {
+					*l = l.WithParam("RSVP", "TRUE")
+					v.is.dirty = true
+				}
+			}
+		}
+	}
 }
 
 // gathering reports whether who is in the meeting changed, or what the
@@ -319,6 +364,25 @@ func (me Actor) cancelAll(before *ics.Object) Outcome {
 			v.wasAt[p.rid] = p
 		}
 	}
+	again := s.calledOff()
 	out.Messages = v.messages(v.plans())
+	for i := range out.Messages {
+		out.Messages[i].Echo = again
+	}
 	return out
+}
+
+// calledOff reports whether a meeting is cancelled as a whole, and if so takes
+// the mark away from its parts: who removes such a meeting sends CANCEL all the
+// same (RFC 6638 §3.2.1.3), though nobody needs a second mail.
+func (s *series) calledOff() bool {
+	for _, p := range s.parts {
+		if !p.off && (s.master == nil || p == s.master) {
+			return false
+		}
+	}
+	for _, p := range s.parts {
+		p.off = false
+	}
+	return true
 }

@@ -14,6 +14,7 @@ type plan struct {
 	significant bool
 	whole       bool // CANCEL of everything
 	cancel      []ics.RID
+	echo        bool // the request tells copies what the cancel tells people
 }
 
 // listed is part.listed under a master that is not cancelled as a whole.
@@ -119,12 +120,17 @@ func (v *revision) plan(a cuaddr.Address) *plan {
 		} else {
 			v.some(g, a, took)
 			lost()
+			if len(g.request) == 0 && len(g.cancel) > 0 {
+				whole()
+				g.echo = true
+			}
 		}
 	default: // only ever in some instances
 		v.some(g, a, took)
 		lost()
 	}
-	if anyIs && len(g.request) == 0 && (v.forced[a] == string(Request) || v.asked[a]) { // RFC 6638 §3.2.7
+	if anyIs && (len(g.request) == 0 || g.echo) && (v.forced[a] == string(Request) || v.asked[a]) { // RFC 6638 §3.2.7
+		g.request, g.without, g.echo = nil, nil, false
 		whole()
 	}
 	if v.asked[a] || v.forced[a] == string(Request) {

@@ -130,7 +130,7 @@ func (r *replying) whole(c *part, l *ics.Prop, who cuaddr.Address) {
 		if m == nil {
 			continue
 		}
-		if ps := ics.PartStat(m); (ps == "NEEDS-ACTION" || ps == before) && r.asMaster(p) {
+		if ps := ics.PartStat(m); (ps == "NEEDS-ACTION" || ps == before || ps == ics.PartStat(l)) && r.asMaster(p) {
 			r.note(c, p, l, who)
 		}
 	}

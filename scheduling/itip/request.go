@@ -136,6 +136,9 @@ func (me Actor) update(have *ics.Object, in *series, msg Message) Outcome {
 		merged[p.rid] = me.merge(was, old, in, p)
 		applied = true
 	}
+	if c := merged[""]; whole && c != nil {
+		me.keepAway(was, in, c, merged)
+	}
 	if whole && merged[""] != nil && was.master != nil && merged[""] == was.master.comp {
 		whole = false // a stale series with newer instances
 	}
@@ -185,6 +188,9 @@ func (me Actor) update(have *ics.Object, in *series, msg Message) Outcome {
 		out.KeepTag, out.Rule = true, "others' answers noted"
 	default:
 		out.Inbox = msg.Body
+	}
+	if msg.Echo {
+		out.Inbox = msg.Body // beside its CANCEL
 	}
 	return out
 }
@@ -310,11 +316,49 @@ func (me Actor) keepAnswer(oa *ics.Object, old *ics.Component, ob *ics.Object, c
 	}
 }
 
+// excludes reports whether the master of a series takes an instance out.
+func (s *series) excludes(r ics.RID) bool {
+	return s.master != nil && datesOf(s.obj, s.master.comp, "EXDATE")[r]
+}
+
+// keepAway leaves those occurrences out of the new master that the attendee
+// declined and took away, as long as he is not asked anew, and leaves in those
+// that are in his copy as cancelled.
+func (me Actor) keepAway(was, in *series, master *ics.Component, merged map[ics.RID]*ics.Component) {
+	if was.master == nil {
+		return
+	}
+	out := datesOf(in.obj, master, "EXDATE")
+	for _, p := range was.parts {
+		if p.rid == "" || !out[p.rid] || !cancelled(p.comp) {
+			continue
+		}
+		delete(out, p.rid)
+		master.Remove("EXDATE")
+		for _, r := range more(nil, out) {
+			master.Add(in.obj.DateProp("EXDATE", r))
+		}
+	}
+	for _, r := range more(out, datesOf(was.obj, was.master.comp, "EXDATE")) {
+		p := in.byRID[r]
+		if p == nil || was.byRID[r] != nil {
+			continue
+		}
+		if l := p.self(me); l != nil && ics.PartStat(l) == "DECLINED" {
+			master.Add(in.obj.DateProp("EXDATE", r))
+			delete(merged, r)
+		}
+	}
+}
+
 // keepInstance decides about an override of the copy that a whole update does
 // not have: what the attendee said or set there lives on upon the new master,
 // what the organizer had changed there is gone. nil: the instance is as the
 // master says.
 func (me Actor) keepInstance(was *series, old *part, in *series) *ics.Component {
+	if cancelled(old.comp) && in.excludes(old.rid) {
+		return old.comp // it was called off: he sees that until he takes it away
+	}
 	base := in.regular(old.rid)
 	if base == nil || !in.everybody && ics.Attendee(base, me.Self) == nil || cancelled(old.comp) {
 		return nil

@@ -102,9 +102,26 @@ func (m *mend) missing() error {
 		if old.rid != "" && m.is.byRID[old.rid] == nil && !gone[old.rid] {
 			p := m.is.graft(old.comp.Clone())
 			m.base[p] = old
+			m.follow(p)
 		}
 	}
 	return nil
+}
+
+// follow gives an override that came back the answer to the series, if it tells
+// nothing else than the series does and he answered both alike so far: others'
+// answers made it, and his program may not have seen it yet.
+func (m *mend) follow(p *part) {
+	if m.is.master == nil || m.was.master == nil {
+		return
+	}
+	before, now, here := m.was.master.self(m.me), m.is.master.self(m.me), p.self(m.me)
+	if before == nil || now == nil || here == nil || ics.PartStat(here) != ics.PartStat(before) || ics.PartStat(now) == ics.PartStat(before) {
+		return
+	}
+	if occ := m.was.regular(p.rid); occ != nil && sameContent(occ, p.comp) && sameTime(m.was.obj, occ, m.was.obj, p.comp) {
+		*here = ownLine(*here, *now)
+	}
 }
 
 // component mends one component: base is how it stood before.
@@ -139,6 +156,11 @@ func (m *mend) component(p *part, base *ics.Component) error {
 			restore[n] = true
 		}
 	}
+	if m.rezoned(p, base) {
+		for _, n := range []string{"DTSTART", "DTEND", "DURATION", "DUE"} {
+			restore[n] = true
+		}
+	}
 	if a, b := base.Value("RRULE"), given.Value("RRULE"); !sameRule(a, b) {
 		if b != "" && given.Prop("RECURRENCE-ID") == nil {
 			return refuse("the recurrence rule")
@@ -156,6 +178,39 @@ func (m *mend) component(p *part, base *ics.Component) error {
 	m.advance(p, base)
 	m.stamp(p, base)
 	return nil
+}
+
+// rezoned reports whether the program wrote the same time in another zone than
+// the organizer's, which would go its own way at the next change of the clocks.
+// The zone's definition comes back with the time.
+func (m *mend) rezoned(p *part, base *ics.Component) bool {
+	changed := false
+	for _, n := range []string{"DTSTART", "DTEND", "DUE"} {
+		a, b := base.Prop(n), p.comp.Prop(n)
+		if a == nil || b == nil || a.Param("TZID") == b.Param("TZID") {
+			continue
+		}
+		changed = true
+		m.zone(a.Param("TZID"))
+	}
+	return changed
+}
+
+// zone puts the definition of a time zone into the object, if the copy had one
+// and the program sent none.
+func (m *mend) zone(id string) {
+	find := func(root *ics.Component) *ics.Component {
+		for _, c := range root.Children {
+			if c.Name == "VTIMEZONE" && c.Value("TZID") == id {
+				return c
+			}
+		}
+		return nil
+	}
+	if z := find(m.was.obj.Root()); z != nil && find(m.is.root) == nil {
+		m.is.root.Children = slices.Insert(m.is.root.Children, 0, z)
+		m.is.dirty = true
+	}
 }
 
 // names returns the names of the properties of two components, once each.
