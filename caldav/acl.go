@@ -3,7 +3,6 @@ package caldav
 import (
 	"errors"
 	"net/http"
-	"slices"
 
 	"github.com/convene-server/convene/caldav/dav"
 	"github.com/convene-server/convene/db"
@@ -42,8 +41,7 @@ func (x *exchange) aces(r *resource) ([]ace, error) {
 			return err
 		})
 		if len(set) == 0 && inbox {
-			// What holds until the owner says otherwise.
-			set = []db.ACE{{Grantee: db.Authenticated, Rights: uint64(directory.Delivering)}}
+			set = directory.OpenInbox
 		}
 		for _, a := range set {
 			if a.Rights != 0 {
@@ -104,9 +102,13 @@ func readACL(x *exchange, r *resource, w *dav.Writer) bool {
 		default:
 			w.Href(principalHref(p))
 		}
-		w.Raw("</D:principal><D:grant>")
+		verb := "grant"
+		if a.Deny {
+			verb = "deny"
+		}
+		w.Raw("</D:principal><D:" + verb + ">")
 		writePrivileges(w, directory.Rights(a.Rights))
-		w.Raw("</D:grant>")
+		w.Raw("</D:" + verb + ">")
 		if a.inherited != "" {
 			w.Raw("<D:inherited>")
 			w.Href(a.inherited)
@@ -156,9 +158,10 @@ func writePrivileges(w *dav.Writer, have directory.Rights) {
 	tell(privileges)
 }
 
-// readACLRestrictions: RFC 3744 §5.6: only grants, to whomever they name.
+// readACLRestrictions: RFC 3744 §5.6: entries name who is meant, not who is
+// not.
 func readACLRestrictions(x *exchange, r *resource, w *dav.Writer) bool {
-	w.Raw("<D:grant-only/><D:no-invert/>")
+	w.Raw("<D:no-invert/>")
 	return true
 }
 
@@ -248,14 +251,14 @@ func (x *exchange) parseACL(r *resource, root *dav.Element) ([]db.ACE, error) {
 		if e.Child(dav.D("inherited")) != nil {
 			continue // the same
 		}
-		who, grant := e.Child(dav.D("principal")), e.Child(dav.D("grant"))
+		who, grant, deny := e.Child(dav.D("principal")), e.Child(dav.D("grant")), e.Child(dav.D("deny"))
 		switch {
 		case e.Child(dav.D("invert")) != nil:
 			return nil, refuse("no-invert", "an entry says who may, not who may not")
-		case e.Child(dav.D("deny")) != nil:
-			return nil, refuse("grant-only", "whoever is not named may not")
-		case who == nil || grant == nil:
-			return nil, bad("an ace needs a principal and a grant")
+		case who == nil || (grant == nil) == (deny == nil):
+			return nil, bad("an ace needs a principal, and a grant or a deny")
+		case grant == nil:
+			grant = deny
 		}
 		grantee, err := x.parseGrantee(r, who)
 		if err != nil {
@@ -284,11 +287,12 @@ func (x *exchange) parseACL(r *resource, root *dav.Element) ([]db.ACE, error) {
 		if grantee == r.owner.ID {
 			continue // has everything
 		}
-		if i := slices.IndexFunc(set, func(a db.ACE) bool { return a.Grantee == grantee }); i >= 0 {
-			set[i].Rights |= uint64(rights)
+		a := db.ACE{Grantee: grantee, Rights: uint64(rights), Deny: deny != nil}
+		if n := len(set); n > 0 && set[n-1].Grantee == a.Grantee && set[n-1].Deny == a.Deny {
+			set[n-1].Rights |= a.Rights
 			continue
 		}
-		if set = append(set, db.ACE{Grantee: grantee, Rights: uint64(rights)}); len(set) > maxACEs {
+		if set = append(set, a); len(set) > maxACEs {
 			return nil, refuse("limited-number-of-aces", "too many entries")
 		}
 	}

@@ -230,7 +230,7 @@ func TestSyncToken(t *testing.T) {
 		h.do(ann, "DELETE", annHome+"w/", "").want(t, 204)
 		h.do(ann, "MKCALENDAR", annHome+"w/", "").want(t, 201)
 		sync(annHome+"w/", old).refused(t, 403, "D:valid-sync-token")
-		// Homes are not synchronised as such; they do not say so either.
+		// What homes lie in is not synchronised; it does not say so either.
 		sync(annHome, "").refused(t, 403, "D:supported-report")
 	})
 }

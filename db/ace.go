@@ -7,6 +7,7 @@ import "fmt"
 type ACE struct {
 	Grantee int64  // a principal, Authenticated or Everybody
 	Rights  uint64 // bits, which the door gives their meaning
+	Deny    bool   // not granted but denied
 }
 
 // Grantees who are no single principal.
@@ -15,7 +16,7 @@ const (
 	Everybody     int64 = -1 // DAV:all
 )
 
-func (a *ACE) fields() []any { return []any{&a.Grantee, &a.Rights} }
+func (a *ACE) fields() []any { return []any{&a.Grantee, &a.Rights, flag{&a.Deny}} }
 
 // The resources that entries are set on.
 const (
@@ -26,18 +27,18 @@ const (
 
 // ACEs returns the entries set on a resource, in their order.
 func (tx *Tx) ACEs(resource string, id int64) ([]ACE, error) {
-	return collect(tx, `SELECT grantee, rights FROM ace WHERE resource = $1 AND id = $2 ORDER BY place`, []any{resource, id}, (*ACE).fields)
+	return collect(tx, `SELECT grantee, rights, deny FROM ace WHERE resource = $1 AND id = $2 ORDER BY place`, []any{resource, id}, (*ACE).fields)
 }
 
 // ACEsOf returns those of many resources, by id.
 func (tx *Tx) ACEsOf(resource string, ids []int64) (map[int64][]ACE, error) {
 	all := make(map[int64][]ACE)
 	err := chunks(ids, 2, func(in string, args []any) error {
-		return tx.rows(`SELECT id, grantee, rights FROM ace WHERE resource = $1 AND id IN `+in+` ORDER BY id, place`,
+		return tx.rows(`SELECT id, grantee, rights, deny FROM ace WHERE resource = $1 AND id IN `+in+` ORDER BY id, place`,
 			append([]any{resource}, args...), func(scan func(...any) error) error {
 				var id int64
 				var a ACE
-				err := scan(&id, &a.Grantee, &a.Rights)
+				err := scan(append([]any{&id}, a.fields()...)...)
 				all[id] = append(all[id], a)
 				return err
 			})
@@ -52,9 +53,9 @@ func (tx *Tx) SetACEs(resource string, id int64, aces []ACE) error {
 	}
 	var rows [][]any
 	for i, a := range aces {
-		rows = append(rows, []any{resource, id, i, a.Grantee, int64(a.Rights)})
+		rows = append(rows, []any{resource, id, i, a.Grantee, int64(a.Rights), bit(a.Deny)})
 	}
-	return tx.insertMany(`INSERT INTO ace (resource, id, place, grantee, rights)`, ``, rows, nil)
+	return tx.insertMany(`INSERT INTO ace (resource, id, place, grantee, rights, deny)`, ``, rows, nil)
 }
 
 // GrantedTo returns the owners of homes and collections in which any of the
@@ -62,8 +63,8 @@ func (tx *Tx) SetACEs(resource string, id int64, aces []ACE) error {
 func (tx *Tx) GrantedTo(grantees []int64) (owners []int64, err error) {
 	seen := make(map[int64]bool)
 	err = chunks(grantees, 1, func(in string, args []any) error {
-		return tx.rows(`SELECT c.owner FROM ace a JOIN collection c ON c.id = a.id WHERE a.resource = '`+OnCollection+`' AND a.grantee IN `+in+`
-			UNION SELECT a.id FROM ace a WHERE a.resource <> '`+OnCollection+`' AND a.grantee IN `+in+` ORDER BY 1`, args,
+		return tx.rows(`SELECT c.owner FROM ace a JOIN collection c ON c.id = a.id WHERE a.resource = '`+OnCollection+`' AND a.deny = 0 AND a.grantee IN `+in+`
+			UNION SELECT a.id FROM ace a WHERE a.resource <> '`+OnCollection+`' AND a.deny = 0 AND a.grantee IN `+in+` ORDER BY 1`, args,
 			func(scan func(...any) error) error {
 				var id int64
 				err := scan(&id)

@@ -9,7 +9,7 @@ import (
 // Keep says how long Sweep leaves what is no longer in use; zero keeps it for
 // ever.
 type Keep struct {
-	Tombstones time.Duration // of deleted objects; older sync tokens become invalid
+	Tombstones time.Duration // of deleted objects and collections; older sync tokens become invalid
 	Decisions  time.Duration
 }
 
@@ -70,6 +70,16 @@ func (s *Store) sweepBodies(ctx context.Context, _ Keep) error {
 func (s *Store) sweepTombstones(ctx context.Context, keep Keep) error {
 	if keep.Tombstones <= 0 {
 		return nil
+	}
+	err := s.Write(ctx, nil, func(tx *Tx) error {
+		now, err := tx.Now()
+		if err == nil {
+			_, err = tx.exec(`DELETE FROM gone WHERE at < $1`, micros(now.Add(-keep.Tombstones)))
+		}
+		return err
+	})
+	if err != nil {
+		return err
 	}
 	for {
 		swept := false

@@ -1,6 +1,7 @@
 package directory
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/convene-server/convene/db"
@@ -56,14 +57,21 @@ func Granted(tx *db.Tx, me, owner db.Principal) (Grants, error) {
 	if err != nil {
 		return g, err
 	}
-	sum := func(aces []db.ACE) (r Rights) {
-		for _, a := range aces {
+	// What comes first decides: of a collection its own entries before those of
+	// the home.
+	sum := func(lists ...[]db.ACE) (have Rights) {
+		var decided Rights
+		for _, a := range slices.Concat(lists...) {
 			if grantees[a.Grantee] {
-				r |= Rights(a.Rights)
+				if !a.Deny {
+					have |= Rights(a.Rights) &^ decided
+				}
+				decided |= Rights(a.Rights)
 			}
 		}
-		return r
+		return have
 	}
+	home := map[string][]db.ACE{}
 	for _, h := range []struct {
 		on string
 		to *Rights
@@ -73,16 +81,19 @@ func Granted(tx *db.Tx, me, owner db.Principal) (Grants, error) {
 			return g, err
 		}
 		*h.to = sum(aces)
+		home[h.on] = aces
 	}
 	proxies, err := tx.Proxies(owner.ID)
 	if err != nil {
 		return g, err
 	}
+	var acting Rights
 	for _, p := range proxies {
 		if grantees[p.Proxy] {
-			g.CalendarHome |= ProxyRights(p.Writes)
+			acting |= ProxyRights(p.Writes)
 		}
 	}
+	g.CalendarHome |= acting
 	cs, err := tx.Collections(owner.ID)
 	if err != nil {
 		return g, err
@@ -96,29 +107,32 @@ func Granted(tx *db.Tx, me, owner db.Principal) (Grants, error) {
 		return g, err
 	}
 	g.Collections = make(map[int64]Rights, len(cs))
-	visible := make(map[string]Rights) // of plain collections: what lies in them has their entries too
+	plain := make(map[string]int64) // what lies in a plain collection has its entries too
 	for _, c := range cs {
-		r := sum(on[c.ID])
-		home, seen := &g.CalendarHome, &g.VisibleCalendars
+		if c.Kind == db.Plain {
+			plain[c.Name] = c.ID
+		}
+	}
+	for _, c := range cs {
+		lists := [][]db.ACE{on[c.ID]}
+		inherited, seen := home[db.OnCalendarHome], &g.VisibleCalendars
 		switch c.Kind {
 		case db.AddressBook:
-			home, seen = &g.BookHome, &g.VisibleBooks
+			inherited, seen = home[db.OnBookHome], &g.VisibleBooks
 		case db.Inbox:
 			if len(on[c.ID]) == 0 {
-				r = Delivering
+				lists[0] = OpenInbox
 			}
 		case db.Plain:
-			for at := 0; ; {
-				i := strings.IndexByte(c.Name[at:], '/')
-				if i < 0 {
-					break
-				}
-				r |= visible[c.Name[:at+i]]
-				at += i + 1
+			for up := c.Name; strings.Contains(up, "/"); {
+				up = up[:strings.LastIndexByte(up, '/')]
+				lists = append(lists, on[plain[up]])
 			}
-			visible[c.Name] = r
 		}
-		r |= *home
+		r := sum(append(lists, inherited)...)
+		if c.Kind != db.AddressBook {
+			r |= acting
+		}
 		g.Collections[c.ID] = r
 		*seen = *seen || r&Knowing != 0
 	}
@@ -126,6 +140,10 @@ func Granted(tx *db.Tx, me, owner db.Principal) (Grants, error) {
 	g.VisibleBooks = g.VisibleBooks || g.BookHome&Knowing != 0
 	return g, nil
 }
+
+// OpenInbox are the entries of an inbox whose owner has said nothing:
+// everybody here may send and ask.
+var OpenInbox = []db.ACE{{Grantee: db.Authenticated, Rights: uint64(Delivering)}}
 
 // ProxyRights are those of a proxy in the calendar home.
 func ProxyRights(writes bool) Rights {
