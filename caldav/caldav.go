@@ -32,6 +32,8 @@ type Options struct {
 	PublicURL string
 	// MaxResource is the most octets that an object may have; zero: 10 MB.
 	MaxResource int64
+	// Quota is the most octets that one person may keep; zero: no limit.
+	Quota int64
 	// Bound limits the work of expanding one series; zero: ics.DefaultBound.
 	Bound ics.Bound
 	Log   *slog.Logger     // nil: slog.Default
@@ -45,6 +47,7 @@ type door struct {
 	desk        *scheduling.Desk
 	publicHost  string
 	maxResource int64
+	quota       int64
 	bound       ics.Bound
 	log         *slog.Logger
 	now         func() time.Time
@@ -58,7 +61,7 @@ type door struct {
 // "/.well-known/carddav", everything below "/dav/" and "/freebusy/".
 func New(opt Options) http.Handler {
 	d := &door{store: opt.Store, directory: opt.Directory, desk: opt.Desk,
-		maxResource: opt.MaxResource, bound: opt.Bound, log: opt.Log, now: opt.Now}
+		maxResource: opt.MaxResource, quota: opt.Quota, bound: opt.Bound, log: opt.Log, now: opt.Now}
 	if u, err := url.Parse(opt.PublicURL); err == nil {
 		d.publicHost = u.Host
 	}

@@ -30,6 +30,9 @@ func (x *exchange) putCard(coll *resource, name string) error {
 	if err != nil {
 		return err
 	}
+	if err := x.fits(coll.owner, int64(len(body))); err != nil {
+		return err
+	}
 	w := cardWrite{coll: coll, name: name, card: card, conditions: x.conditions()}
 	if w.conditions.Under, err = x.guardPut(coll, name); err != nil {
 		return err

@@ -87,6 +87,9 @@ func (x *exchange) vfreebusy(method string, who []ics.Prop, uid string, from, to
 // post answers a POST to the outbox: a question about busy time (RFC 6638 §5).
 // Kontact posts it to the inbox.
 func (x *exchange) post(segments []string, slash bool) error {
+	if p, ok := x.placeOf(segments); ok && p.member == addMemberName {
+		return x.addMember(p)
+	}
 	r, err := x.find(segments)
 	if err != nil {
 		if errors.Is(err, db.ErrNotFound) {

@@ -16,8 +16,9 @@ import (
 // extended MKCOL (RFC 5689 §3).
 func (x *exchange) mkcol(segments []string, slash bool) error {
 	calendar := x.r.Method == "MKCALENDAR"
-	if t := x.r.Header.Get("Content-Type"); t != "" && x.r.ContentLength != 0 {
-		// RFC 4918 §9.3.1: a body that means nothing to us
+	if t := x.r.Header.Get("Content-Type"); t != "" && x.r.ContentLength != 0 && !calendar {
+		// RFC 4918 §9.3.1: a body that means nothing to us. A MKCALENDAR has no
+		// other body than its own, and some send it under another name.
 		if m, _, err := mime.ParseMediaType(t); err != nil || m != "text/xml" && m != "application/xml" {
 			return &dav.Error{Status: http.StatusUnsupportedMediaType, Detail: "the body of " + x.r.Method + " is XML"}
 		}

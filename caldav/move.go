@@ -149,7 +149,7 @@ func (x *exchange) mayTransfer(t *transfer, move bool) error {
 		return err
 	}
 	if !move {
-		return nil
+		return x.fits(t.owner, t.from.obj.Size)
 	}
 	return x.mayUnbind(t.from)
 }

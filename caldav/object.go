@@ -137,11 +137,21 @@ func (x *exchange) put(segments []string, slash bool) error {
 	}
 	switch coll.kind {
 	case kPlain:
-		return x.putFile(coll, p)
+		err = x.putFile(coll, p)
 	case kBook:
-		return x.putCard(coll, p.member)
+		err = x.putCard(coll, p.member)
+	default:
+		err = x.putEvent(coll, p.member)
 	}
-	return x.putEvent(coll, p.member)
+	if x.prefer.Representation && err != nil && x.explain(err).Status == http.StatusPreconditionFailed {
+		// RFC 8144 §3.2: what is there instead.
+		if r, rerr := x.object(p); rerr == nil && x.may(r, directory.Read) == nil {
+			x.w.Header().Set("Preference-Applied", "return=representation")
+			x.w.Header().Set("Content-Location", r.href)
+			return x.sendObject(r, http.StatusPreconditionFailed)
+		}
+	}
+	return err
 }
 
 // mayPut asks for the right to write an object in a collection of somebody
@@ -217,6 +227,9 @@ func (x *exchange) putEvent(coll *resource, name string) error {
 	if err != nil {
 		return err
 	}
+	if err := x.fits(coll.owner, int64(len(body))); err != nil {
+		return err
+	}
 	conditions := x.conditions()
 	if conditions.Under, err = x.guardPut(coll, name); err != nil {
 		return err
@@ -255,6 +268,9 @@ func (x *exchange) whereIs(coll *resource, name string, id int64, to string) (st
 // sendWritten answers a request that wrote an object.
 func (x *exchange) sendWritten(written scheduling.Written, at string, elsewhere bool) error {
 	h := x.w.Header()
+	if elsewhere || x.added {
+		h.Set("Location", at)
+	}
 	if x.prefer.Representation { // RFC 8144 §3
 		if segments, _, err := dav.Segments(at); err == nil {
 			if r, err := x.find(segments); err == nil && r.kind&kMember != 0 {
@@ -274,9 +290,6 @@ func (x *exchange) sendWritten(written scheduling.Written, at string, elsewhere 
 	}
 	if written.ScheduleTag != "" {
 		h["Schedule-Tag"] = []string{`"` + written.ScheduleTag + `"`}
-	}
-	if elsewhere {
-		h.Set("Location", at)
 	}
 	if written.Created {
 		h.Set("Content-Length", "0")

@@ -23,12 +23,12 @@ const defaultMedia = "application/octet-stream"
 
 // mediaType is that of a request's body, as the file keeps it.
 func mediaType(header string) string {
-	m, params, err := mime.ParseMediaType(header)
-	if err != nil || !strings.Contains(m, "/") {
+	m, _, err := mime.ParseMediaType(header)
+	if err != nil || !strings.Contains(m, "/") || len(m) > 200 {
 		return defaultMedia
 	}
-	if s := mime.FormatMediaType(m, params); s != "" && len(s) <= 200 {
-		return s
+	if header = strings.TrimSpace(header); len(header) <= 200 {
+		return header
 	}
 	return m
 }
@@ -44,6 +44,9 @@ func (x *exchange) putFile(coll *resource, p place) error {
 	}
 	if int64(len(body)) > x.maxResource {
 		return errFileTooLarge
+	}
+	if err := x.fits(coll.owner, int64(len(body))); err != nil {
+		return err
 	}
 	conditions := x.conditions()
 	t := touchAt(coll.owner, p)

@@ -40,11 +40,14 @@ func (x *exchange) propfind(segments []string, slash bool) error {
 	if r.kind&kContainer != 0 && !slash {
 		x.w.Header().Set("Content-Location", r.href) // RFC 4918 §5.2
 	}
+	x.noroot = x.prefer.NoRoot && depth == dav.One
 	ms := x.multistatus()
-	if err := x.loadDead(p, r); err != nil {
-		return err
+	if !x.noroot {
+		if err := x.loadDead(p, r); err != nil {
+			return err
+		}
+		x.render(ms, r, p)
 	}
-	x.render(ms, r, p)
 	if depth == dav.One {
 		if err := x.renderMembers(ms, r, p); err != nil {
 			return err

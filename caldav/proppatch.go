@@ -392,8 +392,10 @@ func (x *exchange) ourHost(host string) bool {
 
 // zoneOf is where floating and all-day times of a collection stand.
 func zoneOf(r *resource) *time.Location {
-	if loc := ics.Location(r.coll.TZ); r.coll.TZ != "" && loc != nil {
-		return loc
+	if r.coll != nil && r.coll.TZ != "" {
+		if loc := ics.Location(r.coll.TZ); loc != nil {
+			return loc
+		}
 	}
 	if loc := ics.Location(r.owner.TZ); r.owner.TZ != "" && loc != nil {
 		return loc

@@ -149,7 +149,7 @@ func readOwner(x *exchange, r *resource, w *dav.Writer) bool {
 
 func readSupportedReports(x *exchange, r *resource, w *dav.Writer) bool {
 	for i := range reports {
-		if t := &reports[i]; t.kinds&r.kind != 0 && !t.quiet {
+		if t := &reports[i]; t.kinds&r.kind != 0 {
 			w.Raw("<D:supported-report><D:report>")
 			w.Empty(t.name)
 			w.Raw("</D:report></D:supported-report>")
@@ -180,6 +180,19 @@ func readResourceID(x *exchange, r *resource, w *dav.Writer) bool {
 }
 
 func readSyncToken(x *exchange, r *resource, w *dav.Writer) bool {
+	if r.kind&kHome != 0 {
+		epoch, err := x.storeEpoch()
+		var now homeState
+		if err == nil {
+			_, now, err = x.homeNow(r)
+		}
+		if err != nil {
+			x.broken = err
+			return false
+		}
+		w.Text(homeToken(epoch, r.owner.ID, r.wing(), now))
+		return true
+	}
 	t, ok := x.token(r)
 	w.Text(t)
 	return ok

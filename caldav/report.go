@@ -18,7 +18,7 @@ type report struct {
 	name  xml.Name
 	kinds kind // where it can be asked
 	spec  string
-	quiet bool // not in supported-report-set
+	root  bool // Depth is 0, whatever else makes no sense
 	serve func(x *exchange, r *resource, root *dav.Element) error
 }
 
@@ -28,16 +28,17 @@ var reports []report
 func init() {
 	reports = []report{
 		{name: dav.D("expand-property"), kinds: kEvery, spec: "RFC 3253 §3.8", serve: (*exchange).expandProperty},
-		{name: dav.D("principal-match"), kinds: kPrincipals | kRoot | kHome | kColl, spec: "RFC 3744 §9.3", serve: (*exchange).principalMatch},
-		{name: dav.D("principal-property-search"), kinds: kPrincipals | kPrincipal | kHome | kRoot, spec: "RFC 3744 §9.4", serve: (*exchange).principalSearch},
-		{name: dav.D("principal-search-property-set"), kinds: kPrincipals | kPrincipal | kHome | kRoot, spec: "RFC 3744 §9.5", serve: (*exchange).searchProperties},
-		{name: dav.CS("calendarserver-principal-search"), kinds: kPrincipals | kPrincipal | kHome | kRoot, spec: "calendarserver-principal-search", serve: (*exchange).attendeeSearch},
-		{name: dav.D("acl-principal-prop-set"), kinds: kOwned, spec: "RFC 3744 §9.2", serve: (*exchange).aclPrincipals},
+		{name: dav.D("principal-match"), kinds: kEvery &^ kMember, root: true, spec: "RFC 3744 §9.3", serve: (*exchange).principalMatch},
+		{name: dav.D("principal-property-search"), kinds: kEvery, root: true, spec: "RFC 3744 §9.4", serve: (*exchange).principalSearch},
+		{name: dav.D("principal-search-property-set"), kinds: kEvery, root: true, spec: "RFC 3744 §9.5", serve: (*exchange).searchProperties},
+		{name: dav.CS("calendarserver-principal-search"), kinds: kEvery, root: true, spec: "calendarserver-principal-search", serve: (*exchange).attendeeSearch},
+		{name: dav.D("acl-principal-prop-set"), kinds: kOwned, root: true, spec: "RFC 3744 §9.2", serve: (*exchange).aclPrincipals},
 		{name: dav.D("sync-collection"), kinds: kSynced, spec: "RFC 6578 §3.2", serve: (*exchange).syncCollection},
+		{name: dav.D("sync-collection"), kinds: kHome, spec: "RFC 6578 §3.3", serve: (*exchange).syncHome},
 		{name: dav.C("calendar-query"), kinds: kCalendar | kInbox | kEvent | kNotice, spec: "RFC 4791 §7.8", serve: (*exchange).calendarQuery},
-		{name: dav.C("calendar-multiget"), kinds: kCalendar | kInbox | kEvent | kNotice, spec: "RFC 4791 §7.9", serve: (*exchange).multiget},
+		{name: dav.C("calendar-multiget"), kinds: kCalendarHome | kCalendar | kInbox | kEvent | kNotice, spec: "RFC 4791 §7.9", serve: (*exchange).multiget},
 		{name: dav.CR("addressbook-query"), kinds: kBook | kCard, spec: "RFC 6352 §8.6", serve: (*exchange).addressbookQuery},
-		{name: dav.CR("addressbook-multiget"), kinds: kBook | kCard, spec: "RFC 6352 §8.7", serve: (*exchange).multiget},
+		{name: dav.CR("addressbook-multiget"), kinds: kBookHome | kBook | kCard, spec: "RFC 6352 §8.7", serve: (*exchange).multiget},
 		{name: dav.C("free-busy-query"), kinds: kCalendar, spec: "RFC 4791 §7.10", serve: (*exchange).freeBusyQuery},
 	}
 }
@@ -51,7 +52,8 @@ func (x *exchange) report(segments []string, slash bool) error {
 	if root == nil {
 		return &dav.Error{Status: http.StatusBadRequest, Detail: "a REPORT needs a body"}
 	}
-	if _, err := dav.ParseDepth(x.r.Header.Get("Depth"), dav.Zero); err != nil {
+	depth, err := dav.ParseDepth(x.r.Header.Get("Depth"), dav.Zero)
+	if err != nil {
 		return err
 	}
 	r, err := x.find(segments)
@@ -66,6 +68,9 @@ func (x *exchange) report(segments []string, slash bool) error {
 			}
 			if err := x.may(r, need); err != nil {
 				return err
+			}
+			if t.root && depth != dav.Zero { // RFC 3744 §9.2 to §9.5
+				return &dav.Error{Status: http.StatusBadRequest, Detail: "the Depth of this report is 0"}
 			}
 			return t.serve(x, r, root)
 		}
@@ -112,7 +117,7 @@ func (x *exchange) calendarData(r *resource) func(*dav.Element) (datum, error) {
 
 // reportPlan prepares what a report asks of each object.
 func (x *exchange) reportPlan(r *resource, wanted dav.Request) (*plan, error) {
-	if r.kind&(kBook|kCard) != 0 {
+	if r.kind&(kBookHome|kBook|kCard) != 0 {
 		return planOf(wanted, addressData)
 	}
 	return planOf(wanted, x.calendarData(r))
@@ -221,7 +226,7 @@ func (x *exchange) multiget(r *resource, root *dav.Element) error {
 }
 
 func (x *exchange) multigetPage(ms *dav.MultiStatus, target *resource, colls map[place]*resource, hrefs []string, p *plan) error {
-	w := wingOf(target.coll.Kind)
+	w := target.wing()
 	places := make([]place, len(hrefs))
 	names := make(map[place][]string) // by collection
 	for i, h := range hrefs {

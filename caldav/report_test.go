@@ -231,7 +231,7 @@ func TestSyncToken(t *testing.T) {
 		h.do(ann, "MKCALENDAR", annHome+"w/", "").want(t, 201)
 		sync(annHome+"w/", old).refused(t, 403, "D:valid-sync-token")
 		// What homes lie in is not synchronised; it does not say so either.
-		sync(annHome, "").refused(t, 403, "D:supported-report")
+		sync("/dav/calendars/", "").refused(t, 403, "D:supported-report")
 	})
 }
 

@@ -24,6 +24,7 @@ type exchange struct {
 	me  db.Principal
 
 	prefer dav.Prefer
+	noroot bool // the resource itself is left out of a listing, as was preferred
 	// What was loaded once for this request.
 	found   *found
 	self    []string
@@ -32,9 +33,12 @@ type exchange struct {
 	grants  map[int64]directory.Grants
 	acting  []db.Proxy      // for whom I may act
 	sharers []*db.Principal // who has granted me something
+	usage   map[int64]int64 // octets that people keep
 	locks   map[homeKey][]db.DavLock
 	// lockedAt is when locks were looked at, by the database's clock.
 	lockedAt time.Time
+	out      *lazy // of a multistatus
+	added    bool  // a new member has got its name here
 	// broken is the first error of the database while an answer was written.
 	broken error
 	// tooMuch: something was left out because it passes the bounds.
@@ -82,7 +86,11 @@ func (d *door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 				slog.String("user", x.me.Address), slog.Int("status", x.w.status), slog.Duration("took", time.Since(start)))
 		}
 	}()
-	if err := x.route(); err != nil {
+	err := x.route()
+	if err == nil && x.out != nil {
+		err = x.out.close()
+	}
+	if err != nil {
 		x.fail(err)
 	}
 }
@@ -272,7 +280,7 @@ func allow(k kind) string {
 	case k&(kCard|kFile) != 0:
 		a += ", PUT, DELETE, COPY, MOVE"
 	case k&(kCalendar|kBook|kPlain) != 0:
-		a += ", DELETE, COPY, MOVE"
+		a += ", POST, DELETE, COPY, MOVE"
 	case k == kNotice:
 		a += ", DELETE"
 	case k&(kCalendarHome|kBookHome) != 0:
@@ -302,7 +310,8 @@ func (x *exchange) multistatus() *dav.MultiStatus {
 	h.Set("Content-Type", "application/xml; charset=utf-8")
 	h.Set("DAV", capabilities) // Apple's programs read it here too
 	x.preferred()
-	return dav.NewMultiStatus(lazy{x.w}, x.prefer.Minimal)
+	x.out = &lazy{x: x}
+	return dav.NewMultiStatus(x.out, x.prefer.Minimal)
 }
 
 // preferred says that return=minimal was honoured (RFC 7240 §3).
@@ -311,17 +320,9 @@ func (x *exchange) preferred() {
 		x.w.Header().Add("Preference-Applied", "return=minimal")
 		x.w.Header().Add("Vary", "Prefer, Brief")
 	}
-}
-
-// lazy sends the status 207 with the first octets, so that an error before
-// them can still be told.
-type lazy struct{ w *answer }
-
-func (l lazy) Write(b []byte) (int, error) {
-	if l.w.status == 0 {
-		l.w.WriteHeader(http.StatusMultiStatus)
+	if x.noroot {
+		x.w.Header().Add("Preference-Applied", "depth-noroot")
 	}
-	return l.w.Write(b)
 }
 
 func (x *exchange) sendXML(status int, body []byte) {

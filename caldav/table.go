@@ -20,6 +20,10 @@ var table = []property{
 	{name: dav.D("lockdiscovery"), kinds: kColl | kMember, spec: "RFC 4918 §15.8", all: true, read: readLockDiscovery},
 	{name: dav.D("supportedlock"), kinds: kColl | kMember, spec: "RFC 4918 §15.10", all: true, read: readSupportedLock},
 
+	// RFC 4331
+	{name: dav.D("quota-used-bytes"), kinds: kHome | kColl, spec: "RFC 4331 §4", read: readQuotaUsed},
+	{name: dav.D("quota-available-bytes"), kinds: kHome | kColl, spec: "RFC 4331 §3", read: readQuotaAvailable},
+
 	// RFC 3744, RFC 5397
 	{name: dav.D("current-user-principal"), kinds: kEvery, spec: "RFC 5397 §3", read: readCurrentUserPrincipal},
 	{name: dav.D("principal-URL"), kinds: kPrincipal | kProxy, spec: "RFC 3744 §4.2", read: readPrincipalURL},
@@ -37,7 +41,8 @@ var table = []property{
 	// RFC 3253, RFC 5842, RFC 6578
 	{name: dav.D("supported-report-set"), kinds: kEvery, spec: "RFC 3253 §3.1.5", read: readSupportedReports},
 	{name: dav.D("resource-id"), kinds: kPrincipal | kProxy | kOwned, spec: "RFC 5842 §3.1", read: readResourceID, heavy: true},
-	{name: dav.D("sync-token"), kinds: kSynced, spec: "RFC 6578 §4", read: readSyncToken},
+	{name: dav.D("add-member"), kinds: kCalendar | kBook | kPlain, spec: "RFC 5995 §3.2", read: readAddMember},
+	{name: dav.D("sync-token"), kinds: kSynced | kHome, spec: "RFC 6578 §4", read: readSyncToken},
 
 	// RFC 4791
 	{name: dav.C("calendar-home-set"), kinds: kPrincipal, spec: "RFC 4791 §6.2.1", read: readCalendarHome},

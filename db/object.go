@@ -268,6 +268,12 @@ func (tx *Tx) Changes(collection int64, modseq, id int64, limit int) ([]Object, 
 		ORDER BY o.modseq, o.id LIMIT $4`, []any{collection, modseq, id, limit}, (*Object).fields)
 }
 
+// UsedBytes returns how many octets an owner keeps in live objects.
+func (tx *Tx) UsedBytes(owner int64) (n int64, err error) {
+	err = tx.row(`SELECT coalesce(sum(o.size), 0) FROM collection c JOIN object o ON o.collection = c.id AND o.deleted = 0 WHERE c.owner = $1`, []any{owner}, &n)
+	return n, err
+}
+
 // CountObjects returns how many live objects a collection has.
 func (tx *Tx) CountObjects(collection int64) (n int64, err error) {
 	err = tx.row(`SELECT count(*) FROM object WHERE collection = $1 AND deleted = 0`, []any{collection}, &n)

@@ -121,6 +121,7 @@ func ParseDepth(header string, unset Depth) (Depth, error) {
 type Prefer struct {
 	Minimal        bool // return=minimal, or Brief: t
 	Representation bool // return=representation
+	NoRoot         bool // depth-noroot: what is in a collection without itself
 }
 
 // ParsePrefer reads the Prefer headers and Brief, Microsoft's older way to say
@@ -139,6 +140,8 @@ func ParsePrefer(prefer []string, brief string) Prefer {
 				case "representation":
 					p.Representation = true
 				}
+			case "depth-noroot": // RFC 8144 §2.2
+				p.NoRoot = true
 			case "return-minimal": // before RFC 7240
 				p.Minimal = true
 			}

@@ -82,7 +82,7 @@ func TestPrefer(t *testing.T) {
 	test(nil, "f", Prefer{})
 	test([]string{"return=minimal"}, "", Prefer{Minimal: true})
 	test([]string{`respond-async, Return="minimal"; foo=bar`}, "", Prefer{Minimal: true})
-	test([]string{"depth-noroot", "return=representation"}, "", Prefer{Representation: true})
+	test([]string{"depth-noroot", "return=representation"}, "", Prefer{Representation: true, NoRoot: true})
 	test([]string{"noreturn=minimal"}, "", Prefer{})
 }
 

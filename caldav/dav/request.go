@@ -34,8 +34,11 @@ func Propfind(root *Element) (Request, error) {
 		return Request{}, wrongRoot(root, "propfind")
 	}
 	r := WantedIn(root)
-	if !r.AllProp && !r.PropName && r.Props == nil {
+	if r.AllProp && (r.PropName || r.Props != nil) || r.PropName && r.Props != nil {
 		// RFC 4918 §14.20: one of propname, allprop and prop.
+		return Request{}, &Error{Status: 400, Detail: "a propfind asks in more than one way"}
+	}
+	if !r.AllProp && !r.PropName && r.Props == nil {
 		return Request{}, &Error{Status: 400, Detail: "a propfind names no property"}
 	}
 	return r, nil

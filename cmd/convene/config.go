@@ -35,6 +35,7 @@ type Config struct {
 		Listen      string // host:port, or unix:/path
 		PublicURL   string // without a slash at the end
 		MaxResource int64  // octets of one object
+		Quota       int64  // octets that one person may keep; 0: no limit
 	}
 	Store struct {
 		DSN string
@@ -84,6 +85,14 @@ var configKeys = []configKey{
 			return fmt.Errorf("%s is no number of octets between 1024 and 1073741824", show(v))
 		}
 		c.HTTP.MaxResource = n
+		return nil
+	}},
+	{"http.quota", func(c *Config, v any) error {
+		n, ok := v.(int64)
+		if !ok || n < 0 {
+			return fmt.Errorf("%s is no number of octets; 0 is no limit", show(v))
+		}
+		c.HTTP.Quota = n
 		return nil
 	}},
 	{"store.dsn", stringInto(func(c *Config) *string { return &c.Store.DSN }, checkDSN)},
