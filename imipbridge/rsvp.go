@@ -207,7 +207,7 @@ func (b *Bridge) meeting(ctx context.Context, inv invitation, lang string) (p an
 		if reader.TZ != "" {
 			zone, _ = time.LoadLocation(reader.TZ)
 		}
-		who, err = directory.Self(tx, reader, true)
+		who, err = directory.Self(tx, reader, false)
 		return err
 	})
 	if err != nil {

@@ -69,7 +69,7 @@ func (s *sitting) roster(o *ics.Object) *roster {
 				continue
 			}
 			_, twice := mine[rid]
-			r.mixed = r.mixed || twice || who.Kind == db.Group
+			r.mixed = r.mixed || twice || who.Kind == db.Group && !opened(c, a)
 			mine[rid] = lineOf(p)
 			r.full[who.ID][rid] = whole(p)
 		}
@@ -79,6 +79,16 @@ func (s *sitting) roster(o *ics.Object) *roster {
 	}
 	s.rosters[o] = r
 	return r
+}
+
+// opened reports whether the members of a group stand beside its line.
+func opened(c *ics.Component, group cuaddr.Address) bool {
+	return slices.ContainsFunc(c.Props, func(l ics.Prop) bool {
+		return l.Name == "ATTENDEE" && slices.ContainsFunc(l.ParamValues("MEMBER"), func(v string) bool {
+			a, err := cuaddr.Parse(v)
+			return err == nil && a == group
+		})
+	})
 }
 
 func lineOf(p *ics.Prop) string {
@@ -221,7 +231,7 @@ func (s *sitting) participation(r *refreshed, h *holding) (*ics.Object, error) {
 	if err := s.meetIn(h.obj); err != nil {
 		return nil, err
 	}
-	alone := func() *ics.Object { return itip.Participation(h.obj, r.truth, s.self(h.owner, true)) }
+	alone := func() *ics.Object { return itip.Participation(h.obj, r.truth, s.self(h.owner, false)) }
 	truth, have := s.roster(r.truth), s.roster(h.obj)
 	if truth.mixed || have.mixed {
 		return alone(), nil

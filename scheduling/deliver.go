@@ -440,7 +440,7 @@ func (s *sitting) ownAct(p db.Principal, m Deliver) (bool, error) {
 	if err := s.meetIn(h.obj); err != nil {
 		return false, err
 	}
-	self := s.self(p, true)
+	self := s.self(p, false)
 	after := h.obj
 	for _, c := range m.Body.Main() {
 		him := ics.Attendee(c, self)

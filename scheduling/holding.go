@@ -210,8 +210,15 @@ func (s *sitting) actor(h *holding, groups bool) (itip.Actor, error) {
 	if err != nil {
 		return itip.Actor{}, err
 	}
+	var in func(cuaddr.Address) bool
+	if groups {
+		in = s.self(h.owner, true)
+	}
 	return itip.Actor{
-		Self:         s.self(h.owner, groups),
+		Self:         s.self(h.owner, false),
+		Groups:       in,
+		Members:      s.inGroup,
+		Name:         h.owner.Name,
 		Address:      cuaddr.Mailto(h.owner.Address),
 		Now:          s.now,
 		Floating:     loc,

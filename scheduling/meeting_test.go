@@ -206,8 +206,14 @@ func TestGroups(t *testing.T) {
 		h.put("ann", invitation("m1", "20260303T1000", "20260303T1100", "ann", "team"))
 		h.has("ben", "m1")
 		h.has("cleo", "m1")
-		h.status("ann", "m1", "team", itip.StatusDelivered)
+		h.status("ann", "m1", "ben", itip.StatusDelivered)
+		h.status("ann", "m1", "cleo", itip.StatusDelivered)
+		h.status("ann", "m1", "team", "")
 		h.queue("REQUEST far@example.net")
+		// Members are alike: their copies are one body.
+		if h.has("ben", "m1").ETag != h.has("cleo", "m1").ETag {
+			t.Error("the members' copies are not equal")
+		}
 	})
 }
 

@@ -9,6 +9,7 @@ import (
 	"github.com/convene-server/convene/directory"
 	"github.com/convene-server/convene/directory/cuaddr"
 	"github.com/convene-server/convene/scheduling/ics"
+	"github.com/convene-server/convene/scheduling/itip"
 	"github.com/convene-server/convene/scheduling/policy"
 )
 
@@ -20,6 +21,7 @@ type people struct {
 	known  map[cuaddr.Address]*db.Principal // nil: nobody here
 	seen   map[*ics.Object]bool
 	groups map[int64]*membership
+	lists  map[int64][]itip.Member
 }
 
 // membership is who is behind a group.
@@ -137,6 +139,34 @@ func (p *people) members(g db.Principal) (*membership, error) {
 	}
 	p.groups[g.ID] = m
 	return m, nil
+}
+
+// inGroup returns who is in the group that an address names, as the core opens
+// it up; nil for whatever is no group here.
+func (p *people) inGroup(a cuaddr.Address) []itip.Member {
+	g := p.find(a)
+	if g == nil || g.Kind != db.Group {
+		return nil
+	}
+	if l, ok := p.lists[g.ID]; ok {
+		return l
+	}
+	m, err := p.members(*g)
+	if err != nil {
+		return nil // the transaction refuses every later statement
+	}
+	list := make([]itip.Member, 0, len(m.local)+len(m.external))
+	for _, pr := range m.local {
+		list = append(list, itip.Member{Address: cuaddr.Mailto(pr.Address), Name: pr.Name, Type: strings.ToUpper(string(pr.Kind))})
+	}
+	for _, a := range m.external {
+		list = append(list, itip.Member{Address: a})
+	}
+	if p.lists == nil {
+		p.lists = map[int64][]itip.Member{}
+	}
+	p.lists[g.ID] = list
+	return list
 }
 
 // agent reports whether a principal answers by itself, so that its busy time

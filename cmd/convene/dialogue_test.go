@@ -84,11 +84,24 @@ func newStage(t *testing.T, kind string, s *dialogue.Script, hash string) *stage
 				continue
 			}
 			who := db.Principal{Address: p.Address, Kind: db.Person, Name: p.Name, Password: hash, MailCopies: "never"}
-			if p.Kind == "room" {
+			aliases := p.Aliases
+			switch p.Kind {
+			case "room":
 				who.Kind, who.Password = db.Room, ""
+			case "group":
+				who.Kind, who.Password, aliases = db.Group, "", nil
 			}
-			if err := directory.Add(tx, &who, p.Aliases); err != nil {
+			if err := directory.Add(tx, &who, aliases); err != nil {
 				return err
+			}
+			if p.Kind == "group" {
+				var members []string
+				for _, m := range p.Aliases {
+					members = append(members, h.person(m).Address)
+				}
+				if err := tx.SetMembers(who.ID, members); err != nil {
+					return err
+				}
 			}
 			domains = append(domains, cuaddr.Mailto(p.Address).Domain())
 		}
@@ -316,7 +329,7 @@ func (h *stage) organizer(uid string) (id int64) {
 	h.t.Helper()
 	err := h.store.View(context.Background(), func(tx *db.Tx) error {
 		for _, p := range h.people {
-			if p.Kind == "outside" {
+			if !p.Here() {
 				continue
 			}
 			owner, err := tx.PrincipalByAddress(p.Address)

@@ -10,6 +10,7 @@
 //	ann   person  ann@example.org [alias ...]    has a calendar here
 //	bob   outside bob@example.com                has nothing but mail
 //	blue  room    blue@example.org               answers for itself
+//	all   group   all@example.org ann bob        who is in it, further groups too
 //
 // then what they do:
 //
@@ -79,7 +80,34 @@ type Person struct {
 	Name    string
 	Kind    string // person, outside, room
 	Address string
-	Aliases []string
+	Aliases []string // of a group: its members' names
+}
+
+// Here reports whether he has a calendar here.
+func (p Person) Here() bool { return p.Kind == "person" || p.Kind == "room" }
+
+// Open returns the people in a group and in the groups in it, each once.
+func (s *Script) Open(name string) []Person {
+	var out []Person
+	seen := map[string]bool{}
+	var add func(string)
+	add = func(name string) {
+		for _, p := range s.People {
+			if p.Name != name || seen[name] {
+				continue
+			}
+			seen[name] = true
+			if p.Kind != "group" {
+				out = append(out, p)
+				continue
+			}
+			for _, m := range p.Aliases {
+				add(m)
+			}
+		}
+	}
+	add(name)
+	return out
 }
 
 // Script is a parsed dialogue.
@@ -155,7 +183,7 @@ func Parse(text string) (*Script, error) {
 		if err != nil {
 			return nil, fmt.Errorf("%d: %w", i+1, err)
 		}
-		if len(words) > 2 && (words[1] == "person" || words[1] == "outside" || words[1] == "room") {
+		if len(words) > 2 && (words[1] == "person" || words[1] == "outside" || words[1] == "room" || words[1] == "group") {
 			if len(s.Steps) > 0 || names[words[0]] {
 				return nil, fmt.Errorf("%d: people come first, each once", i+1)
 			}

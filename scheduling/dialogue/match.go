@@ -126,7 +126,7 @@ func propLine(p *ics.Prop) string {
 func (r *run) agree() {
 	var first, firstWho string
 	for _, p := range r.s.People {
-		if p.Kind == "outside" {
+		if !p.Here() {
 			continue
 		}
 		b, _ := r.d.Object(p.Name, r.uid)

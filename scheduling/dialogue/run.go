@@ -231,7 +231,7 @@ func (r *run) act(f func() error) {
 	r.now = r.now.Add(time.Second) // people are slower than that, and DTSTAMPs differ
 	r.d.Now(r.now)
 	for _, p := range r.s.People {
-		if p.Kind != "outside" {
+		if p.Here() {
 			_, r.tags[p.Name] = r.d.Object(p.Name, r.uid)
 		}
 	}
@@ -251,11 +251,11 @@ func (r *run) hear() {
 	r.d.Settle()
 	r.told = map[string][]*ics.Object{}
 	for _, p := range r.s.People {
-		if p.Kind != "outside" {
+		if p.Here() {
 			_, r.seen[p.Name] = r.d.Object(p.Name, r.uid)
 		}
-		if p.Kind == "room" {
-			continue // a room reads nothing
+		if p.Kind == "room" || p.Kind == "group" {
+			continue // they read nothing
 		}
 		for _, m := range r.d.Told(p.Name) {
 			o, err := ics.Parse(m, ics.Limits{})

@@ -1,6 +1,7 @@
 package itip_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -80,5 +81,38 @@ func BenchmarkOriginateSingle(b *testing.B) {
 		if out, err := Originate(me, before, after, Options{}); err != nil || len(out.Messages) != 2 {
 			b.Fatal(len(out.Messages), err)
 		}
+	}
+}
+
+// BenchmarkGroup opens a group up for an organizer, and writes the event again.
+func BenchmarkGroup(b *testing.B) {
+	for _, n := range []int{50, 500, 5000} {
+		b.Run(fmt.Sprint(n), func(b *testing.B) {
+			all := cuaddr.Mailto("all@example.org")
+			var members []Member
+			for i := range n {
+				members = append(members, Member{Address: cuaddr.Mailto(fmt.Sprintf("p%d@example.org", i))})
+			}
+			me := Actor{
+				Self: func(a cuaddr.Address) bool { return a == cuaddr.Mailto("ann@example.org") }, Address: cuaddr.Mailto("ann@example.org"),
+				Now: present, Floating: time.UTC,
+				Members: func(a cuaddr.Address) []Member {
+					if a == all {
+						return members
+					}
+					return nil
+				},
+			}
+			o := event(b, when+ann+"ATTENDEE:mailto:all@example.org")
+			for b.Loop() {
+				out, err := Originate(me, nil, o, Options{})
+				if err != nil || len(out.Messages) != n {
+					b.Fatal(err, len(out.Messages))
+				}
+				if out, err = Originate(me, out.Object, o, Options{}); err != nil || len(out.Messages) != 0 {
+					b.Fatal(err, len(out.Messages))
+				}
+			}
+		})
 	}
 }

@@ -98,6 +98,28 @@ func (c *core) person(name string) dialogue.Person {
 	return dialogue.Person{}
 }
 
+// members returns who is in the group with an address, nil if there is none.
+func (c *core) members(a cuaddr.Address) []Member {
+	for _, p := range c.script.People {
+		if p.Kind != "group" || cuaddr.Mailto(p.Address) != a {
+			continue
+		}
+		out := []Member{}
+		for _, m := range c.script.Open(p.Name) {
+			name, kind := m.Name, "INDIVIDUAL"
+			switch m.Kind {
+			case "outside":
+				name = ""
+			case "room":
+				kind = "ROOM"
+			}
+			out = append(out, Member{cuaddr.Mailto(m.Address), name, kind})
+		}
+		return out
+	}
+	return nil
+}
+
 func (c *core) actor(name, uid string) Actor {
 	p := c.person(name)
 	own := map[cuaddr.Address]bool{cuaddr.Mailto(p.Address): true}
@@ -107,7 +129,12 @@ func (c *core) actor(name, uid string) Actor {
 	href, _ := cuaddr.Parse("/dav/principals/" + p.Address + "/")
 	own[href] = true
 	return Actor{
-		Self:    func(a cuaddr.Address) bool { return own[a] },
+		Self: func(a cuaddr.Address) bool { return own[a] },
+		Groups: func(a cuaddr.Address) bool {
+			return slices.ContainsFunc(c.members(a), func(m Member) bool { return own[m.Address] })
+		},
+		Members: c.members,
+		Name:    p.Name,
 		Address: cuaddr.Mailto(p.Address), Now: c.now, Floating: time.UTC, MaxAttendees: 50,
 		Prefers:   func(name string) string { return c.prefs[p.Name+" "+name] },
 		Proposals: func() []Proposal { return c.open[p.Name+" "+uid] },
@@ -268,8 +295,18 @@ func (c *core) Mail(from, to string, method Method, object []byte) (bool, error)
 	if o.Kind() == "VFREEBUSY" {
 		return c.busyMail(from, to, method, o)
 	}
-	rule, err := c.deliver(to, Message{Method: method, UID: o.UID(), From: f, To: t, Body: o})
-	return rule != "", err
+	ignored := true
+	for _, p := range c.script.Open(to) { // a list's mail is for each member
+		if p.Kind == "outside" {
+			continue
+		}
+		rule, err := c.deliver(p.Name, Message{Method: method, UID: o.UID(), From: f, To: t, Body: o})
+		if err != nil {
+			return false, err
+		}
+		ignored = ignored && rule != ""
+	}
+	return ignored, nil
 }
 
 // Replace writes what a person has read: with If-Match.
@@ -411,6 +448,9 @@ func (c *core) refresh(organizer, uid string) {
 // name returns whose address it is, and whether he is here.
 func (c *core) name(a cuaddr.Address) (string, bool) {
 	for _, p := range c.script.People {
+		if p.Kind == "group" {
+			continue
+		}
 		for _, own := range append([]string{p.Address}, p.Aliases...) {
 			if cuaddr.Mailto(own) == a {
 				return p.Name, p.Kind != "outside"

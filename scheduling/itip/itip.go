@@ -50,9 +50,16 @@ type Message struct {
 
 // Actor is the calendar user for whom the core works.
 type Actor struct {
-	// Self recognises all of the user's addresses, groups that hold him
-	// included when a message is received.
+	// Self recognises all of the user's own addresses.
 	Self func(cuaddr.Address) bool
+	// Groups recognises the groups that hold him, where he is invited with one
+	// that nobody opened up; may be nil.
+	Groups func(cuaddr.Address) bool
+	// Members returns who is in a group that the directory knows, nil for
+	// whatever is none; may be nil.
+	Members func(cuaddr.Address) []Member
+	// Name is his name for people, or "".
+	Name string
 	// Address is the one that he writes by: preferred of his own.
 	Address cuaddr.Address
 	Now     time.Time

@@ -42,6 +42,9 @@ func (me Actor) organize(before *ics.Object, s *series, opt Options) (Outcome, e
 		return Outcome{}, err
 	}
 	v.keepAnswers()
+	if err := v.expand(); err != nil {
+		return Outcome{}, err
+	}
 	v.keepDelegates()
 	v.compare()
 	v.revised = v.renewed()

@@ -102,7 +102,7 @@ func (me Actor) valid(s *series) error {
 	}
 	first := ""
 	for _, p := range s.parts {
-		if me.MaxAttendees > 0 && len(p.guests()) > me.MaxAttendees {
+		if me.MaxAttendees > 0 && p.named() > me.MaxAttendees {
 			return &Refusal{Precondition: MaxAttendeesPerInstance, Detail: "too many ATTENDEE properties in one component"}
 		}
 		o := p.comp.Prop("ORGANIZER")

@@ -36,8 +36,8 @@ func (v *revision) plans() []*plan {
 					continue
 				}
 				seen[a] = true
-				if v.me.Self(a) {
-					continue // RFC 6638 §3.2.1: never to the organizer himself
+				if v.me.Self(a) || v.me.group(a) {
+					continue // RFC 6638 §3.2.1: never to the organizer himself; a group's members are told, one by one
 				}
 				key = key[:0]
 				for _, s := range []*series{v.is, v.was} {
