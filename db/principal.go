@@ -197,6 +197,7 @@ func (tx *Tx) DeletePrincipal(id int64) error {
 		`DELETE FROM gone WHERE owner = $1`,
 		`DELETE FROM personal WHERE principal = $1`,
 		`DELETE FROM preference WHERE principal = $1`,
+		`DELETE FROM quarantine WHERE principal = $1`,
 		`DELETE FROM proposal WHERE principal = $1`,
 		`DELETE FROM availability WHERE principal = $1`,
 		`DELETE FROM remembered WHERE principal = $1`,

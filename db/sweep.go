@@ -20,7 +20,7 @@ const sweepMost = 500
 // Sweep removes what nobody needs any longer: bodies and locks of conversations
 // without an object, old tombstones and old decisions. It is for a daily tick; nothing depends on it.
 func (s *Store) Sweep(ctx context.Context, keep Keep) error {
-	for _, step := range []func(context.Context, Keep) error{s.sweepBodies, s.sweepTombstones, s.sweepDecisions, s.sweepThreads, s.sweepFeeds} {
+	for _, step := range []func(context.Context, Keep) error{s.sweepBodies, s.sweepTombstones, s.sweepDecisions, s.sweepQuarantine, s.sweepThreads, s.sweepFeeds} {
 		if err := step(ctx, keep); err != nil {
 			return err
 		}
@@ -128,6 +128,21 @@ func (s *Store) sweepDecisions(ctx context.Context, keep Keep) error {
 			}
 			n, err = tx.exec(`DELETE FROM decision WHERE id IN (SELECT id FROM decision WHERE at < $1 ORDER BY at LIMIT $2)`,
 				micros(now.Add(-keep.Decisions)), sweepMost)
+			return err
+		})
+		if err != nil || n < sweepMost {
+			return err
+		}
+	}
+}
+
+// sweepQuarantine removes the entries of objects that are gone.
+func (s *Store) sweepQuarantine(ctx context.Context, _ Keep) error {
+	for {
+		var n int64
+		err := s.Write(ctx, nil, func(tx *Tx) (err error) {
+			n, err = tx.exec(`DELETE FROM quarantine WHERE id IN (SELECT q.id FROM quarantine q
+				WHERE NOT EXISTS (SELECT 1 FROM object o WHERE o.id = q.object AND o.deleted = 0) ORDER BY q.id LIMIT $1)`, sweepMost)
 			return err
 		})
 		if err != nil || n < sweepMost {

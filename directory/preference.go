@@ -21,6 +21,12 @@ const (
 	FreeBusyPublishing = "freebusy_publishing"
 	// FreeBusyDetails are the people who see what fills somebody's time.
 	FreeBusyDetails = "freebusy_details"
+	// UnknownOrganizers says whose invitations by mail go straight into the
+	// calendar; those of anybody else outside go into quarantine.
+	UnknownOrganizers = "unknown_organizers"
+	// KnownOrganizers are addresses and domains ("@example.net") from which they
+	// always do.
+	KnownOrganizers = "known_organizers"
 	// FreeBusyToken opens /freebusy/ADDRESS to whoever knows it.
 	FreeBusyToken = "freebusy_token"
 	// PartyCrashers says what becomes of somebody who answers and is not invited.
@@ -42,6 +48,7 @@ var choices = map[string][]string{
 	OrganiserReplacement: {"attendee", "any", "never"},
 	AddMethodResponse:    {"add", "refresh", "ignore"},
 	EventRefreshing:      {"always", "never"},
+	UnknownOrganizers:    {"everyone", "contacts", "own-domain", "allow-list", "quarantine"},
 }
 
 // SetPreference stores what a principal chose; "" goes back to the default.
@@ -57,6 +64,14 @@ func SetPreference(tx *db.Tx, principal int64, name, value string) error {
 		for w := range strings.FieldsSeq(value) {
 			if a, err := cuaddr.Parse(w); err != nil || a.Mail() == "" {
 				return fmt.Errorf("%s: %w: %q", name, ErrAddress, w)
+			}
+		}
+	case name == KnownOrganizers:
+		for w := range strings.FieldsSeq(value) {
+			if a, err := cuaddr.Parse("x" + w); !strings.HasPrefix(w, "@") || err != nil || a.Domain() == "" {
+				if a, err := cuaddr.Parse(w); err != nil || a.Mail() == "" {
+					return fmt.Errorf("%s: %w, nor a domain as @example.net: %q", name, ErrAddress, w)
+				}
 			}
 		}
 	default:

@@ -48,7 +48,7 @@ func (s *sitting) deliver(m Deliver) (Verdict, error) {
 	}
 	x := db.Decision{
 		Direction: "in", Door: m.Door, UID: m.Body.UID(), MessageID: m.MessageID, Method: m.Body.Method(), Principal: m.Recipient.ID,
-		From: m.From.String(), To: m.Address.String(), Belief: string(m.Believed), Key: m.Key, Outcome: "ignored",
+		From: m.From.String(), To: m.Address.String(), Belief: string(m.Believed), Key: m.Key, Outcome: "ignored", Detail: m.Note,
 	}
 	at := len(s.decisions)
 	s.decide(x) // before those that follow from it
@@ -59,7 +59,7 @@ func (s *sitting) deliver(m Deliver) (Verdict, error) {
 	var no *itip.Refusal
 	if errors.As(err, &no) {
 		s.drop()
-		x.Rule, x.Detail, x.Outcome = no.Precondition, no.Detail, "refused"
+		x.Rule, x.Detail, x.Outcome = no.Precondition, strings.TrimSuffix(no.Detail+"\n"+m.Note, "\n"), "refused"
 		s.decide(x)
 		return Verdict{Rule: no.Detail, Refusal: no}, nil
 	}
@@ -77,8 +77,7 @@ func (s *sitting) deliver(m Deliver) (Verdict, error) {
 	return Verdict{Applied: r.applied, Rule: r.rule}, nil
 }
 
-// outcomeQuarantined marks the decision by which an object came into
-// quarantine: its sender may update it later (decision 11).
+// outcomeQuarantined is the outcome of what came into quarantine (decision 11).
 const outcomeQuarantined = "quarantined"
 
 // result is what became of a message.
@@ -155,25 +154,10 @@ func (s *sitting) fromOrganizer(m Deliver, method itip.Method) (result, error) {
 	if no, err := s.usurped(h, organizer); no || err != nil {
 		return result{rule: "the organizer is here: our copy is the truth"}, err
 	}
-	quarantine := false
 	delegated := method == itip.Request && m.Act && s.delegates(m, me)
-	if !delegated && (m.Quarantine || !s.speaksFor(m, first, organizer)) {
-		// decision 11
-		switch {
-		case h.obj == nil && method == itip.Request:
-			quarantine = true
-		case h.obj != nil:
-			ok, adopted, err := s.quarantinedBy(uid, m)
-			if err != nil {
-				return result{}, err
-			}
-			if !ok {
-				return ignored("the sender is not the organizer")
-			}
-			quarantine = !adopted
-		default:
-			return ignored("the sender is not the organizer")
-		}
+	held, stop, err := s.holdBack(h, m, method, organizer, delegated)
+	if stop != "" || err != nil {
+		return result{rule: stop}, err
 	}
 	if !s.place(h, m.Body.Kind()) {
 		return ignored("the recipient has no calendar for invitations")
@@ -186,7 +170,7 @@ func (s *sitting) fromOrganizer(m Deliver, method itip.Method) (result, error) {
 	if err := s.meetIn(h.obj); err != nil {
 		return result{}, err
 	}
-	if agent(m.Recipient) && !quarantine {
+	if agent(m.Recipient) && held == nil {
 		if err := s.lockAgents(m.Recipient.ID); err != nil {
 			return result{}, err
 		}
@@ -208,7 +192,7 @@ func (s *sitting) fromOrganizer(m Deliver, method itip.Method) (result, error) {
 		}
 	}
 	h.take(out)
-	h.quarantine = quarantine
+	h.held = held
 	if !h.changed && len(out.Messages) == 0 && out.Inbox == nil {
 		return ignored(out.Rule)
 	}
@@ -216,8 +200,8 @@ func (s *sitting) fromOrganizer(m Deliver, method itip.Method) (result, error) {
 	if in := s.homes[m.Recipient.ID].inbox; out.Inbox != nil && in != 0 && m.Recipient.Kind == db.Person {
 		s.inbox = append(s.inbox, inboxItem{in, out.Inbox})
 	}
-	if quarantine {
-		return result{applied: true, quarantined: true, rule: "in quarantine: the sender is not the organizer"}, s.circulate(next, map[cuaddr.Address]string{})
+	if held != nil {
+		return result{applied: true, quarantined: true, rule: "in quarantine: " + held.Rule}, s.circulate(next, map[cuaddr.Address]string{})
 	}
 	if agent(m.Recipient) && out.Object != nil && (method == itip.Request || method == itip.Add) {
 		answers, err := s.answer(h, before, organizer)
@@ -335,22 +319,6 @@ func (s *sitting) same(a, b cuaddr.Address) bool {
 	}
 	p, q := s.find(a), s.find(b)
 	return p != nil && q != nil && p.ID == q.ID
-}
-
-// quarantinedBy reports whether this sender brought the conversation into the
-// recipient's quarantine, and whether the recipient has adopted it since.
-func (s *sitting) quarantinedBy(uid string, m Deliver) (ok, adopted bool, err error) {
-	rows, err := s.tx.Decisions(uid, 1000)
-	for _, x := range rows {
-		switch {
-		case x.Principal != m.Recipient.ID:
-		case x.Outcome == outcomeQuarantined && x.From == m.From.String():
-			ok = true
-		case ok && x.Direction == "user":
-			adopted = true
-		}
-	}
-	return ok, adopted, err
 }
 
 // fromAttendee takes what an attendee sends to the organizer.

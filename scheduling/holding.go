@@ -24,10 +24,10 @@ type holding struct {
 	collection int64 // where it is, or is to be
 	name       string
 
-	changed    bool
-	newTag     bool // RFC 6638 §3.2.10
-	scheduled  bool // it is a scheduling object resource (RFC 6638 §3.1)
-	quarantine bool // makes nothing busy (decision 11)
+	changed   bool
+	newTag    bool            // RFC 6638 §3.2.10
+	scheduled bool            // it is a scheduling object resource (RFC 6638 §3.1)
+	held      *db.Quarantined // in quarantine: makes nothing busy (decision 11)
 
 	stored db.Object // after flush
 }
@@ -276,7 +276,7 @@ func (s *sitting) record(h *holding) (db.Indexed, error) {
 	if err != nil {
 		return db.Indexed{}, err
 	}
-	if h.quarantine {
+	if h.held != nil {
 		rec, err := quarantined(h.obj, loc, s.d.opt.Bound)
 		return rec, refuseIndex(err)
 	}

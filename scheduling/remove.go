@@ -81,6 +81,13 @@ func (s *sitting) end(col db.Collection, owner db.Principal, row *db.Object, opt
 		h.obj = nil
 		return nil
 	}
+	held, err := s.inQuarantine(h)
+	if err != nil {
+		return err
+	}
+	if held != nil { // a stranger does not learn that anybody saw it
+		h.held, opt.NoReply = held, true
+	}
 	return s.originate(h, nil, opt, door)
 }
 

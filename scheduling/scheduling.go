@@ -138,6 +138,7 @@ type Deliver struct {
 	// desk does the same by itself where From is not the ORGANIZER.
 	Quarantine bool
 	MessageID  string
+	Note       string    // what else the door knows, for the decision record: evidence, repairs
 	Key        string    // of the decision: recipient and hash of the message
 	Date       time.Time // of the mail, to repair a DTSTAMP (decision 21)
 	Door       string

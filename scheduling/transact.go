@@ -254,7 +254,10 @@ func (s *sitting) flushObjects() error {
 			Modseq: modseq[it.inbox], Created: s.now, Modified: s.now,
 		}, it.body.Bytes(), db.Indexed{}, 0)
 	}
-	return b.write(s.tx)
+	if err := b.write(s.tx); err != nil {
+		return err
+	}
+	return s.flushQuarantine()
 }
 
 // stage moves an object if it lies elsewhere and adds it to those to be

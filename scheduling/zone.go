@@ -1,21 +1,12 @@
 package scheduling
 
 import (
-	"encoding/json"
 	"errors"
 	"math"
 	"slices"
 
 	"github.com/convene-server/convene/db"
-	"github.com/convene-server/convene/scheduling/ics"
 )
-
-// recordArgs is what stood when the zone changed: nothing but free time, as of
-// an object in quarantine (decision 11), stays free while nobody writes it.
-type recordArgs struct {
-	Modseq int64
-	Free   bool
-}
 
 // Rezone queues, in the transaction that changed the zone of a calendar, that
 // its floating and all-day times are recorded where they stand now (decision
@@ -25,20 +16,12 @@ func Rezone(tx *db.Tx, c db.Collection) error {
 	if err != nil {
 		return err
 	}
-	free := map[int64]bool{} // of the floating ones
 	var ids []int64
 	for _, o := range cs {
 		if o.Slot != nil && o.Slot.Floating {
-			free[o.ID] = ics.BusyType(o.Slot.Type) == ics.Free
 			ids = append(ids, o.ID)
 		}
 		if o.Series != nil && o.Series.Floating {
-			all := true
-			err := ics.RunSpans(o.Series.Runs, math.MinInt64, math.MaxInt64, func(_, _ int64, t ics.BusyType) bool {
-				all = t == ics.Free
-				return all
-			})
-			free[o.ID] = all && err == nil
 			ids = append(ids, o.ID)
 		}
 	}
@@ -55,11 +38,7 @@ func Rezone(tx *db.Tx, c db.Collection) error {
 			return err
 		}
 		for _, o := range heads {
-			raw, err := json.Marshal(recordArgs{Modseq: o.Modseq, Free: free[o.ID]})
-			if err != nil {
-				return err
-			}
-			if err := tx.InsertJob(&db.Job{Kind: jobRecord, UID: o.UID, Principal: c.Owner, Args: raw, Due: now}); err != nil {
+			if err := tx.InsertJob(&db.Job{Kind: jobRecord, UID: o.UID, Principal: c.Owner, Args: []byte{}, Due: now}); err != nil {
 				return err
 			}
 		}
@@ -89,10 +68,6 @@ func RezoneOwner(tx *db.Tx, owner int64) error {
 // recordAnew writes an object as it is, so that its record is made anew:
 // without messages or a new Schedule-Tag.
 func (s *sitting) recordAnew(j db.Job) error {
-	var args recordArgs
-	if err := json.Unmarshal(j.Args, &args); err != nil {
-		return err
-	}
 	owner, err := s.tx.Principal(j.Principal)
 	if errors.Is(err, db.ErrNotFound) {
 		return nil
@@ -113,6 +88,7 @@ func (s *sitting) recordAnew(j db.Job) error {
 		return nil
 	}
 	h.changed = true
-	h.quarantine = args.Free && h.row.Modseq == args.Modseq
-	return nil
+	// What is in quarantine stays there.
+	h.held, err = s.inQuarantine(h)
+	return err
 }

@@ -69,6 +69,11 @@ type cli struct {
 		Retry queueRetryCmd `cmd:"" help:"Try one again now."`
 		Drop  queueDropCmd  `cmd:"" help:"Give one up; it is never sent."`
 	} `cmd:"" help:"Outgoing mail that waits."`
+	Quarantine struct {
+		List    quarantineListCmd    `cmd:"" help:"List invitations that wait for their recipient, one a line."`
+		Release quarantineReleaseCmd `cmd:"" help:"Let one into the calendar as any other."`
+		Drop    quarantineDropCmd    `cmd:"" help:"Take one off the calendar; nobody is told."`
+	} `cmd:"" help:"Invitations of senders whom nobody knows."`
 	Config struct {
 		Check configCheckCmd `cmd:"" help:"Read the configuration, say what is in force, and try the database and the mail servers."`
 	} `cmd:"" help:"The configuration."`

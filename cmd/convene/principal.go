@@ -341,15 +341,16 @@ func delegates(tx *db.Tx, p *db.Principal, more, fewer []string) error {
 
 type userSetCmd struct {
 	kind           db.Kind
-	Address        string   `arg:"" help:"Mail address."`
-	Profile        profile  `embed:""`
-	FreeBusy       freeBusy `embed:"" prefix:"freebusy-"`
-	Habits         habits   `embed:""`
-	RemoveAlias    []string `sep:"none" placeholder:"ADDRESS" help:"An alias to take away; may be repeated."`
-	MailCopies     *string  `enum:"auto,always,never" help:"Invitations by mail too: auto, always, never."`
-	Delegate       []string `sep:"none" placeholder:"ADDRESS" help:"Who may write, invite and answer in this user's name, a user or a group; may be repeated."`
-	RemoveDelegate []string `sep:"none" placeholder:"ADDRESS" help:"Who may not any more; may be repeated."`
-	Password       password `embed:""`
+	Address        string    `arg:"" help:"Mail address."`
+	Profile        profile   `embed:""`
+	FreeBusy       freeBusy  `embed:"" prefix:"freebusy-"`
+	Habits         habits    `embed:""`
+	Strangers      strangers `embed:""`
+	RemoveAlias    []string  `sep:"none" placeholder:"ADDRESS" help:"An alias to take away; may be repeated."`
+	MailCopies     *string   `enum:"auto,always,never" help:"Invitations by mail too: auto, always, never."`
+	Delegate       []string  `sep:"none" placeholder:"ADDRESS" help:"Who may write, invite and answer in this user's name, a user or a group; may be repeated."`
+	RemoveDelegate []string  `sep:"none" placeholder:"ADDRESS" help:"Who may not any more; may be repeated."`
+	Password       password  `embed:""`
 }
 
 func (c *userSetCmd) Run(e *env) error {
@@ -365,6 +366,9 @@ func (c *userSetCmd) Run(e *env) error {
 			p.Password = pw.Password
 		}
 		if err := delegates(tx, p, c.Delegate, c.RemoveDelegate); err != nil {
+			return err
+		}
+		if err := c.Strangers.set(tx, p); err != nil {
 			return err
 		}
 		return c.FreeBusy.set(tx, p)
@@ -494,6 +498,13 @@ func (c *showCmd) Run(e *env) error {
 					return err
 				}
 				row(map[bool]string{true: "delegate", false: "reader"}[x.Writes], who.Address)
+			}
+			for _, name := range []string{directory.UnknownOrganizers, directory.KnownOrganizers} {
+				v, err := tx.Preference(p.ID, name)
+				if err != nil {
+					return err
+				}
+				row(strings.ReplaceAll(name, "_", "-"), v)
 			}
 			row("password", map[bool]string{true: "none: no log-in", false: "set"}[p.Password == ""])
 			if !p.LastDAV.IsZero() {
