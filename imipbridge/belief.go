@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/emersion/go-msgauth/dkim"
@@ -153,11 +155,16 @@ func samePerson(tx *db.Tx, a, b cuaddr.Address) (bool, error) {
 }
 
 // evidence returns what is known of who sent the mail: what our own servers
-// wrote into it, else its DKIM signatures.
-func (b *Bridge) evidence(ctx context.Context, data []byte, m *imip.Mail) imip.Evidence {
-	got, _ := m.Evidence(b.opt.Trust.AuthservIDs)
-	if got != imip.None || b.opt.Trust.LookupTXT == nil || m.Froms != 1 {
-		return got
+// wrote into it, else its DKIM signatures; and says by what.
+func (b *Bridge) evidence(ctx context.Context, data []byte, m *imip.Mail) (imip.Evidence, string) {
+	got, why := m.Evidence(b.opt.Trust.AuthservIDs)
+	switch {
+	case got != imip.None:
+		return got, "Authentication-Results: " + why
+	case m.Froms != 1:
+		return got, fmt.Sprintf("%d senders in From", m.Froms)
+	case b.opt.Trust.LookupTXT == nil || m.Ambiguous:
+		return got, "no evidence of who sent it"
 	}
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
@@ -166,13 +173,21 @@ func (b *Bridge) evidence(ctx context.Context, data []byte, m *imip.Mail) imip.E
 		LookupTXT:        func(name string) ([]string, error) { return b.opt.Trust.LookupTXT(ctx, name) },
 	})
 	if err != nil && !errors.Is(err, dkim.ErrTooManySignatures) {
-		return imip.None
+		return imip.None, "DKIM: " + err.Error()
 	}
+	why = "no evidence of who sent it"
 	for _, v := range list {
 		// A signature that fails is as good as none (RFC 6376 §6.1).
-		if v.Err == nil && imip.Aligned(v.Domain, m.From.Address.Domain()) && (v.Expiration.IsZero() || b.now().Before(v.Expiration)) {
-			return imip.Passed
+		switch {
+		case v.Err != nil:
+			why = "DKIM signature of " + v.Domain + ": " + strings.TrimPrefix(v.Err.Error(), "dkim: ")
+		case !v.Expiration.IsZero() && !b.now().Before(v.Expiration):
+			why = "DKIM signature of " + v.Domain + " has expired"
+		case !imip.Aligned(v.Domain, m.From.Address.Domain()):
+			why = "DKIM signature of " + v.Domain + ", which is not the sender's"
+		default:
+			return imip.Passed, "DKIM signature of " + v.Domain
 		}
 	}
-	return imip.None
+	return imip.None, why
 }

@@ -161,12 +161,16 @@ func TestDecision03Order(t *testing.T) {
 	})
 }
 
-func (h *house) removeCopy(who, uid string) {
+func (h *house) removeCopy(who, uid string, set ...func(*scheduling.Remove)) {
 	h.Helper()
 	h.read(func(tx *db.Tx) error {
 		have, err := tx.ObjectsByUID(uid, h.people[who].ID)
 		for _, x := range have {
-			if err := h.desk.Remove(h.ctx, scheduling.Remove{Actor: h.people[who], Collection: x.Collection, Name: x.Name, NoReply: true, Door: "dav"}); err != nil {
+			r := scheduling.Remove{Actor: h.people[who], Collection: x.Collection, Name: x.Name, NoReply: true, Door: "dav"}
+			for _, f := range set {
+				f(&r)
+			}
+			if err := h.desk.Remove(h.ctx, r); err != nil {
 				return err
 			}
 		}

@@ -27,7 +27,9 @@ type arrival struct {
 	keys     keys
 	mail     *imip.Mail // nil where it passes the limits
 	fault    string     // why mail is nil
-	evidence func() imip.Evidence
+	// evidence is what is known of who sent it, and by what.
+	evidence func() (imip.Evidence, string)
+	inReply  *inReply // what it answers, once asked
 }
 
 func (b *Bridge) arrive(ctx context.Context, door, envelope string, data []byte) (*arrival, error) {
@@ -40,7 +42,7 @@ func (b *Bridge) arrive(ctx context.Context, door, envelope string, data []byte)
 		a.fault = err.Error()
 		a.mail = &imip.Mail{}
 	}
-	a.evidence = sync.OnceValue(func() imip.Evidence { return b.evidence(ctx, data, a.mail) })
+	a.evidence = sync.OnceValues(func() (imip.Evidence, string) { return b.evidence(ctx, data, a.mail) })
 	return a, nil
 }
 
@@ -263,19 +265,39 @@ func (b *Bridge) deliver(ctx context.Context, a *arrival, r recipient, people []
 
 func (b *Bridge) deliverOne(ctx context.Context, a *arrival, r recipient, p db.Principal, o *ics.Object) (string, error) {
 	var w belief
+	key := a.key(r.address.Fold(), fmt.Sprint(p.ID), o.Method(), o.UID())
+	evidence, how := a.evidence()
 	err := b.store.Read(ctx, func(tx *db.Tx) (err error) {
-		w, err = b.believe(tx, a.mail, a.evidence(), o, p)
+		w, err = b.believe(tx, a.mail, evidence, o, p)
 		return err
 	})
 	if err != nil {
 		return "", err
 	}
+	o, spelled, err := b.respell(ctx, a, o, p, &w)
+	if err != nil {
+		return "", err
+	}
 	note, _, err := b.bring(ctx, a, scheduling.Deliver{
 		Recipient: p, Address: r.address, Body: o,
-		Believed: w.degree, Act: w.act, Quarantine: w.quarantine,
-		Key: a.key(r.address.Fold(), fmt.Sprint(p.ID), o.Method(), o.UID()),
+		Believed: w.degree, Act: w.act, Quarantine: w.quarantine, Key: key, Note: a.note(how, spelled),
 	})
 	return note, err
+}
+
+// note is what the record says beside the rule: by what the sender is believed
+// or not, who he is to whom the message speaks, and what was mended.
+func (a *arrival) note(parts ...string) string {
+	var lines []string
+	for _, p := range parts {
+		if p != "" {
+			lines = append(lines, ascii(p, 400))
+		}
+	}
+	if len(a.mail.Repairs) > 0 {
+		lines = append(lines, "mended: "+ascii(strings.Join(a.mail.Repairs, "; "), 400))
+	}
+	return strings.Join(lines, "\n")
 }
 
 // bring asks the desk and words its verdict.

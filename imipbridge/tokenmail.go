@@ -52,6 +52,7 @@ func (b *Bridge) ruleAnswer(ctx context.Context, a *arrival, r recipient) (rulin
 			continue
 		}
 		m.Address = cuaddr.Mailto(organizer.Address)
+		m.Note = a.note("by the address for answers that only he was told")
 		m.Key = a.key(r.address.Fold(), fmt.Sprint(organizer.ID), o.Method(), o.UID())
 		note, v, err := b.bring(ctx, a, *m)
 		if err != nil {

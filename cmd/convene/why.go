@@ -2,9 +2,12 @@ package main
 
 import (
 	"bytes"
+	"encoding/json"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
+	"time"
 
 	"github.com/convene-server/convene/db"
 )
@@ -15,6 +18,7 @@ const whyLimit = 10_000
 
 type whyCmd struct {
 	What string `arg:"" name:"uid|message-id" help:"UID of a meeting, or Message-ID of a mail."`
+	JSON bool   `name:"json" help:"As a JSON array, one object a decision, for programs."`
 }
 
 func (c *whyCmd) Run(e *env) error {
@@ -23,13 +27,40 @@ func (c *whyCmd) Run(e *env) error {
 		return err
 	}
 	defer s.Close()
+	if c.JSON {
+		list, who, err := decisions(e, s, c.What)
+		if err != nil {
+			return err
+		}
+		return jsonDecisions(e.stdout, list, who)
+	}
 	return why(e, s, e.stdout, c.What)
 }
 
 func why(e *env, s *db.Store, w io.Writer, what string) error {
-	var list []db.Decision
-	who := map[int64]string{}
-	err := s.Read(e.ctx, func(tx *db.Tx) error {
+	list, who, err := decisions(e, s, what)
+	if err != nil {
+		return err
+	}
+	printDecisions(w, list, who)
+	// About a mail: where the rest of the story is.
+	var more []string
+	for _, d := range list {
+		if d.UID != "" && d.UID != strings.TrimSpace(what) && !slices.Contains(more, d.UID) {
+			more = append(more, d.UID)
+		}
+	}
+	for _, uid := range more {
+		fmt.Fprintf(plain{w}, "\nthe whole story of this meeting: convene why '%s'\n", uid)
+	}
+	return nil
+}
+
+// decisions returns what was decided about a UID or Message-ID, in order, and
+// the addresses of the principals in it; an error if that is nothing.
+func decisions(e *env, s *db.Store, what string) (list []db.Decision, who map[int64]string, err error) {
+	who = map[int64]string{}
+	err = s.Read(e.ctx, func(tx *db.Tx) error {
 		// A Message-ID is stored without or with its brackets, as the mail has it.
 		bare := strings.Trim(strings.TrimSpace(what), "<>")
 		var err error
@@ -53,14 +84,38 @@ func why(e *env, s *db.Store, w io.Writer, what string) error {
 		}
 		return nil
 	})
-	if err != nil {
-		return err
+	if err == nil && len(list) == 0 {
+		err = fmt.Errorf("nothing was decided about %s: no meeting of this UID changed here, and no mail of this Message-ID came or went", what)
 	}
-	if len(list) == 0 {
-		return fmt.Errorf("nothing was decided about %s: no meeting of this UID changed here, and no mail of this Message-ID came or went", what)
+	return list, who, err
+}
+
+// decision is one object of why --json. The names are part of the outside, as
+// the commands are.
+type decision struct {
+	Time      time.Time `json:"time"`
+	Direction string    `json:"direction"`            // in, out, user, local, agent
+	Door      string    `json:"door,omitempty"`       // dav, lmtp, pipe, observe, rsvp, import, queue, command
+	UID       string    `json:"uid,omitempty"`        // of the meeting
+	MessageID string    `json:"message_id,omitempty"` // of the mail, without brackets
+	Method    string    `json:"method,omitempty"`
+	Principal string    `json:"principal,omitempty"` // whose calendar
+	Sender    string    `json:"sender,omitempty"`
+	Recipient string    `json:"recipient,omitempty"`
+	Belief    string    `json:"belief,omitempty"` // proved, unverified, contradicted
+	Rule      string    `json:"rule"`
+	Outcome   string    `json:"outcome"`
+	Detail    string    `json:"detail,omitempty"` // one finding a line: evidence, what was mended
+}
+
+func jsonDecisions(w io.Writer, list []db.Decision, who map[int64]string) error {
+	out := make([]decision, len(list))
+	for i, d := range list {
+		out[i] = decision{d.At.UTC(), d.Direction, d.Door, d.UID, d.MessageID, d.Method, who[d.Principal], or(d.From), or(d.To), d.Belief, d.Rule, d.Outcome, d.Detail}
 	}
-	printDecisions(w, list, who)
-	return nil
+	enc := json.NewEncoder(w)
+	enc.SetIndent("", "  ")
+	return enc.Encode(out)
 }
 
 // doorWords say through which door something came.

@@ -39,6 +39,46 @@ Monday, 23 November 2026 (UTC)
 	}
 }
 
+// The names of why --json are for programs to rely on.
+func TestJSONDecisions(t *testing.T) {
+	var b strings.Builder
+	err := jsonDecisions(&b, []db.Decision{
+		{At: time.Date(2026, 11, 22, 22, 59, 59, 5e6, time.UTC), Direction: "in", Door: "lmtp", UID: "u1", MessageID: "1@example.net", Method: "REPLY", Principal: 1,
+			From: "mailto:carol@example.net", To: "mailto:" + ann, Belief: "proved", Rule: "answer noted", Outcome: "applied", Detail: "DKIM signature of example.net\nmended: DTSTAMP"},
+		{Direction: "out", Rule: "the relay has it", Outcome: "sent"},
+	}, map[int64]string{1: ann})
+	if err != nil {
+		t.Fatal(err)
+	}
+	const want = `[
+  {
+    "time": "2026-11-22T22:59:59.005Z",
+    "direction": "in",
+    "door": "lmtp",
+    "uid": "u1",
+    "message_id": "1@example.net",
+    "method": "REPLY",
+    "principal": "ann@example.org",
+    "sender": "carol@example.net",
+    "recipient": "ann@example.org",
+    "belief": "proved",
+    "rule": "answer noted",
+    "outcome": "applied",
+    "detail": "DKIM signature of example.net\nmended: DTSTAMP"
+  },
+  {
+    "time": "0001-01-01T00:00:00Z",
+    "direction": "out",
+    "rule": "the relay has it",
+    "outcome": "sent"
+  }
+]
+`
+	if b.String() != want {
+		t.Errorf("got\n%s\nwant\n%s", b.String(), want)
+	}
+}
+
 // What strangers wrote cannot forge lines or move the cursor of a terminal.
 func TestPrintDecisionsOfStrangers(t *testing.T) {
 	var b strings.Builder

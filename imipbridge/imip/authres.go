@@ -1,6 +1,7 @@
 package imip
 
 import (
+	"regexp"
 	"slices"
 	"strings"
 
@@ -21,19 +22,22 @@ const (
 // names put on the mail, against the domain of header From, and says in few
 // words what decided. Fields of other servers count for nothing: anybody can
 // write them. Nor do fields below the Received of the server that weighed:
-// they were there when the mail came in (RFC 8601 §5).
+// they were there when the mail came in (RFC 8601 §5). A server that writes
+// none must take away those that claim to be its own, as RFC 8601 asks.
 func (m *Mail) Evidence(authservIDs []string) (Evidence, string) {
 	from := m.From.Address.Domain()
 	if from == "" || m.Froms != 1 {
 		return None, ""
 	}
 	var passed, failed string
-	trusted := false
+	trusted, passedOurs := false, false
 	for _, field := range m.results {
-		if field == "" {
-			if trusted {
+		if by, ok := strings.CutPrefix(field, receivedBy); ok {
+			if trusted || passedOurs {
 				break
 			}
+			// Some servers write their results below their own Received.
+			passedOurs = slices.ContainsFunc(authservIDs, func(t string) bool { return strings.EqualFold(t, by) })
 			continue
 		}
 		id, results := authResults(field)
@@ -78,6 +82,21 @@ func (m *Mail) Evidence(authservIDs []string) (Evidence, string) {
 	return None, ""
 }
 
+// receivedBy begins what stands for a Received field among the results; the
+// host that wrote it follows.
+const receivedBy = "\x00"
+
+// by returns the host that a Received field says it was written by.
+func by(v string) string {
+	f := strings.Fields(stripComments(v))
+	for i := 0; i+1 < len(f); i++ {
+		if strings.EqualFold(f[i], "by") {
+			return strings.TrimRight(f[i+1], ";.")
+		}
+	}
+	return ""
+}
+
 func note(passed, failed *string, v authres.ResultValue, method, domain string) {
 	switch v {
 	case authres.ResultPass:
@@ -117,7 +136,7 @@ func domainOf(s string) string {
 // authResults reads one field. Each result is read by itself, so that one that
 // is malformed does not hide the others.
 func authResults(field string) (id string, out []authres.Result) {
-	field = closeQuotes(stripComments(field))
+	field = equals.ReplaceAllString(strings.Join(strings.Fields(closeQuotes(stripComments(field))), " "), "=")
 	head, rest, _ := strings.Cut(field, ";")
 	id, results, err := authres.Parse(field)
 	if err == nil {
@@ -131,6 +150,9 @@ func authResults(field string) (id string, out []authres.Result) {
 	}
 	return id, out
 }
+
+// equals is a "=" with the blanks that may stand around it (RFC 8601 §2.2).
+var equals = regexp.MustCompile(` ?= ?`)
 
 // stripComments takes away the comments of a structured field (RFC 5322
 // §3.2.2), which may nest and hold anything, a semicolon too.
@@ -153,7 +175,9 @@ func stripComments(s string) string {
 		case c == '"' && depth == 0:
 			quoted = !quoted
 		case c == '(' && !quoted:
-			depth++
+			if depth++; depth == 1 {
+				b.WriteByte(' ') // it parts words as a blank does
+			}
 			continue
 		case c == ')' && !quoted && depth > 0:
 			depth--

@@ -3,6 +3,8 @@ package imip
 import (
 	"strings"
 	"testing"
+
+	"github.com/convene-server/convene/directory/cuaddr"
 )
 
 func TestEvidence(t *testing.T) {
@@ -42,6 +44,30 @@ func TestEvidence(t *testing.T) {
 	// Two servers of ours speak; what stands below our Received came with the mail.
 	test(Passed, "dmarc=pass", "Received: x", ar+"; spf=none", "Authentication-Results: other.example.org; dmarc=pass", "Received: y")
 	test(None, "", ar+"; spf=none", "Received: by mx.example.org", ar+"; dmarc=pass header.from=mail.example.net")
+	// A server that writes below its own Received, and one behind it that forges.
+	test(Passed, "dmarc=pass", "Received: from a by mx.example.org (Postfix) with ESMTPS;", ar+"; dmarc=pass header.from=mail.example.net")
+	test(None, "", "Received: from a by mx.example.org with ESMTPS id 1;", "Received: from b by a", ar+"; dmarc=pass header.from=mail.example.net")
+	test(Passed, "dmarc=pass", "Received: from c by store.example.org", "Received: from filter by inner.example.org", ar+"; dmarc=pass header.from=mail.example.net")
+	test(None, "", "Received: from a (by mx2) by MX.example.org; now", "X: y", "Received: from z by mx.example.org", ar+"; dmarc=pass header.from=mail.example.net")
+	// Folded, with comments in every place and a version.
+	test(Passed, "dkim=pass example.net", ar+" (ours) 1 (v);\n (a) dkim (b) = (c) pass (d)\n\treason=\"good\" header.d (e) = (f) example.net (g)")
+	test(Failed, "dmarc=fail", ar+"; dmarc=fail (p=reject dis=none) header.from=mail.example.net; arc=pass")
+	test(None, "", ar+"; dmarc=temperror header.from=mail.example.net; dkim=neutral header.d=example.net; spf=permerror smtp.mailfrom=example.net")
+	test(None, "", ar+"; auth=pass smtp.auth=cleo@mail.example.net") // who logged in is not whom From names
+}
+
+// Whatever stands in the field: it is bounded and never believed for another
+// domain than it names.
+func FuzzAuthenticationResults(f *testing.F) {
+	for _, s := range []string{"mx.example.org; dmarc=pass header.from=example.net", "mx.example.org 1; dkim=pass (a(b)) header.d=\"x;y\"; spf=fail", "mx; none", ";", "(", "\"", "mx.example.org; dkim=pass header.d=example.net\x00"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, field string) {
+		m := &Mail{Froms: 1, From: Mailbox{Address: cuaddr.Mailto("cleo@other.example")}, results: []string{field}}
+		if got, why := m.Evidence([]string{"mx.example.org"}); got == Passed && !strings.Contains(why, "dmarc") && !strings.Contains(strings.ToLower(field), "other.example") {
+			t.Fatalf("%q proves another domain by %q", field, why)
+		}
+	})
 }
 
 func TestEvidenceNeedsOneFrom(t *testing.T) {

@@ -78,6 +78,10 @@ type Mail struct {
 	Sender Mailbox
 	To     []Mailbox // To and Cc
 
+	// Ambiguous: a field that says how to read the mail stands in it more than
+	// once, so that a signature may be about another reading than ours.
+	Ambiguous bool
+
 	Subject   string
 	MessageID string // without angle brackets
 	Date      time.Time
@@ -101,7 +105,7 @@ type Mail struct {
 	References []string
 
 	machine bool     // a read receipt, a vacation note, a list's mail, by its other header fields
-	results []string // Authentication-Results as they came, topmost first; "" where a Received stands
+	results []string // Authentication-Results as they came, topmost first; receivedBy and the host where a Received stands
 }
 
 // Automatic reports whether nobody wrote this mail: an automatic answer, a

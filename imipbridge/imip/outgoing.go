@@ -307,3 +307,14 @@ func WithAttendee(o *ics.Object, invited cuaddr.Address) *ics.Object {
 	}
 	return ics.New(root)
 }
+
+// WithUID returns a message with this UID in every component.
+func WithUID(o *ics.Object, uid string) *ics.Object {
+	root := o.Root().Clone()
+	for _, c := range root.Children {
+		if c.Prop("UID") != nil {
+			c.Set(ics.NewProp("UID", uid))
+		}
+	}
+	return ics.New(root)
+}

@@ -62,7 +62,7 @@ func envelope(h header, received time.Time) *Mail {
 	for _, f := range h {
 		switch f.name {
 		case "received":
-			m.results = append(m.results, "")
+			m.results = append(m.results, receivedBy+by(f.value))
 		case "authentication-results":
 			m.results = append(m.results, f.value)
 		}
@@ -85,6 +85,9 @@ func envelope(h header, received time.Time) *Mail {
 	m.MessageID = msgID(h.get("message-id"))
 	m.References = references(h.get("in-reply-to"), h.get("references"))
 	m.machine = byMachine(h)
+	for _, name := range []string{"content-type", "content-transfer-encoding", "mime-version", "date"} {
+		m.Ambiguous = m.Ambiguous || len(h.all(name)) > 1
+	}
 	if m.Date.IsZero() {
 		m.Date = received.UTC()
 	}
