@@ -13,6 +13,7 @@ import (
 
 	"github.com/convene-server/convene/caldav/dav"
 	"github.com/convene-server/convene/db"
+	"github.com/convene-server/convene/directory"
 	"github.com/convene-server/convene/directory/cuaddr"
 	"github.com/convene-server/convene/scheduling"
 	"github.com/convene-server/convene/scheduling/ics"
@@ -104,6 +105,14 @@ func (x *exchange) post(segments []string, slash bool) error {
 		x.w.Header().Set("Allow", allow(r.kind))
 		return &dav.Error{Status: http.StatusMethodNotAllowed, Detail: "POST is for the outbox"}
 	}
+	if r.owner.ID != x.me.ID { // RFC 6638 §6.2.3: in the name of whose outbox it is
+		if r.kind != kOutbox {
+			return notFound
+		}
+		if err := x.may(r, directory.SendFreeBusy); err != nil {
+			return err
+		}
+	}
 	if m, _, err := mime.ParseMediaType(x.r.Header.Get("Content-Type")); err != nil || m != "text/calendar" {
 		return &dav.Error{Status: http.StatusForbidden, Cond: dav.C("supported-calendar-data"), Detail: "the outbox takes text/calendar"}
 	}
@@ -118,11 +127,11 @@ func (x *exchange) post(segments []string, slash bool) error {
 	if err != nil {
 		return &dav.Error{Status: http.StatusForbidden, Cond: dav.C("valid-calendar-data"), Detail: err.Error()}
 	}
-	q, err := x.question(o)
+	q, err := x.question(o, r.owner)
 	if err != nil {
 		return err
 	}
-	fbs, err := x.desk.FreeBusy(x.ctx, scheduling.FreeBusyQuery{Asker: x.me, Whom: q.whom, From: q.from, To: q.to, Mask: q.mask, Details: q.details})
+	fbs, err := x.desk.FreeBusy(x.ctx, scheduling.FreeBusyQuery{Asker: *r.owner, Whom: q.whom, From: q.from, To: q.to, Mask: q.mask, Details: q.details})
 	if err != nil {
 		return err
 	}
@@ -148,7 +157,7 @@ type question struct {
 }
 
 // question reads one; refusals are those of RFC 6638 §5.2.
-func (x *exchange) question(o *ics.Object) (*question, error) {
+func (x *exchange) question(o *ics.Object, owner *db.Principal) (*question, error) {
 	invalid := func(detail string) error {
 		return &dav.Error{Status: http.StatusBadRequest, Cond: dav.C("valid-scheduling-message"), Detail: detail} // RFC 6638 §5.2.1
 	}
@@ -164,9 +173,9 @@ func (x *exchange) question(o *ics.Object) (*question, error) {
 	}
 	q.from, q.to = from, to
 	org := c.Prop("ORGANIZER")
-	if org == nil || !x.isMe(ics.CalAddress(org)) {
+	if org == nil || !x.isOf(owner, ics.CalAddress(org)) {
 		// RFC 6638 §5.2.2
-		return nil, &dav.Error{Status: http.StatusForbidden, Cond: dav.C("valid-organizer"), Detail: "the ORGANIZER has to be you"}
+		return nil, &dav.Error{Status: http.StatusForbidden, Cond: dav.C("valid-organizer"), Detail: "the ORGANIZER has to be whose outbox it is"}
 	}
 	if x.broken != nil {
 		return nil, x.broken
@@ -185,17 +194,18 @@ func (x *exchange) question(o *ics.Object) (*question, error) {
 	return q, nil
 }
 
-// isMe reports whether an address is one of mine, or my principal's path.
-func (x *exchange) isMe(a cuaddr.Address) bool {
+// isOf reports whether an address is one of somebody's, or his principal's
+// path.
+func (x *exchange) isOf(p *db.Principal, a cuaddr.Address) bool {
 	if a.IsZero() {
 		return false
 	}
-	for _, mine := range x.addresses(&x.me) {
-		if a.Fold() == cuaddr.Mailto(mine).Fold() {
+	for _, own := range x.addresses(p) {
+		if a.Fold() == cuaddr.Mailto(own).Fold() {
 			return true
 		}
 	}
-	return strings.EqualFold(a.Path(), "/dav/principals/"+x.me.Address+"/")
+	return strings.EqualFold(a.Path(), "/dav/principals/"+p.Address+"/")
 }
 
 // writeFreeBusy writes the answer about one attendee (RFC 6638 §10.2), who is

@@ -2,6 +2,7 @@ package caldav
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -489,5 +490,80 @@ func TestFreeBusyOfCard(t *testing.T) {
 		}
 		h.do(ann, "DELETE", book+"c.vcf", "").want(t, 204)
 		unknown(ann)
+	})
+}
+
+// Entries decide who may ask about somebody, in whose name, and who sees what
+// fills his time (RFC 6638 §6.1, §6.2; RFC 4791 §6.1.1).
+func TestFreeBusyPrivileges(t *testing.T) {
+	each(t, func(t *testing.T, h *house) {
+		h.put(bob, bobCalendar+"a.ics", event("a", "20261102T100000Z", "20261102T110000Z", "")).want(t, 201)
+		ask := func(who, outbox, organizer, extended string) reply {
+			t.Helper()
+			return h.do(who, "POST", outbox, lines("BEGIN:VCALENDAR", "VERSION:2.0", "METHOD:REQUEST", "PRODID:-//t", "BEGIN:VFREEBUSY", "UID:F1", "DTSTAMP:20261101T000000Z",
+				"DTSTART:20261102T000000Z", "DTEND:20261104T000000Z", "ORGANIZER:mailto:"+organizer, "ATTENDEE:mailto:bob@example.org", extended, "END:VFREEBUSY", "END:VCALENDAR"),
+				"Content-Type", "text/calendar")
+		}
+		status := func(r reply, want string) {
+			t.Helper()
+			if r.want(t, 200); !strings.Contains(r.body, "<C:request-status>"+want) || (want == "2.0") != strings.Contains(r.body, "calendar-data") {
+				t.Errorf("want %s: %s", want, r.body)
+			}
+		}
+		const rich = "X-CALENDARSERVER-EXTENDED-FREEBUSY:T"
+		status(ask(ann, annOutbox, ann, ""), "2.0")
+		// Whoever has set entries on his inbox is asked by those whom they name.
+		h.acl(bob, bobHome+"inbox/", aceFor(href("/dav/principals/cem@example.org/"), "C:schedule-deliver")).want(t, 403) // nobody
+		h.acl(bob, bobHome+"inbox/", aceFor(href(annPath), "C:schedule-deliver-invite")).want(t, 200)
+		status(ask(ann, annOutbox, ann, ""), "3.8")
+		status(ask(bob, bobHome+"outbox/", bob, ""), "2.0")
+		h.acl(bob, bobHome+"inbox/", aceFor(href(annPath), "C:schedule-query-freebusy")).want(t, 200)
+		status(ask(ann, annOutbox, ann, ""), "2.0")
+		h.acl(bob, bobHome+"inbox/", "").want(t, 200) // nobody
+		status(ask(ann, annOutbox, ann, ""), "3.8")
+		h.acl(bob, bobHome+"inbox/", aceFor("<D:authenticated/>", "C:schedule-deliver")).want(t, 200)
+		status(ask(ann, annOutbox, ann, ""), "2.0")
+
+		// Who may read a calendar sees what is in it.
+		if r := ask(ann, annOutbox, ann, rich); strings.Contains(r.body, "VEVENT") {
+			t.Errorf("%s", r.body)
+		}
+		h.acl(bob, bobCalendar, aceFor(href(annPath), "C:read-free-busy")).want(t, 200)
+		if r := ask(ann, annOutbox, ann, rich); strings.Contains(r.body, "VEVENT") {
+			t.Errorf("%s", r.body)
+		}
+		h.acl(bob, bobCalendar, aceFor(href(annPath), "D:read")).want(t, 200)
+		if r := ask(ann, annOutbox, ann, rich); !strings.Contains(r.body, "BEGIN:VEVENT") || !strings.Contains(r.body, "UID:a") {
+			t.Errorf("%s", r.body)
+		}
+
+		// In another's name asks who may send through his outbox.
+		if r := ask(ann, bobHome+"outbox/", bob, ""); r.status != 403 && r.status != 404 {
+			t.Errorf("%d", r.status)
+		}
+		h.acl(bob, bobHome+"outbox/", aceFor(href(annPath), "D:read C:schedule-send-freebusy")).want(t, 200)
+		status(ask(ann, bobHome+"outbox/", bob, ""), "2.0")
+		ask(ann, bobHome+"outbox/", ann, "").refused(t, 403, "C:valid-organizer")
+	})
+}
+
+// Five hundred in one request; one more is refused (RFC 6638 §5).
+func TestOutboxOfMany(t *testing.T) {
+	each(t, func(t *testing.T, h *house) {
+		h.put(bob, bobCalendar+"a.ics", event("a", "20261102T100000Z", "20261102T110000Z", "")).want(t, 201)
+		ask := func(n int) reply {
+			var whom []string
+			for i := range n {
+				whom = append(whom, fmt.Sprintf("ATTENDEE:mailto:nobody%d@example.org", i))
+			}
+			whom[n/2] = "ATTENDEE:mailto:bob@example.org"
+			return h.do(ann, "POST", annOutbox, lines("BEGIN:VCALENDAR", "VERSION:2.0", "METHOD:REQUEST", "PRODID:-//t", "BEGIN:VFREEBUSY", "UID:F1", "DTSTAMP:20261101T000000Z",
+				"DTSTART:20261102T000000Z", "DTEND:20261104T000000Z", "ORGANIZER:mailto:ann@example.org", strings.Join(whom, "\r\n"), "END:VFREEBUSY", "END:VCALENDAR"), "Content-Type", "text/calendar")
+		}
+		r := ask(500).want(t, 200)
+		equal(t, "responses", strings.Count(r.body, "<C:response>"), 500)
+		equal(t, "unknown", strings.Count(r.body, "3.7;Invalid calendar user"), 499)
+		equal(t, "busy", strings.Count(r.body, "20261102T100000Z/20261102T110000Z"), 1)
+		ask(501).refused(t, 400, "C:valid-scheduling-message")
 	})
 }

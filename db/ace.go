@@ -1,6 +1,9 @@
 package db
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
 // ACE is an access control entry that somebody has set (RFC 3744 §5.5): what a
 // principal may do with a collection, or with everything in a home.
@@ -116,3 +119,22 @@ func (tx *Tx) SetProxies(principal int64, writes bool, proxies []int64) error {
 	}
 	return tx.insertMany(`INSERT INTO proxy (principal, proxy, writes)`, ``, rows, nil)
 }
+
+// InboxACEs returns the entries set on the inboxes of many owners, by owner.
+func (tx *Tx) InboxACEs(owners []int64) (map[int64][]ACE, error) {
+	all := make(map[int64][]ACE)
+	owners = slices.Compact(slices.Sorted(slices.Values(owners)))
+	err := chunks(owners, 1, func(in string, args []any) error {
+		return tx.rows(inboxACEs+in+` ORDER BY a.id, a.place`, args, func(scan func(...any) error) error {
+			var owner int64
+			var a ACE
+			err := scan(append([]any{&owner}, a.fields()...)...)
+			all[owner] = append(all[owner], a)
+			return err
+		})
+	})
+	return all, err
+}
+
+// inboxACEs is the statement of InboxACEs. TestPlans keeps it on its indexes.
+const inboxACEs = `SELECT c.owner, a.grantee, a.rights, a.deny FROM collection c JOIN ace a ON a.resource = 'collection' AND a.id = c.id WHERE c.kind = 'inbox' AND c.owner IN `

@@ -32,6 +32,7 @@ var Planned = map[string]string{
 	availabilityOf + "($1)":      "SEARCH a",
 	availabilityObjects + "($1)": "INDEX object_availability",
 	availabilityIn:               "INDEX object_availability",
+	inboxACEs + "($1)":           "sqlite_autoindex_ace_1",
 }
 
 // Plan is how SQLite means to run a statement.

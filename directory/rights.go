@@ -57,20 +57,7 @@ func Granted(tx *db.Tx, me, owner db.Principal) (Grants, error) {
 	if err != nil {
 		return g, err
 	}
-	// What comes first decides: of a collection its own entries before those of
-	// the home.
-	sum := func(lists ...[]db.ACE) (have Rights) {
-		var decided Rights
-		for _, a := range slices.Concat(lists...) {
-			if grantees[a.Grantee] {
-				if !a.Deny {
-					have |= Rights(a.Rights) &^ decided
-				}
-				decided |= Rights(a.Rights)
-			}
-		}
-		return have
-	}
+	sum := func(lists ...[]db.ACE) Rights { return Decided(grantees, lists...) }
 	home := map[string][]db.ACE{}
 	for _, h := range []struct {
 		on string
@@ -139,6 +126,22 @@ func Granted(tx *db.Tx, me, owner db.Principal) (Grants, error) {
 	g.VisibleCalendars = g.VisibleCalendars || g.CalendarHome&Knowing != 0
 	g.VisibleBooks = g.VisibleBooks || g.BookHome&Knowing != 0
 	return g, nil
+}
+
+// Decided are the rights that entries give to somebody who goes by these
+// names. What comes first decides: of a collection its own entries before those
+// of the home.
+func Decided(grantees map[int64]bool, lists ...[]db.ACE) (have Rights) {
+	var decided Rights
+	for _, a := range slices.Concat(lists...) {
+		if grantees[a.Grantee] {
+			if !a.Deny {
+				have |= Rights(a.Rights) &^ decided
+			}
+			decided |= Rights(a.Rights)
+		}
+	}
+	return have
 }
 
 // OpenInbox are the entries of an inbox whose owner has said nothing:

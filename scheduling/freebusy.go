@@ -3,6 +3,7 @@ package scheduling
 import (
 	"context"
 	"errors"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -108,11 +109,11 @@ func (d *Desk) answer(tx *db.Tx, q FreeBusyQuery) ([]FreeBusy, error) {
 	if len(owners) == 0 {
 		return answers, nil
 	}
-	insider, err := q.refuse(tx, owners, who, answers)
+	in, err := q.refuse(tx, owners, who, answers)
 	if err != nil {
 		return nil, err
 	}
-	spans, filled, err := d.busyOf(tx, q, who, insider)
+	spans, filled, err := d.busyOf(tx, q, who, in)
 	if err != nil {
 		return nil, err
 	}
@@ -140,8 +141,8 @@ func (d *Desk) answer(tx *db.Tx, q FreeBusyQuery) ([]FreeBusy, error) {
 
 // refuse takes out those who do not share their busy time with the asker: a
 // person asked for by name is refused, one in a group is passed over. It
-// returns those who let the asker see everything.
-func (q FreeBusyQuery) refuse(tx *db.Tx, owners []db.Principal, who []asked, answers []FreeBusy) (insider map[int64]bool, err error) {
+// returns whose time he may see filled, and in which calendars of others.
+func (q FreeBusyQuery) refuse(tx *db.Tx, owners []db.Principal, who []asked, answers []FreeBusy) (in *insight, err error) {
 	ids := make([]int64, len(owners))
 	for i, p := range owners {
 		ids[i] = p.ID
@@ -150,15 +151,19 @@ func (q FreeBusyQuery) refuse(tx *db.Tx, owners []db.Principal, who []asked, ans
 	if err != nil {
 		return nil, err
 	}
+	closed, err := q.closed(tx, ids)
+	if err != nil {
+		return nil, err
+	}
 	self := (&people{tx: tx}).self(q.Asker, false)
-	insider = map[int64]bool{}
+	in = &insight{owners: map[int64]bool{}, calendars: map[int64]bool{}}
 	hidden := map[int64]bool{}
 	for _, p := range owners {
-		insider[p.ID] = q.Asker.ID != 0 && (p.ID == q.Asker.ID || slices.ContainsFunc(strings.Fields(prefs[p.ID][directory.FreeBusyDetails]), func(w string) bool {
+		in.owners[p.ID] = q.Asker.ID != 0 && (p.ID == q.Asker.ID || slices.ContainsFunc(strings.Fields(prefs[p.ID][directory.FreeBusyDetails]), func(w string) bool {
 			a, err := cuaddr.Parse(w)
 			return err == nil && self(a)
 		}))
-		if !q.Granted && !insider[p.ID] && !shares(p, prefs[p.ID], q.Asker) {
+		if !q.Granted && !in.owners[p.ID] && (closed[p.ID] || !shares(p, prefs[p.ID], q.Asker)) {
 			hidden[p.ID] = true
 		}
 	}
@@ -171,7 +176,57 @@ func (q FreeBusyQuery) refuse(tx *db.Tx, owners []db.Principal, who []asked, ans
 			answers[i].Status = noAuthority // RFC 5546 §3.6.15
 		}
 	}
-	return insider, nil
+	if !q.Details || q.Asker.ID == 0 {
+		return in, nil
+	}
+	for i, p := range owners {
+		if i == maxInsight {
+			break
+		}
+		if hidden[p.ID] || in.owners[p.ID] {
+			continue
+		}
+		g, err := directory.Granted(tx, q.Asker, p)
+		if err != nil {
+			return nil, err
+		}
+		for c, r := range g.Collections {
+			in.calendars[c] = r&directory.Read != 0
+		}
+	}
+	return in, nil
+}
+
+// insight is where an asker may see what fills the time: everything of some
+// owners, and the calendars that he may read, as a delegate or by an entry.
+type insight struct{ owners, calendars map[int64]bool }
+
+func (in *insight) sees(r db.BusyRow) bool { return in.owners[r.Owner] || in.calendars[r.Collection] }
+
+// maxInsight bounds of how many people's calendars the rights are looked at.
+const maxInsight = 50
+
+// closed returns who has set entries on his inbox and let the asker not ask
+// for his busy time by them (RFC 6638 §6.1.3).
+func (q FreeBusyQuery) closed(tx *db.Tx, owners []int64) (map[int64]bool, error) {
+	aces, err := tx.InboxACEs(owners)
+	if err != nil || len(aces) == 0 || q.Asker.ID == 0 {
+		return nil, err
+	}
+	grantees, err := directory.Grantees(tx, q.Asker)
+	if err != nil {
+		return nil, err
+	}
+	homes, err := tx.ACEsOf(db.OnCalendarHome, slices.Collect(maps.Keys(aces)))
+	if err != nil {
+		return nil, err
+	}
+	closed := map[int64]bool{}
+	for owner, list := range aces {
+		have := directory.Decided(grantees, list, homes[owner])
+		closed[owner] = have&directory.QueryFreeBusy == 0
+	}
+	return closed, nil
 }
 
 // shares reports whether somebody's busy time is told to an asker (decision
@@ -190,7 +245,7 @@ func shares(p db.Principal, prefs map[string]string, asker db.Principal) bool {
 // busyOf gathers the busy time of owners, by id: what their calendars hold and
 // when they cannot be met. filled are the instances of those into whose
 // calendars the asker may look, if he asks.
-func (d *Desk) busyOf(tx *db.Tx, q FreeBusyQuery, who []asked, insider map[int64]bool) (spans map[int64][]ics.Span, filled []filling, err error) {
+func (d *Desk) busyOf(tx *db.Tx, q FreeBusyQuery, who []asked, in *insight) (spans map[int64][]ics.Span, filled []filling, err error) {
 	var ids []int64
 	for _, w := range who {
 		ids = append(ids, w.owners...)
@@ -214,7 +269,7 @@ func (d *Desk) busyOf(tx *db.Tx, q FreeBusyQuery, who []asked, insider map[int64
 	}
 	err = d.expand(tx, rows, q.From, q.To, func(r db.BusyRow, sp ics.Span) {
 		spans[r.Owner] = append(spans[r.Owner], sp)
-		if q.Details && insider[r.Owner] && len(filled) < maxDetails && sp.End.After(q.From) && sp.Start.Before(q.To) {
+		if q.Details && in.sees(r) && len(filled) < maxDetails && sp.End.After(q.From) && sp.Start.Before(q.To) {
 			filled = append(filled, filling{r.Owner, r.Object, sp})
 		}
 	})

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"os"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -21,10 +22,23 @@ type freeBusy struct {
 	Publishing *string  `enum:"publish,no,default" placeholder:"publish|no" help:"Whether everybody may read it at /freebusy/ADDRESS; only with share."`
 	Bundling   *string  `enum:"always,never,default" placeholder:"always|never" help:"Whether their mail carries it; only with share."`
 	Token      *string  `enum:"new,none" placeholder:"new|none" help:"A secret with which anybody may read it at /freebusy/ADDRESS."`
+	Hours      *string  `placeholder:"FILE" help:"When they can be met, as an iCalendar file with VAVAILABILITY; \"\" for always."`
 	Details    []string `sep:"none" placeholder:"ADDRESS" help:"Who sees what fills their time too; may be repeated; \"\" for nobody."`
 }
 
 func (o freeBusy) set(tx *db.Tx, p *db.Principal) error {
+	if o.Hours != nil {
+		var text []byte
+		if *o.Hours != "" {
+			var err error
+			if text, err = os.ReadFile(*o.Hours); err != nil {
+				return err
+			}
+		}
+		if err := scheduling.New(nil, scheduling.Options{}).SetAvailability(tx, *p, string(text)); err != nil {
+			return fmt.Errorf("--freebusy-hours %s: %w", *o.Hours, err)
+		}
+	}
 	for _, one := range []struct {
 		name  string
 		value *string
@@ -57,6 +71,13 @@ func showFreeBusy(tx *db.Tx, p db.Principal, row func(name, value string)) error
 	prefs, err := tx.Preferences(p.ID)
 	if err != nil {
 		return err
+	}
+	hours, err := tx.Availability(p.ID)
+	if err != nil {
+		return err
+	}
+	if hours != nil {
+		row("freebusy-hours", fmt.Sprintf("set, %d octets", len(hours)))
 	}
 	for _, name := range []string{directory.FreeBusySharing, directory.FreeBusyPublishing, directory.FreeBusyBundling, directory.FreeBusyDetails, directory.FreeBusyToken} {
 		row(strings.ReplaceAll(name, "_", "-"), prefs[name])
