@@ -53,6 +53,9 @@ func each(t *testing.T, f func(t *testing.T, h *house)) {
 	dbtest.Each(t, func(t *testing.T, s *db.Store) { f(t, newHouse(t, s)) })
 }
 
+// storeOf is a fresh store on one database.
+func storeOf(t testing.TB, kind string) *db.Store { return dbtest.New(t, kind) }
+
 func newHouse(t testing.TB, s *db.Store) *house {
 	t.Helper()
 	h := &house{t: t, store: s}

@@ -18,6 +18,8 @@ var searchable = []struct {
 	texts func(x *exchange, p *db.Principal) []string
 }{
 	{dav.D("displayname"), "Name", func(x *exchange, p *db.Principal) []string { return []string{p.Name} }},
+	{dav.CS("first-name"), "First name", func(x *exchange, p *db.Principal) []string { first, _ := splitName(p); return []string{first} }},
+	{dav.CS("last-name"), "Last name", func(x *exchange, p *db.Principal) []string { _, last := splitName(p); return []string{last} }},
 	{dav.CS("email-address-set"), "Mail address", func(x *exchange, p *db.Principal) []string { return x.addresses(p) }},
 	{dav.C("calendar-user-address-set"), "Calendar user address", func(x *exchange, p *db.Principal) []string {
 		var out []string
@@ -27,6 +29,45 @@ var searchable = []struct {
 		return out
 	}},
 	{dav.C("calendar-user-type"), "Kind", func(x *exchange, p *db.Principal) []string { return []string{string(p.Kind)} }},
+}
+
+// splitName takes the name of a person apart at its last blank.
+func splitName(p *db.Principal) (first, last string) {
+	if p.Kind != db.Person {
+		return "", p.Name
+	}
+	i := strings.LastIndexByte(p.Name, ' ')
+	if i < 0 {
+		return "", p.Name
+	}
+	return strings.TrimSpace(p.Name[:i]), p.Name[i+1:]
+}
+
+func readFirstName(x *exchange, r *resource, w *dav.Writer) bool {
+	first, _ := splitName(r.owner)
+	w.Text(first)
+	return first != ""
+}
+
+func readLastName(x *exchange, r *resource, w *dav.Writer) bool {
+	_, last := splitName(r.owner)
+	w.Text(last)
+	return last != ""
+}
+
+// recordTypes are Apple's names of what a principal is.
+var recordTypes = map[db.Kind]string{db.Person: "users", db.Group: "groups", db.Room: "locations", db.Resource: "resources"}
+
+func readRecordType(x *exchange, r *resource, w *dav.Writer) bool {
+	switch {
+	case r.kind == kPrincipal:
+		w.Text(recordTypes[r.owner.Kind])
+	case r.writes:
+		w.Raw("write-delegate-group")
+	default:
+		w.Raw("read-delegate-group")
+	}
+	return true
 }
 
 // searchProperties answers a principal-search-property-set, with 200 (RFC 3744
@@ -105,7 +146,7 @@ func (x *exchange) principalSearch(r *resource, root *dav.Element) error {
 // exactly answers the search for one whole address, as programs make it before
 // they ask for busy time, from the index of addresses.
 func (x *exchange) exactly(s *dav.PropertySearch) ([]db.Principal, bool) {
-	if len(s.Matches) != 1 || len(s.Matches[0].Props) != 1 {
+	if len(s.Matches) != 1 || len(s.Matches[0].Props) != 1 || s.Type != "" || s.Matches[0].Exact {
 		return nil, false
 	}
 	m := s.Matches[0]
@@ -148,6 +189,9 @@ func (x *exchange) renderPrincipal(ms *dav.MultiStatus, who *db.Principal, p *pl
 // matches reports whether a principal meets a search: all of its texts, or any
 // with test="anyof". Case does not matter.
 func (x *exchange) matches(s *dav.PropertySearch, p *db.Principal) bool {
+	if s.Type != "" && !strings.EqualFold(s.Type, string(p.Kind)) {
+		return false
+	}
 	for _, m := range s.Matches {
 		if x.matchesOne(m, p) == s.Any {
 			return s.Any
@@ -159,7 +203,11 @@ func (x *exchange) matches(s *dav.PropertySearch, p *db.Principal) bool {
 // matchesOne: RFC 3744 §9.4: a property-search matches if every property in it
 // does.
 func (x *exchange) matchesOne(m dav.PropertyMatch, p *db.Principal) bool {
-	want := strings.ToLower(m.Text)
+	fold := strings.ToLower
+	if m.Exact {
+		fold = strings.Clone
+	}
+	want := fold(m.Text)
 	for _, name := range m.Props {
 		hit := false
 		for _, s := range searchable {
@@ -167,7 +215,7 @@ func (x *exchange) matchesOne(m dav.PropertyMatch, p *db.Principal) bool {
 				continue
 			}
 			for _, have := range s.texts(x, p) {
-				have = strings.ToLower(have)
+				have = fold(have)
 				switch m.Type {
 				case "starts-with":
 					hit = hit || strings.HasPrefix(have, want)
@@ -192,6 +240,15 @@ func (x *exchange) principalMatch(r *resource, root *dav.Element) error {
 	p, err := planOf(dav.WantedIn(root), nil)
 	if err != nil {
 		return err
+	}
+	props := 0
+	for _, c := range root.Children() {
+		if c.Name == dav.D("prop") {
+			props++
+		}
+	}
+	if props > 1 { // RFC 3744 §9.3
+		return &dav.Error{Status: http.StatusBadRequest, Detail: "a principal-match has one prop"}
 	}
 	ms := x.multistatus()
 	if root.Child(dav.D("self")) == nil {

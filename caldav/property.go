@@ -2,6 +2,7 @@ package caldav
 
 import (
 	"encoding/xml"
+	"slices"
 	"strings"
 
 	"github.com/convene-server/convene/caldav/dav"
@@ -167,11 +168,14 @@ func (x *exchange) loadDead(p *plan, rs ...*resource) error {
 			continue // what people keep with their principal is their own
 		}
 		err := x.store.View(x.ctx, func(tx *db.Tx) (err error) {
-			if r.owner.ID != x.me.ID {
-				r.dead, err = tx.PersonalProperties(x.me.ID, id)
+			if r.dead, err = tx.Properties(what, id, names...); err != nil || r.owner.ID == x.me.ID {
 				return err
 			}
-			r.dead, err = tx.Properties(what, id, names...)
+			// A guest's own come before those that everybody sees.
+			own, err := tx.PersonalProperties(x.me.ID, id)
+			r.dead = append(own, slices.DeleteFunc(r.dead, func(d db.Property) bool {
+				return slices.ContainsFunc(own, func(o db.Property) bool { return o.Name == d.Name }) || private[unclark(d.Name)]
+			})...)
 			return err
 		})
 		if err != nil {
@@ -196,6 +200,20 @@ func (x *exchange) loadDead(p *plan, rs ...*resource) error {
 	}
 	return nil
 }
+
+// personal are the properties that each guest of a collection has for himself,
+// whatever he may do with it: how his programs show it, when they ring.
+// private ones are not even shown to him as the owner has them.
+var (
+	personal = map[xml.Name]bool{
+		{Space: dav.Apple, Local: "calendar-color"}: true, {Space: dav.Apple, Local: "calendar-order"}: true, {Space: dav.Apple, Local: "refreshrate"}: true,
+		dav.CS("subscribed-strip-alarms"): true, dav.CS("subscribed-strip-attachments"): true, dav.CS("subscribed-strip-todos"): true,
+		dav.C("default-alarm-vevent-date"): true, dav.C("default-alarm-vevent-datetime"): true, dav.C("default-alarm-vtodo-date"): true, dav.C("default-alarm-vtodo-datetime"): true,
+	}
+	private = map[xml.Name]bool{
+		dav.C("default-alarm-vevent-date"): true, dav.C("default-alarm-vevent-datetime"): true, dav.C("default-alarm-vtodo-date"): true, dav.C("default-alarm-vtodo-datetime"): true,
+	}
+)
 
 // render writes the response of one resource.
 func (x *exchange) render(ms *dav.MultiStatus, r *resource, p *plan) { x.renderAt(ms, r.href, r, p) }

@@ -28,8 +28,14 @@ type update struct {
 	makeDefault int64         // calendar that becomes the default one
 	available   *string       // calendar-availability as it will be, "" none
 	proxies     []int64       // who may act for me; nil: as it was
-	set         []db.Property
-	remove      []string
+	own         keeping       // what a guest keeps for himself
+	keeping
+}
+
+// keeping gathers dead properties to store and to remove.
+type keeping struct {
+	set    []db.Property
+	remove []string
 }
 
 // proppatch answers a PROPPATCH (RFC 4918 §9.2).
@@ -50,7 +56,7 @@ func (x *exchange) proppatch(segments []string, slash bool) error {
 	if what == "" && r.kind != kProxy {
 		return needs(r.href, "write-properties")
 	}
-	if personal := r.kind&kColl != 0 && r.owner.ID != x.me.ID; !personal {
+	if guest := r.kind&kColl != 0 && r.owner.ID != x.me.ID; !guest {
 		if err := x.may(r, directory.WriteProperties); err != nil {
 			return err
 		}
@@ -111,6 +117,14 @@ func (x *exchange) prepareOne(r *resource, c dav.Change, u *update) error {
 	if r.kind == kProxy {
 		return errProtected // nothing else is kept with it
 	}
+	if r.kind&kColl != 0 && r.owner.ID != x.me.ID {
+		if personal[c.Prop.Name] {
+			return u.own.keep(c)
+		}
+		if err := x.may(r, directory.WriteProperties); err != nil {
+			return err
+		}
+	}
 	return u.keep(c)
 }
 
@@ -119,7 +133,7 @@ var errProtected = &dav.Error{Status: http.StatusForbidden, Cond: dav.D("cannot-
 var errTooManyProperties = &dav.Error{Status: http.StatusForbidden, Cond: dav.D("quota-not-exceeded"), Detail: "too many properties on one resource"}
 
 // keep stores or removes a dead property as it was sent (RFC 4918 §4.3).
-func (u *update) keep(c dav.Change) error {
+func (u *keeping) keep(c dav.Change) error {
 	name := clark(c.Prop.Name)
 	u.set = slices.DeleteFunc(u.set, func(p db.Property) bool { return p.Name == name })
 	u.remove = slices.DeleteFunc(u.remove, func(n string) bool { return n == name })
@@ -186,18 +200,13 @@ func (x *exchange) commit(r *resource, u *update) error {
 				return err
 			}
 		}
-		if len(u.set)+len(u.remove) == 0 {
-			return nil
-		}
-		if r.kind&kColl != 0 && r.owner.ID != x.me.ID {
-			if err := tx.SetPersonalProperties(x.me.ID, id, u.set, u.remove); err != nil {
+		if len(u.own.set)+len(u.own.remove) > 0 {
+			if err := tx.SetPersonalProperties(x.me.ID, id, u.own.set, u.own.remove); err != nil {
 				return err
 			}
-			have, err := tx.PersonalProperties(x.me.ID, id)
-			if err == nil && len(have) > maxDead {
-				err = errTooManyProperties
-			}
-			return err
+		}
+		if len(u.set)+len(u.remove) == 0 {
+			return nil
 		}
 		if err := tx.SetProperties(what, id, u.set, u.remove); err != nil {
 			return err

@@ -50,7 +50,7 @@ func readGroupMembers(x *exchange, r *resource, w *dav.Writer) bool {
 			return err
 		}
 		if r.kind != kProxy {
-			if r.owner.Kind != db.Group || !me[r.owner.ID] {
+			if mine = r.owner.Kind != db.Group; mine || !me[r.owner.ID] {
 				return nil
 			}
 			mine = true

@@ -24,7 +24,7 @@ func (x *exchange) fail(err error) {
 		}
 		panic(http.ErrAbortHandler)
 	}
-	if e.Status >= 500 && e.Status != http.StatusNotImplemented {
+	if e.Status >= 500 && e.Status != http.StatusNotImplemented && e.Cond != dav.D("quota-not-exceeded") {
 		x.log.Warn("dav: not served", "method", x.r.Method, "path", x.r.URL.Path, "status", e.Status, "error", err)
 	}
 	if e.Status == http.StatusServiceUnavailable {

@@ -27,10 +27,10 @@ var reports []report
 
 func init() {
 	reports = []report{
-		{name: dav.D("expand-property"), kinds: kEvery, spec: "RFC 3253 §3.8", serve: (*exchange).expandProperty},
+		{name: dav.D("expand-property"), kinds: kEvery, root: true, spec: "RFC 3253 §3.8", serve: (*exchange).expandProperty},
 		{name: dav.D("principal-match"), kinds: kEvery &^ kMember, root: true, spec: "RFC 3744 §9.3", serve: (*exchange).principalMatch},
 		{name: dav.D("principal-property-search"), kinds: kEvery, root: true, spec: "RFC 3744 §9.4", serve: (*exchange).principalSearch},
-		{name: dav.D("principal-search-property-set"), kinds: kEvery, root: true, spec: "RFC 3744 §9.5", serve: (*exchange).searchProperties},
+		{name: dav.D("principal-search-property-set"), kinds: kPrincipals | kPrincipal | kRoot, root: true, spec: "RFC 3744 §9.5", serve: (*exchange).searchProperties},
 		{name: dav.CS("calendarserver-principal-search"), kinds: kEvery, root: true, spec: "calendarserver-principal-search", serve: (*exchange).attendeeSearch},
 		{name: dav.D("acl-principal-prop-set"), kinds: kOwned, root: true, spec: "RFC 3744 §9.2", serve: (*exchange).aclPrincipals},
 		{name: dav.D("sync-collection"), kinds: kSynced, spec: "RFC 6578 §3.2", serve: (*exchange).syncCollection},

@@ -74,5 +74,8 @@ var table = []property{
 	{name: dav.CS("getctag"), kinds: kColl | kHome, spec: "caldav-ctag", read: readCTag},
 	{name: dav.CS("calendar-proxy-read-for"), kinds: kPrincipal, spec: "caldav-proxy", read: readProxyReadFor},
 	{name: dav.CS("calendar-proxy-write-for"), kinds: kPrincipal, spec: "caldav-proxy", read: readProxyWriteFor},
+	{name: dav.CS("record-type"), kinds: kPrincipal | kProxy, spec: "calendarserver-principal-search", read: readRecordType},
+	{name: dav.CS("first-name"), kinds: kPrincipal, spec: "calendarserver-principal-search", read: readFirstName},
+	{name: dav.CS("last-name"), kinds: kPrincipal, spec: "calendarserver-principal-search", read: readLastName},
 	{name: dav.CS("email-address-set"), kinds: kPrincipal, spec: "caldav-sharing", read: readMailAddresses},
 }

@@ -191,3 +191,21 @@ func BenchmarkMatch(b *testing.B) {
 		}
 	}
 }
+
+// FuzzFilter: a filter that is taken matches without trouble.
+func FuzzFilter(f *testing.F) {
+	f.Add(`<C:filter xmlns:C="urn:ietf:params:xml:ns:carddav" test="anyof"><C:prop-filter name="FN"><C:text-match collation="i;unicode-casemap" match-type="contains" negate-condition="yes">x</C:text-match><C:param-filter name="TYPE"><C:is-not-defined/></C:param-filter></C:prop-filter></C:filter>`)
+	card, err := Parse([]byte("BEGIN:VCARD\r\nVERSION:4.0\r\nUID:c\r\nFN;TYPE=x:C\r\nEND:VCARD\r\n"), Limits{})
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		root, err := dav.Parse(strings.NewReader(s), dav.Limits{})
+		if err != nil {
+			return
+		}
+		if q, err := ParseFilter(root); err == nil {
+			q.Match(card)
+		}
+	})
+}

@@ -60,3 +60,15 @@ func TestLockinfo(t *testing.T) {
 		}
 	}
 }
+
+func FuzzParseIf(f *testing.F) {
+	f.Add(`</a> (<urn:x:1> [W/"A weak ETag"]) (Not ["strong ETag"])`)
+	f.Fuzz(func(t *testing.T, s string) {
+		lists, err := ParseIf(s)
+		for _, l := range lists {
+			if len(l.Conds) == 0 && err == nil {
+				t.Errorf("%q: a list without a condition", s)
+			}
+		}
+	})
+}

@@ -4,6 +4,7 @@ import (
 	"encoding/xml"
 	"slices"
 	"strconv"
+	"strings"
 )
 
 // Request is what a PROPFIND or a REPORT wants to know of each resource.
@@ -231,7 +232,8 @@ func ParseExpand(root *Element) ([]Expand, error) {
 // PropertySearch is a principal-property-search REPORT (RFC 3744 §9.4).
 type PropertySearch struct {
 	Request
-	Any     bool // test="anyof": one match is enough
+	Any     bool   // test="anyof": one match is enough
+	Type    string // INDIVIDUAL, GROUP, ROOM, RESOURCE; "" any
 	Matches []PropertyMatch
 	// Collections: search in principal-collection-set whatever the URL
 	// (apply-to-principal-collection-set).
@@ -244,12 +246,16 @@ type PropertyMatch struct {
 	Props []xml.Name
 	Text  string
 	Type  string // contains, starts-with, ends-with, equals
+	Exact bool   // caseless="no"
 }
 
 // ParsePropertySearch reads one. match-type, test and limit are those of the
 // draft that Apple's programs speak.
 func ParsePropertySearch(root *Element) (PropertySearch, error) {
-	s := PropertySearch{Request: WantedIn(root), Any: root.Attr("test") == "anyof"}
+	s := PropertySearch{Request: WantedIn(root), Any: root.Attr("test") == "anyof", Type: strings.ToUpper(root.Attr("type"))}
+	if !slices.Contains([]string{"", "anyof", "allof"}, root.Attr("test")) || !slices.Contains([]string{"", "INDIVIDUAL", "GROUP", "ROOM", "RESOURCE"}, s.Type) {
+		return s, &Error{Status: 400, Detail: "unknown test or type of a principal-property-search"}
+	}
 	s.Collections = root.Child(D("apply-to-principal-collection-set")) != nil
 	var err error
 	if s.Limit, err = Limit(root); err != nil {
@@ -270,6 +276,13 @@ func ParsePropertySearch(root *Element) (PropertySearch, error) {
 			return s, &Error{Status: 400, Detail: "a property-search needs prop and match"}
 		}
 		m.Text = text.Trimmed()
+		switch text.Attr("caseless") {
+		case "", "yes":
+		case "no":
+			m.Exact = true
+		default:
+			return s, &Error{Status: 400, Detail: "caseless is yes or no"}
+		}
 		switch t := text.Attr("match-type"); t {
 		case "":
 		case "contains", "starts-with", "ends-with", "equals":
