@@ -514,7 +514,7 @@ func TestDecisions(t *testing.T) {
 
 func TestSweep(t *testing.T) {
 	eachWithHand(t, func(t *testing.T, s *db.Store, h *hand) {
-		_, cal, _ := person(t, s, "ann@example.org")
+		ann, cal, _ := person(t, s, "ann@example.org")
 		remove := func(name string) {
 			t.Helper()
 			o := put(t, s, cal.ID, name, name, name, db.Indexed{})
@@ -525,9 +525,11 @@ func TestSweep(t *testing.T) {
 		remove("old")
 		oldest := h.now()
 		write(t, s, func(tx *db.Tx) error { return tx.InsertDecision(&db.Decision{UID: "old", At: oldest}) })
+		write(t, s, func(tx *db.Tx) error { return tx.PutParted(ann.ID, "old", []byte("x")) })
 		h.forward(48 * time.Hour)
 		remove("new")
 		write(t, s, func(tx *db.Tx) error { return tx.InsertDecision(&db.Decision{UID: "new"}) })
+		write(t, s, func(tx *db.Tx) error { return tx.PutParted(ann.ID, "new", []byte("x")) })
 		sweep := func(keep db.Keep, purged int64, left ...string) {
 			t.Helper()
 			if err := s.Sweep(ctx, keep); err != nil {
@@ -548,6 +550,13 @@ func TestSweep(t *testing.T) {
 		if n := scalar(t, s, `SELECT count(*) FROM decision`); n != 1 {
 			t.Errorf("%d decisions are left", n)
 		}
+		view(t, s, func(tx *db.Tx) error {
+			if _, err := tx.Parted(ann.ID, "old"); !errors.Is(err, db.ErrNotFound) {
+				t.Errorf("what was remembered long ago: %v", err)
+			}
+			_, err := tx.Parted(ann.ID, "new")
+			return err
+		})
 		if n := scalar(t, s, `SELECT count(*) FROM thread WHERE uid = 'old'`); n != 0 {
 			t.Error("the lock of a conversation that is gone stayed")
 		}

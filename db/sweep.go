@@ -9,7 +9,7 @@ import (
 // Keep says how long Sweep leaves what is no longer in use; zero keeps it for
 // ever.
 type Keep struct {
-	Tombstones time.Duration // of deleted objects and collections; older sync tokens become invalid
+	Tombstones time.Duration // of deleted objects and collections, and Parted; older sync tokens become invalid
 	Decisions  time.Duration
 }
 
@@ -18,9 +18,10 @@ type Keep struct {
 const sweepMost = 500
 
 // Sweep removes what nobody needs any longer: bodies and locks of conversations
-// without an object, old tombstones and old decisions. It is for a daily tick; nothing depends on it.
+// without an object, old tombstones, old decisions and what is remembered of
+// meetings that are gone. It is for a daily tick; nothing depends on it.
 func (s *Store) Sweep(ctx context.Context, keep Keep) error {
-	for _, step := range []func(context.Context, Keep) error{s.sweepBodies, s.sweepTombstones, s.sweepDecisions, s.sweepQuarantine, s.sweepThreads, s.sweepFeeds} {
+	for _, step := range []func(context.Context, Keep) error{s.sweepBodies, s.sweepTombstones, s.sweepParted, s.sweepDecisions, s.sweepQuarantine, s.sweepThreads, s.sweepFeeds} {
 		if err := step(ctx, keep); err != nil {
 			return err
 		}
@@ -115,8 +116,19 @@ func (s *Store) sweepTombstones(ctx context.Context, keep Keep) error {
 	}
 }
 
+// sweepParted forgets of what no mail can still be on its way.
+func (s *Store) sweepParted(ctx context.Context, keep Keep) error {
+	return s.sweepOld(ctx, keep.Tombstones, `DELETE FROM parted WHERE (principal, uid) IN (SELECT principal, uid FROM parted WHERE at < $1 ORDER BY at LIMIT $2)`)
+}
+
 func (s *Store) sweepDecisions(ctx context.Context, keep Keep) error {
-	if keep.Decisions <= 0 {
+	return s.sweepOld(ctx, keep.Decisions, `DELETE FROM decision WHERE id IN (SELECT id FROM decision WHERE at < $1 ORDER BY at LIMIT $2)`)
+}
+
+// sweepOld removes the rows of a table that are older than age, some in each
+// transaction: statement takes the point in time and how many.
+func (s *Store) sweepOld(ctx context.Context, age time.Duration, statement string) error {
+	if age <= 0 {
 		return nil
 	}
 	for {
@@ -126,8 +138,7 @@ func (s *Store) sweepDecisions(ctx context.Context, keep Keep) error {
 			if err != nil {
 				return err
 			}
-			n, err = tx.exec(`DELETE FROM decision WHERE id IN (SELECT id FROM decision WHERE at < $1 ORDER BY at LIMIT $2)`,
-				micros(now.Add(-keep.Decisions)), sweepMost)
+			n, err = tx.exec(statement, micros(now.Add(-age)), sweepMost)
 			return err
 		})
 		if err != nil || n < sweepMost {

@@ -179,8 +179,14 @@ func (s *sitting) fromOrganizer(m Deliver, method itip.Method) (result, error) {
 	if delegated {
 		msg.From = m.From
 	}
+	if actor.Left, err = s.recall(m.Recipient, uid); err != nil {
+		return result{}, err
+	}
 	out, err := itip.Receive(actor, h.obj, msg)
 	if err != nil {
+		return result{}, err
+	}
+	if err := s.remember(h, m.Body, out.Left); err != nil {
 		return result{}, err
 	}
 	if out.Ignored {

@@ -291,6 +291,9 @@ func (s *sitting) originate(h *holding, after *ics.Object, opt itip.Options, doo
 	if out.Refresh {
 		s.refresh(h.owner.ID, uidOf(before, after))
 	}
+	if err := s.remember(h, before, out.Left); err != nil {
+		return err
+	}
 	msgs, detail := out.Messages, told(len(out.Messages))
 	if s.by.ID != 0 && s.by.ID != h.owner.ID {
 		msgs = itip.SentBy(msgs, cuaddr.Mailto(s.by.Address))

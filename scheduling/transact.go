@@ -76,6 +76,7 @@ type sitting struct {
 	jobs       []db.Job
 	decisions  []db.Decision
 	busy       []busyNews
+	parted     []parting
 	pending    map[thread][]itip.Proposal // of COUNTERs, as far as they were asked for
 	proposed   []db.Proposal
 	closed     []int64
@@ -178,6 +179,9 @@ func (s *sitting) flush() error {
 		return err
 	}
 	if err := s.flushQueue(); err != nil {
+		return err
+	}
+	if err := s.flushParted(); err != nil {
 		return err
 	}
 	for _, b := range s.busy {
@@ -382,7 +386,7 @@ func (s *sitting) flushQueue() error {
 // drop forgets everything that would be written: the change is refused, only
 // the decision about it remains.
 func (s *sitting) drop() {
-	s.order, s.inbox, s.deliveries, s.jobs, s.decisions, s.busy = nil, nil, nil, nil, nil, nil
+	s.order, s.inbox, s.deliveries, s.jobs, s.decisions, s.busy, s.parted = nil, nil, nil, nil, nil, nil, nil
 	s.pending, s.proposed, s.closed = nil, nil, nil
 	clear(s.holdings)
 }

@@ -161,7 +161,7 @@ func state(o *ics.Object) string {
 			continue
 		}
 		for _, n := range []string{"DTSTART", "DTEND", "DURATION", "DUE", "STATUS", "RRULE", "SEQUENCE", "SUMMARY", "LOCATION"} {
-			if p := c.Prop(n); p != nil && (n != "STATUS" || c.Name != "VTODO" || p.Value == "CANCELLED") {
+			if p := c.Prop(n); p != nil && (n != "STATUS" || c.Name != "VTODO" || p.Value == "CANCELLED") && !(n == "SEQUENCE" && p.Value == "0") { // as good as none
 				out = append(out, rid+" "+n+" "+p.Value)
 			}
 		}

@@ -372,7 +372,14 @@ func (r *run) self(p Person) func(cuaddr.Address) bool {
 // object makes an iCalendar object of the lines of a put or a mail.
 func (r *run) object(lines []string, method string) ([]byte, error) {
 	var b strings.Builder
-	b.WriteString("BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:-//dialogue//EN\r\n")
+	product := "PRODID:-//dialogue//EN"
+	for i, l := range lines {
+		if strings.HasPrefix(l, "PRODID:") {
+			product, lines = l, slices.Delete(slices.Clone(lines), i, i+1)
+			break
+		}
+	}
+	b.WriteString("BEGIN:VCALENDAR\r\nVERSION:2.0\r\n" + product + "\r\n")
 	if method != "" {
 		b.WriteString("METHOD:" + method + "\r\n")
 	}

@@ -56,6 +56,7 @@ func (me Actor) attend(before *ics.Object, s *series, opt Options) (Outcome, err
 	if err := m.all(); err != nil {
 		return Outcome{}, err
 	}
+	out.Left = me.leaving(before, m.droppedParts(), false)
 	if handled == byServer && !me.past(before, s.obj) && !muted(s) {
 		said := m.answers(force == string(Reply))
 		out.Messages = append(me.reply(before, said), m.delegations()...)
@@ -106,7 +107,7 @@ func (me Actor) unforce(s *series) string {
 
 // decline is an attendee's removal of his copy (RFC 6638 §3.2.2.4, §8.1).
 func (me Actor) decline(before *ics.Object, opt Options) Outcome {
-	out := Outcome{Remove: true, Rule: "attendee removed his copy"}
+	out := Outcome{Remove: true, Rule: "attendee removed his copy", Left: me.leaving(before, before.Main(), opt.NoReply)}
 	s := newSeries(before, before.Root())
 	_, org := organizerOf(before)
 	switch {

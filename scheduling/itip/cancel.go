@@ -11,7 +11,10 @@ import (
 // §3.2.5, RFC 6638 §4.1).
 func (me Actor) receiveCancel(have *ics.Object, msg Message) (Outcome, error) {
 	if have == nil {
-		return ignored("he has no copy of the cancelled meeting"), nil
+		out := ignored("he has no copy of the cancelled meeting")
+		in := newSeries(msg.Body, msg.Body.Root())
+		out.Left = me.cancelledUnseen(in, in.parts)
+		return out, nil
 	}
 	org, _ := organizerOf(msg.Body)
 	if org.IsZero() {
@@ -27,6 +30,7 @@ func (me Actor) receiveCancel(have *ics.Object, msg Message) (Outcome, error) {
 	s := newSeries(have, have.Root().Clone())
 	in := newSeries(msg.Body, msg.Body.Root())
 	done, stale := false, "nothing of it is in his copy"
+	var unseen []*part
 	for _, c := range in.parts {
 		if ranged(msg.Body) && c.comp.Prop("RECURRENCE-ID") != nil && c.comp.Prop("RECURRENCE-ID").HasParam("RANGE") && (len(c.guests()) == 0 || c.self(me) != nil) {
 			var rest *series
@@ -53,6 +57,7 @@ func (me Actor) receiveCancel(have *ics.Object, msg Message) (Outcome, error) {
 		}
 		old := s.at(c.rid)
 		if old == nil {
+			unseen = append(unseen, c)
 			continue
 		}
 		if older(c.comp, old.comp) && sequence(c.comp) < sequence(old.comp) {
@@ -70,11 +75,14 @@ func (me Actor) receiveCancel(have *ics.Object, msg Message) (Outcome, error) {
 			done = true
 		}
 	}
+	left := me.cancelledUnseen(in, unseen)
 	if !done {
-		return ignored("%s", stale), nil
+		out := ignored("%s", stale)
+		out.Left = left
+		return out, nil
 	}
 	s.dirty = true
-	out := Outcome{Object: s.object(), Changed: true, Scheduled: me.role(have) != plain, Rule: "cancelled by the organizer"}
+	out := Outcome{Left: left, Object: s.object(), Changed: true, Scheduled: me.role(have) != plain, Rule: "cancelled by the organizer"}
 	if out.Scheduled {
 		out.Inbox = calledOff(s, in)
 	}

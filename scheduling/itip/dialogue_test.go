@@ -46,8 +46,14 @@ type core struct {
 
 	prefs     map[string]string // by person and name
 	available map[string][]byte
-	known     map[string][]BusyTime // by person and whom
-	seen      bool                  // the write in hand is of what was read
+	known     map[string][]BusyTime             // by person and whom
+	seen      bool                              // the write in hand is of what was read
+	left      map[string]map[string]*ics.Object // what people remember that they no longer have
+
+	// For those who want to know more than a script does, either may be nil:
+	// what goes out, and what became of a message that reached somebody here.
+	post    func(Message)
+	arrived func(to string, m Message, out Outcome)
 }
 
 type entry struct {
@@ -57,10 +63,10 @@ type entry struct {
 }
 
 func newCore(s *dialogue.Script) *core {
-	c := &core{script: s, store: map[string]map[string]*entry{}, told: map[string][][]byte{},
+	c := &core{script: s, store: map[string]map[string]*entry{}, told: map[string][][]byte{}, left: map[string]map[string]*ics.Object{},
 		open: map[string][]Proposal{}, prefs: map[string]string{}, available: map[string][]byte{}, known: map[string][]BusyTime{}}
 	for _, p := range s.People {
-		c.store[p.Name] = map[string]*entry{}
+		c.store[p.Name], c.left[p.Name] = map[string]*entry{}, map[string]*ics.Object{}
 	}
 	return c
 }
@@ -321,6 +327,9 @@ func (c *core) keep(who, uid string, out Outcome) {
 	if out.Remove {
 		delete(c.store[who], uid)
 	}
+	if out.Left != nil {
+		c.left[who][uid] = AddLeft(c.left[who][uid], out.Left)
+	}
 	if out.Object == nil {
 		return
 	}
@@ -366,6 +375,9 @@ func (c *core) hand(ms []Message) (map[cuaddr.Address]string, error) {
 		}
 		if !local {
 			c.told[to] = append(c.told[to], m.Body.Bytes())
+			if c.post != nil {
+				c.post(m)
+			}
 			status[m.To] = StatusSent
 			continue
 		}
@@ -389,16 +401,24 @@ func (c *core) deliver(to string, m Message) (string, error) {
 	if e != nil {
 		have = e.obj
 	}
-	out, err := Receive(c.actor(to, m.UID), have, m)
+	me := c.actor(to, m.UID)
+	me.Left = c.left[to][m.UID]
+	out, err := Receive(me, have, m)
 	if err != nil {
 		return "", err
 	}
 	if out.Rule == "" {
 		return "", errors.New("no rule")
 	}
+	if c.arrived != nil {
+		c.arrived(to, m, out)
+	}
 	if out.Ignored {
 		if out.Object != nil || out.Remove || out.Inbox != nil || len(out.Messages) > 0 {
 			return "", fmt.Errorf("ignored, and yet something follows: %+v", out)
+		}
+		if out.Left != nil {
+			c.left[to][m.UID] = AddLeft(c.left[to][m.UID], out.Left)
 		}
 		return out.Rule, nil
 	}

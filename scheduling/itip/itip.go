@@ -80,6 +80,10 @@ type Actor struct {
 	// Proposals returns the open proposals about a meeting that he organizes,
 	// oldest first; nil: there are none.
 	Proposals func() []Proposal
+	// Left is what he remembers of those parts of the meeting that are not in his
+	// calendar: Outcome.Left of earlier changes and messages, added up by
+	// AddLeft. nil: nothing. Only Receive asks.
+	Left *ics.Object
 }
 
 // Options are what a door may say about a change beside the object.
@@ -110,6 +114,11 @@ type Outcome struct {
 	// his place. He invites them himself (RFC 5546 §3.2.2.3): these are for whoever
 	// his message may not reach.
 	Delegates []Message
+
+	// Left is to be remembered beside the calendar, so that an older message that
+	// comes later does not bring (back) what he removed or what was cancelled; nil:
+	// nothing. See AddLeft. It is no calendar object.
+	Left *ics.Object
 
 	// Scheduled says that the object is a scheduling object resource (RFC 6638
 	// §3.1): it has a Schedule-Tag.

@@ -21,7 +21,10 @@ func actor(mail string) Actor {
 
 // event makes an object of the property lines of its components, "--" between
 // them.
-func event(t testing.TB, lines ...string) *ics.Object {
+func event(t interface {
+	Helper()
+	Fatal(...any)
+}, lines ...string) *ics.Object {
 	t.Helper()
 	text := "BEGIN:VCALENDAR\nVERSION:2.0\nPRODID:-//t//EN\nBEGIN:VEVENT\nUID:1\nDTSTAMP:20310101T000000Z\n" + strings.Join(lines, "\n") + "\nEND:VEVENT\nEND:VCALENDAR\n"
 	text = strings.ReplaceAll(text, "\n--\n", "\nEND:VEVENT\nBEGIN:VEVENT\nUID:1\nDTSTAMP:20310101T000000Z\n")

@@ -13,9 +13,22 @@ const ProductID = "-//Convene//Convene//EN"
 
 const (
 	// paramSince stands on the ATTENDEE lines of an organizer's object: answers
-	// count from this revision on, "SEQUENCE" or "SEQUENCE/DTSTAMP" (RFC 5546
+	// count from this revision on, "SEQUENCE", "SEQUENCE/DTSTAMP" of the last one, or
+	// "SEQUENCE/DTSTAMP/all" if that spoke for every instance (RFC 5546
 	// §2.1.5: what the last response said must be remembered). It is never sent.
 	paramSince = "X-CONVENE-SINCE"
+	// paramSaid stands on the user's own line in an attendee's copy where a new
+	// revision at the same time asks him anew: what he had said. His answer may
+	// have crossed that revision; if the organizer then confirms that he answered,
+	// this was it. It is never sent.
+	paramSaid = "X-CONVENE-SAID"
+	// paramAsked stands on a line of an organizer's object whose owner was told
+	// that he has not answered: in which revision (SEQUENCE). It is never sent.
+	paramAsked = "X-CONVENE-ASKED"
+	// propLapsed stands in an organizer's series for an instance that had another
+	// time for a while, "RECURRENCE-ID/SEQUENCE": answers to it count from this
+	// revision on. It is never sent.
+	propLapsed = "X-CONVENE-LAPSED"
 	// propReceived stands in an attendee's copy whose DTSTAMP his program
 	// changed, as it may (RFC 6638 §3.2.2.1): the DTSTAMP that the organizer
 	// sent, by which later messages are ordered. It is never sent.
@@ -23,7 +36,7 @@ const (
 )
 
 // ownParams never leave the server (RFC 6638 §7.1 to §7.3).
-var ownParams = []string{"SCHEDULE-AGENT", "SCHEDULE-STATUS", "SCHEDULE-FORCE-SEND", paramSince, paramPercent, paramDone, paramClaim}
+var ownParams = []string{"SCHEDULE-AGENT", "SCHEDULE-STATUS", "SCHEDULE-FORCE-SEND", paramSince, paramPercent, paramDone, paramClaim, paramSaid, paramAsked}
 
 // envelope makes the VCALENDAR of a message with the time zones of o.
 func envelope(o *ics.Object, m Method, comps []*ics.Component) *ics.Object {
@@ -84,6 +97,9 @@ func (me Actor) public(c *ics.Component) *ics.Component {
 	}
 	if !stamped {
 		out.Add(ics.NewProp("DTSTAMP", utc(me.Now)))
+	}
+	if out.Prop("SEQUENCE") == nil { // what answers repeat; see replying.crossed
+		out.Add(ics.NewProp("SEQUENCE", "0"))
 	}
 	for _, ch := range c.Children {
 		if ch.Name != "VALARM" {
@@ -172,6 +188,9 @@ func (me Actor) cancelComponent(c *ics.Component, seq int, whom []ics.Prop, whol
 func (me Actor) replyComponent(c *ics.Component, mine ics.Prop, partstat string, extra ...ics.Prop) *ics.Component {
 	out := me.brief(c)
 	out.Remove("EXDATE", "RDATE")
+	if out.Prop("SEQUENCE") == nil {
+		out.Add(ics.NewProp("SEQUENCE", "0"))
+	}
 	mine = mine.WithoutParams(append([]string{"RSVP"}, ownParams...)...)
 	if ics.PartStat(&mine) != partstat || !mine.HasParam("PARTSTAT") {
 		mine = mine.WithParam("PARTSTAT", partstat)

@@ -62,6 +62,8 @@ func (me Actor) organize(before *ics.Object, s *series, opt Options) (Outcome, e
 	default:
 		v.revise(plans)
 		v.expect(plans)
+		v.lapse()
+		v.ask(plans)
 		out.Messages = v.messages(plans)
 		v.refuseForce(out.Messages)
 	}
@@ -119,8 +121,8 @@ func (v *revision) claim() error {
 // organizer's program has not seen the override yet or takes it back (RFC 6638
 // §3.2.10.1). What the organizer says there is as for the series.
 func (v *revision) keepAnswers() {
-	if v.is.master == nil || v.was.master == nil {
-		return
+	if v.is.master == nil || v.was.master == nil || !sameTime(v.was.obj, v.was.master.comp, v.is.obj, v.is.master.comp) {
+		return // or everybody is asked anew
 	}
 	for _, old := range v.was.parts {
 		if old.rid == "" || v.is.byRID[old.rid] != nil || !v.is.obj.HasInstance(old.rid) || !v.differ(old) {
@@ -251,7 +253,7 @@ func (v *revision) answer(l ics.Prop, a cuaddr.Address, base *part, again bool) 
 	if want == "NEEDS-ACTION" && (given != want || again && old != nil) && !strings.EqualFold(l.Param("ROLE"), "NON-PARTICIPANT") && !strings.EqualFold(l.Param("RSVP"), "TRUE") {
 		l = l.WithParam("RSVP", "TRUE")
 	}
-	l = carry(carry(l, old, "SCHEDULE-STATUS"), old, paramSince)
+	l = carry(carry(carry(l, old, "SCHEDULE-STATUS"), old, paramSince), old, paramAsked)
 	if want == "NEEDS-ACTION" {
 		return l.WithoutParams(paramPercent, paramDone)
 	}

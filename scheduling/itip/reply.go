@@ -20,7 +20,7 @@ func (me Actor) receiveReply(have *ics.Object, msg Message) (Outcome, error) {
 	}
 	s := newSeries(have, have.Root().Clone())
 	in := newSeries(msg.Body, msg.Body.Root())
-	r := &replying{me: me, s: s, in: in, why: "nobody answers in it"}
+	r := &replying{me: me, s: s, in: in, why: "nobody answers in it", ours: trim(msg.Body.Root().Value("PRODID")) == ProductID}
 	for _, c := range masterFirst(in.parts) {
 		r.component(c, msg.From)
 	}
@@ -37,10 +37,39 @@ func (me Actor) receiveReply(have *ics.Object, msg Message) (Outcome, error) {
 	}
 	out.Inbox = msg.Body
 	out.Messages, out.Delegates = r.sent(out.Object)
+	if r.ours { // other programs repeat what SEQUENCE they like
+		out.Messages = append(out.Messages, r.confirmations()...)
+	}
 	if r.claim && !r.news {
 		out.Inbox, out.Rule = nil, "kept until he is said to be a delegate"
 	}
 	return out, nil
+}
+
+// confirmations tell those whose answer crossed a new revision how things
+// stand: the revision said that they had not answered, and their own servers
+// took that for being asked anew (RFC 5546 §3.2.2.2: a REQUEST of the same
+// SEQUENCE confirms).
+func (r *replying) confirmations() []Message {
+	var out []Message
+	for _, a := range r.crossed {
+		var parts []*part
+		var without []ics.RID
+		all := r.s.master != nil && r.s.listed(r.s.master, a)
+		for _, p := range r.s.parts {
+			if r.s.listed(p, a) {
+				parts = append(parts, p)
+			} else if all && p.rid != "" && r.s.obj.HasInstance(p.rid) {
+				without = append(without, p.rid)
+			}
+		}
+		if len(parts) == 0 || r.me.past(r.s.obj) {
+			continue
+		}
+		org, _ := organizerOf(r.s.obj)
+		out = append(out, Message{Method: Request, UID: r.s.obj.UID(), From: org, To: a, Body: r.me.requestBody(r.s, parts, without)})
+	}
+	return out
 }
 
 type replying struct {
@@ -56,6 +85,11 @@ type replying struct {
 	invited []cuaddr.Address     // delegates who are new
 	gone    map[*part][]ics.Prop // delegates who are not sent any more
 	back    []cuaddr.Address     // delegators whose delegate does not come
+
+	// crossed: whose answer counts, though it is for an earlier revision than
+	// the one that he was told since.
+	crossed []cuaddr.Address
+	ours    bool // the answer was made by a server like this one
 }
 
 func (r *replying) component(c *part, from cuaddr.Address) {
@@ -119,9 +153,7 @@ func (r *replying) whole(c *part, l *ics.Prop, who cuaddr.Address) {
 	if m := find(r.s.master, who); m != nil {
 		before = ics.PartStat(m)
 	}
-	if !r.note(c, r.s.master, l, who) {
-		return
-	}
+	counts := r.note(c, r.s.master, l, who)
 	for _, p := range r.s.parts {
 		if p.rid == "" || r.in.byRID[p.rid] != nil || cancelled(p.comp) {
 			continue
@@ -130,10 +162,24 @@ func (r *replying) whole(c *part, l *ics.Prop, who cuaddr.Address) {
 		if m == nil {
 			continue
 		}
-		if ps := ics.PartStat(m); (ps == "NEEDS-ACTION" || ps == before || ps == ics.PartStat(l)) && r.asMaster(p) {
+		if ps := ics.PartStat(m); ps != "NEEDS-ACTION" && ps != before && ps != ics.PartStat(l) {
+			continue
+		}
+		if counts && r.asMaster(p) || !counts && r.ours && r.asAnswered(c, p, m) {
 			r.note(c, p, l, who)
 		}
 	}
+}
+
+// asAnswered reports whether an override is still what somebody answered to,
+// although the series has changed since.
+func (r *replying) asAnswered(c, p *part, m *ics.Prop) bool {
+	occ := r.in.regular(p.rid)
+	if occ == nil || !sameTime(r.in.obj, occ, r.s.obj, p.comp) {
+		return false
+	}
+	seq, stamp, _ := sinceOf(m)
+	return !m.HasParam(paramSince) || sequence(c.comp) > seq || sequence(c.comp) == seq && trim(c.comp.Value("DTSTAMP")) >= stamp
 }
 
 // asMaster reports whether an override is at the time that the master gives
@@ -177,22 +223,31 @@ func (r *replying) note(c, p *part, l *ics.Prop, who cuaddr.Address) bool {
 	}
 	status := statusOf(c.comp)
 	since := strconv.Itoa(sequence(c.comp)) + "/" + trim(c.comp.Value("DTSTAMP"))
+	if own && c.rid == "" && r.ours { // RFC 6638 §3.2.2.3: instances that differ are in the same message
+		since += "/all"
+	}
 	for i := range p.comp.Props { // two lines of one person get one PARTSTAT (decision 28)
 		q := &p.comp.Props[i]
 		if q.Name != "ATTENDEE" || !sameLine(q, ics.CalAddress(m)) {
 			continue
 		}
 		n := *q
-		if ics.PartStat(&n) != said {
+		if before := ics.PartStat(&n); before != said {
 			n = n.WithParam("PARTSTAT", said)
 			r.news = true
+			a := ics.CalAddress(q)
+			asked, _ := strconv.Atoi(q.Param(paramAsked))
+			n = n.WithoutParams(paramAsked)
+			if before == "NEEDS-ACTION" && !p.off && c.comp.Prop("SEQUENCE") != nil && sequence(c.comp) < asked && agent(q) == byServer && !slices.Contains(r.crossed, a) {
+				r.crossed = append(r.crossed, a)
+			}
 		}
 		n = withProgress(n, c.comp, said)
 		if said != "NEEDS-ACTION" {
 			n = n.WithoutParams("RSVP") // who has answered is not asked any more
 		}
 		n = n.WithParam("SCHEDULE-STATUS", status)
-		if own {
+		if own || r.ours {
 			n = n.WithParam(paramSince, since)
 		}
 		switch {
@@ -248,16 +303,20 @@ func find(p *part, who cuaddr.Address) *ics.Prop {
 // the time that he answers to.
 func (r *replying) stale(c, p *part, l *ics.Prop) (bool, string) {
 	seq, stamp := sequence(c.comp), trim(c.comp.Value("DTSTAMP"))
-	if since := l.Param(paramSince); since != "" {
-		s, d, _ := strings.Cut(since, "/")
-		n, _ := strconv.Atoi(s)
+	if from := lapsed(p.comp, c.rid); c.rid != p.rid && seq < from {
+		return true, "stale: he answers revision " + strconv.Itoa(seq) + ", answers to this occurrence count from " + strconv.Itoa(from) + " on"
+	}
+	if l.HasParam(paramSince) {
+		n, d, all := sinceOf(l)
 		switch {
 		case seq < n && c.rid != p.rid && r.sameStart(c, p):
 			// He answers for an override that is no more; its time is the series' own.
 		case seq < n:
-			return true, "stale: he answers revision " + strconv.Itoa(seq) + ", answers count from " + s + " on"
-		case seq == n && c.rid == p.rid && len(stamp) == len(d) && stamp < d:
+			return true, "stale: he answers revision " + strconv.Itoa(seq) + ", answers count from " + strconv.Itoa(n) + " on"
+		case seq == n && (c.rid == p.rid || all) && len(stamp) == len(d) && stamp < d:
 			return true, "stale: he answered at " + d + ", this was written at " + stamp
+		case seq < sequence(p.comp) && c.comp.Prop("DTSTART") != nil && !r.sameStart(c, p):
+			return true, "stale: he answers another time of it, of revision " + strconv.Itoa(seq)
 		}
 		return false, ""
 	}
@@ -267,13 +326,29 @@ func (r *replying) stale(c, p *part, l *ics.Prop) (bool, string) {
 	return false, ""
 }
 
-// sinceRevision is a line of the master as it stands in a new override: that he
-// answered for the series does not outdate his answer for one occurrence.
-func sinceRevision(l ics.Prop) ics.Prop {
-	if seq, _, both := strings.Cut(l.Param(paramSince), "/"); both {
-		return l.WithParam(paramSince, seq)
+// sinceOf reads paramSince: answers count from which revision on, when the last
+// one was written, and whether that spoke for every instance.
+func sinceOf(l *ics.Prop) (seq int, stamp string, all bool) {
+	f := strings.Split(l.Param(paramSince), "/")
+	seq, _ = strconv.Atoi(f[0])
+	if len(f) > 1 {
+		stamp = f[1]
 	}
-	return l
+	return seq, stamp, len(f) > 2
+}
+
+// sinceRevision is a line of the master as it stands in a new override: that he
+// answered for the series does not outdate his answer for one occurrence,
+// unless it spoke for all of them.
+func sinceRevision(l ics.Prop) ics.Prop {
+	seq, stamp, all := sinceOf(&l)
+	switch {
+	case stamp == "":
+		return l
+	case all:
+		return l.WithParam(paramSince, strconv.Itoa(seq)+"/"+stamp)
+	}
+	return l.WithParam(paramSince, strconv.Itoa(seq))
 }
 
 func (r *replying) sameStart(c, p *part) bool {

@@ -47,22 +47,32 @@ func (me Actor) in(s *series) bool {
 }
 
 // firstCopy is a new invitation. What he declined and took off his calendar
-// does not come back by itself, only when he is asked anew.
+// does not come back by itself, only when he is asked anew; what was cancelled
+// before it came does not come at all.
 func (me Actor) firstCopy(in *series, msg Message) Outcome {
-	asked := false
+	left := me.left()
+	root := shell(msg.Body)
+	asked, late := false, false
 	for _, p := range in.parts {
-		if l := p.self(me); l != nil && ics.PartStat(l) != "DECLINED" {
-			asked = true
+		if p.self(me) == nil {
+			continue
 		}
+		if outdated(left, p) {
+			late = true
+			continue
+		}
+		c := me.anew(left, in, p)
+		asked = asked || ics.PartStat(ics.Attendee(c, me.Self)) != "DECLINED"
+		root.Children = append(root.Children, c)
 	}
-	if !asked {
+	switch {
+	case !asked && late:
+		return ignored("he removed it, or it was cancelled, after this was written")
+	case !asked:
 		return ignored("he declined it and has no copy")
 	}
-	root := shell(msg.Body)
-	for _, p := range in.parts {
-		if p.self(me) != nil {
-			root.Children = append(root.Children, received(p.comp))
-		}
+	if in.master != nil && in.master.self(me) != nil {
+		root.Children = append(root.Children, cancelledSince(left, in, func(r ics.RID) bool { return in.byRID[r] != nil })...)
 	}
 	o := ics.New(root)
 	return Outcome{Object: o, Changed: true, Scheduled: true, Inbox: msg.Body, Rule: "new invitation stored"}
@@ -117,6 +127,7 @@ func (me Actor) update(have *ics.Object, in *series, msg Message) Outcome {
 		}
 	}
 	whole := in.master != nil
+	left := me.left()
 	var comps []*ics.Component
 	applied, stale := false, ""
 	placed := map[ics.RID]bool{}
@@ -133,11 +144,24 @@ func (me Actor) update(have *ics.Object, in *series, msg Message) Outcome {
 		if p.self(me) == nil && !in.everybody { // an instance that is not his: his series has no such instance
 			continue
 		}
+		if old == nil && was.master != nil && dtstamp(p.comp) < dtstamp(was.master.comp) {
+			stale = "stale: an instance that the series no longer has"
+			continue
+		}
+		if old == nil && left.at(p.rid) != nil && ics.PartStat(p.self(me)) != "DECLINED" {
+			c := me.anew(left, in, p)
+			if outdated(left, p) || ics.PartStat(ics.Attendee(c, me.Self)) == "DECLINED" { // he had it, and removed it
+				stale = "he removed it, or it was cancelled, after this was written"
+				whole = whole && p.rid != ""
+				continue
+			}
+		}
 		merged[p.rid] = me.merge(was, old, in, p)
 		applied = true
 	}
 	if c := merged[""]; whole && c != nil {
 		me.keepAway(was, in, c, merged)
+		staysOff(c, was, in, merged)
 	}
 	if whole && merged[""] != nil && was.master != nil && merged[""] == was.master.comp {
 		whole = false // a stale series with newer instances
@@ -150,7 +174,7 @@ func (me Actor) update(have *ics.Object, in *series, msg Message) Outcome {
 		c := merged[p.rid]
 		switch {
 		case c != nil:
-		case !whole, p.rid == "":
+		case !whole, p.rid == "", dtstamp(in.master.comp) < dtstamp(p.comp): // told of later than the whole was written
 			c = p.comp
 		default:
 			c = me.keepInstance(was, p, in)
@@ -165,6 +189,9 @@ func (me Actor) update(have *ics.Object, in *series, msg Message) Outcome {
 			placed[p.rid] = true
 			comps = append(comps, c)
 		}
+	}
+	if whole && merged[""] != nil {
+		comps = append(comps, cancelledSince(left, in, func(r ics.RID) bool { return placed[r] || in.byRID[r] != nil })...)
 	}
 	zones := map[string]bool{}
 	for _, o := range []*ics.Object{msg.Body, have} { // the organizer's zones win
@@ -193,6 +220,21 @@ func (me Actor) update(have *ics.Object, in *series, msg Message) Outcome {
 		out.Inbox = msg.Body // beside its CANCEL
 	}
 	return out
+}
+
+// staysOff keeps an attendee's series free of the instances that he took off
+// his calendar, while the organizer may not know of that yet: in the revision
+// that he has, only he can have taken them (a reinstated instance is a new
+// revision, RFC 5546 §2.1.4).
+func staysOff(c *ics.Component, was, in *series, merged map[ics.RID]*ics.Component) {
+	if was.master == nil || c == was.master.comp || sequence(was.master.comp) != sequence(in.master.comp) {
+		return
+	}
+	for _, r := range more(datesOf(in.obj, in.master.comp, "EXDATE"), datesOf(was.obj, was.master.comp, "EXDATE")) {
+		if merged[r] == nil && in.obj.HasInstance(r) {
+			c.Add(was.obj.DateProp("EXDATE", r))
+		}
+	}
 }
 
 // older reports whether a component of a message is an earlier revision than
@@ -289,29 +331,41 @@ func (me Actor) keepAnswer(oa *ics.Object, old *ics.Component, ob *ics.Object, c
 	if mine == nil {
 		return
 	}
-	had := ics.PartStat(mine)
-	if had == "NEEDS-ACTION" || cancelled(old) {
+	if cancelled(old) {
 		return
 	}
+	had, said := ics.PartStat(mine), mine.Param(paramSaid)
 	d := compare(oa, old, ob, c)
+	again := d.moved || d.grown // an EXDATE that is gone may have been his own
 	for i := range c.Props {
 		l := &c.Props[i]
 		if l.Name != "ATTENDEE" || !me.Self(ics.CalAddress(l)) {
 			continue
 		}
 		says := ics.PartStat(l)
-		if says == had {
-			continue
-		}
-		if says == "NEEDS-ACTION" && (d.reschedule() || sequence(c) > sequence(old) || givenBack(mine, c)) {
-			continue
-		}
-		*l = l.WithParam("PARTSTAT", had)
-		if had == "DELEGATED" && mine.HasParam("DELEGATED-TO") {
-			*l = l.WithParam("DELEGATED-TO", mine.ParamValues("DELEGATED-TO")...)
-		}
-		if mine.HasParam("RSVP") {
-			*l = l.WithParam("RSVP", mine.ParamValues("RSVP")...)
+		switch {
+		case says == had && said == "":
+		case had == "NEEDS-ACTION":
+			switch {
+			case said == "" || again:
+			case says == had:
+				*l = l.WithParam(paramSaid, said)
+			default:
+				*l = l.WithParam("PARTSTAT", said)
+			}
+		case says == "NEEDS-ACTION" && (again || givenBack(mine, c)):
+		case says == "NEEDS-ACTION" && sequence(c) > sequence(old):
+			if had != "DELEGATED" {
+				*l = l.WithParam(paramSaid, had)
+			}
+		default:
+			*l = l.WithParam("PARTSTAT", had)
+			if had == "DELEGATED" && mine.HasParam("DELEGATED-TO") {
+				*l = l.WithParam("DELEGATED-TO", mine.ParamValues("DELEGATED-TO")...)
+			}
+			if mine.HasParam("RSVP") {
+				*l = l.WithParam("RSVP", mine.ParamValues("RSVP")...)
+			}
 		}
 	}
 }
@@ -368,7 +422,8 @@ func (me Actor) keepInstance(was *series, old *part, in *series) *ics.Component 
 		return nil
 	}
 	was0, mine := ics.Attendee(before, me.Self), old.self(me)
-	ownAnswer := was0 != nil && mine != nil && ics.PartStat(was0) != ics.PartStat(mine)
+	moved := !sameTime(was.obj, was.master.comp, in.obj, in.master.comp) // then he is asked anew for all of it
+	ownAnswer := !moved && was0 != nil && mine != nil && (ics.PartStat(was0) != ics.PartStat(mine) || was0.Param(paramSaid) != mine.Param(paramSaid))
 	if !ownAnswer && sameOwn(before, old.comp) {
 		return nil
 	}

@@ -371,6 +371,9 @@ func ownLine(stored, given ics.Prop) ics.Prop {
 		given = given.WithoutParams("RSVP") // who has answered is not asked any more
 	}
 	same := given
+	if ics.PartStat(&stored) != ics.PartStat(&given) {
+		stored = stored.WithoutParams(paramSaid)
+	}
 	for _, n := range []string{"PARTSTAT", "RSVP", "DELEGATED-TO"} {
 		if given.HasParam(n) {
 			stored = stored.WithParam(n, given.ParamValues(n)...)
@@ -454,18 +457,25 @@ func (m *mend) answers(force bool) []answer {
 		}
 		out = append(out, a)
 	}
+	for _, c := range m.droppedParts() {
+		if l := ics.Attendee(c, m.me.Self); ics.PartStat(l) != "DECLINED" { // or he has said so before
+			out = append(out, answer{comp: c, mine: *l, partstat: "DECLINED"})
+		}
+	}
+	return out
+}
+
+// droppedParts are the instances that he took away, as they were.
+func (m *mend) droppedParts() []*ics.Component {
+	var out []*ics.Component
 	for _, r := range m.dropped {
 		old := m.was.at(r)
-		l := old.self(m.me)
-		if l == nil || ics.PartStat(l) == "DECLINED" || cancelled(old.comp) {
-			continue // he has said so before
-		}
 		comp := old.comp
 		if old.rid == "" {
 			comp = m.was.regular(r)
 		}
-		if comp != nil {
-			out = append(out, answer{comp: comp, mine: *l, partstat: "DECLINED"})
+		if comp != nil && ics.Attendee(comp, m.me.Self) != nil && !cancelled(comp) {
+			out = append(out, comp)
 		}
 	}
 	return out

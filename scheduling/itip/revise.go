@@ -2,6 +2,7 @@ package itip
 
 import (
 	"strconv"
+	"strings"
 
 	"github.com/convene-server/convene/scheduling/ics"
 )
@@ -33,6 +34,9 @@ func (v *revision) revise(plans []*plan) {
 		from, to := sequence(base.comp), sequence(p.comp)
 		if outlive[p] || v.newcomers(p, base) || p == v.is.master && (parting || v.vanished()) {
 			from = top // whatever they were told before, this is not older
+		}
+		if top > 0 && v.newcomers(p, base) {
+			from = top + 1 // a CANCEL that took somebody off may still be on its way
 		}
 		if outlive[p] || v.raises(p, base) {
 			from++
@@ -67,6 +71,80 @@ func (v *revision) revise(plans []*plan) {
 			case !l.HasParam(paramSince):
 				*l = l.WithParam(paramSince, strconv.Itoa(was))
 				v.is.dirty = true
+			}
+		}
+	}
+}
+
+// lapse remembers the instances whose own time was taken back: an answer to
+// that time, or to the one before it, would seem to be one to the series.
+func (v *revision) lapse() {
+	m := v.is.master
+	if m == nil {
+		return
+	}
+	if v.was.master != nil && m.comp.Prop(propLapsed) == nil {
+		for _, p := range v.was.master.comp.PropsNamed(propLapsed) {
+			m.comp.Add(*p)
+			v.is.dirty = true
+		}
+	}
+	for _, p := range v.is.parts {
+		if p != m && p.comp.Prop(propLapsed) != nil {
+			p.comp.Remove(propLapsed)
+			p.moved()
+			v.is.dirty = true
+		}
+	}
+	for _, r := range v.rids {
+		old := v.was.byRID[r]
+		if old == nil || v.isAt[r] != m || sequence(m.comp) == 0 {
+			continue
+		}
+		occ := v.is.regular(r)
+		if occ == nil || sameTime(v.was.obj, old.comp, v.is.obj, occ) {
+			continue
+		}
+		m.comp.RemoveFunc(func(p *ics.Prop) bool { return p.Name == propLapsed && strings.HasPrefix(p.Value, string(r)+"/") })
+		if kept := m.comp.PropsNamed(propLapsed); len(kept) >= maxLapsed {
+			first := *kept[0]
+			m.comp.RemoveFunc(func(p *ics.Prop) bool { return p.Name == propLapsed && p.Value == first.Value })
+		}
+		m.moved()
+		m.comp.Add(ics.NewProp(propLapsed, string(r)+"/"+strconv.Itoa(sequence(m.comp))))
+		v.is.dirty = true
+	}
+}
+
+// maxLapsed bounds what is remembered of taken back times.
+const maxLapsed = 50
+
+// lapsed returns from which revision of a series on answers to an instance
+// count.
+func lapsed(master *ics.Component, r ics.RID) int {
+	n := 0
+	for _, p := range master.PropsNamed(propLapsed) {
+		if rid, seq, ok := strings.Cut(p.Value, "/"); ok && rid == string(r) {
+			n, _ = strconv.Atoi(seq)
+		}
+	}
+	return n
+}
+
+// ask marks the lines of those who are told that they have not answered.
+func (v *revision) ask(plans []*plan) {
+	for _, g := range plans {
+		for _, p := range g.request {
+			n := sequence(p.comp)
+			if n == 0 {
+				continue // no answer is older than that
+			}
+			for _, a := range g.whom {
+				l := p.attendee(a)
+				if l != nil && ics.PartStat(l) == "NEEDS-ACTION" && l.Param(paramAsked) != strconv.Itoa(n) {
+					*l = l.WithParam(paramAsked, strconv.Itoa(n))
+					v.is.dirty = true
+				}
 			}
 		}
 	}

@@ -1,0 +1,356 @@
+package itip_test
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/convene-server/convene/scheduling/ics"
+)
+
+// step plays one act.
+func (s *simulation) step(a act) {
+	switch { // a third of what happens, happens to the mail
+	case a.What >= 60:
+		s.quiet()
+		return
+	case a.What >= 42:
+		if n := len(s.mail); n > 0 {
+			s.hand((a.A*64+a.B*8+a.C)%n, a.What >= 57)
+		}
+		return
+	}
+	who := s.org
+	if a.Who < len(s.people) {
+		who = s.people[a.Who]
+	}
+	o := s.object(who)
+	if o == nil || who.room {
+		return
+	}
+	if a.C == 7 && who.cached != nil && a.What < 36 { // his program has not synchronised
+		if old, err := ics.Parse(who.cached, ics.Limits{}); err == nil {
+			o = old
+		}
+	}
+	root := o.Root().Clone()
+	what := ""
+	if who == s.org {
+		what = s.organize(a, o, root)
+	} else {
+		what = s.answer(who, a, o, root)
+	}
+	if what != "" {
+		s.write(who, what, root)
+	}
+}
+
+// write puts an object as somebody's program would.
+func (s *simulation) write(who *somebody, what string, root *ics.Component) {
+	o := ics.New(root)
+	s.clock()
+	s.acting = who.name + ": " + what
+	done := s.log.begin(who.core, s.now, "put "+who.name+" # "+what, o)
+	err := who.core.Put(who.name, o.Bytes(), nil)
+	done(false, err)
+	if now := s.object(who); now != nil && err == nil {
+		who.cached = now.Bytes()
+	}
+	s.after(who.core, err)
+}
+
+// remove deletes somebody's copy.
+func (s *simulation) remove(who *somebody, silent bool) {
+	s.clock()
+	s.acting = who.name + " removes his copy"
+	statement := "delete " + who.name
+	if silent {
+		statement += " silent"
+		who.silent = true
+	}
+	done := s.log.begin(who.core, s.now, statement, nil)
+	err := who.core.Delete(who.name, "1", silent)
+	done(false, err)
+	who.cached = nil
+	s.after(who.core, err)
+}
+
+func events(root *ics.Component) []*ics.Component {
+	var out []*ics.Component
+	for _, c := range root.Children {
+		if c.Name == "VEVENT" {
+			out = append(out, c)
+		}
+	}
+	return out
+}
+
+// occurrence picks an instance; its override is added to the tree if it has
+// none.
+func (s *simulation) occurrence(n int, o *ics.Object, root *ics.Component) (*ics.Component, ics.RID) {
+	if m := o.Master(); m != nil && m.Prop("RRULE") == nil {
+		return nil, ""
+	}
+	var rids []ics.RID
+	err := o.Instances(time.Time{}, time.Time{}, time.UTC, ics.Bound{}, func(i ics.Instance) bool {
+		rids = append(rids, i.RID)
+		return len(rids) < 32
+	})
+	if err != nil {
+		s.fail("%v", err)
+	}
+	if len(rids) == 0 {
+		return nil, ""
+	}
+	slices.Sort(rids)
+	r := rids[n%len(rids)]
+	for _, c := range events(root) {
+		if o.RID(c) == r {
+			return c, r
+		}
+	}
+	if c := o.Occurrence(r); c != nil {
+		c = c.Clone()
+		root.Children = append(root.Children, c)
+		return c, r
+	}
+	return nil, ""
+}
+
+// shift moves a component; a whole day where it lasts whole days.
+func shift(c *ics.Component, by time.Duration) {
+	for _, n := range []string{"DTSTART", "DTEND"} {
+		p := c.Prop(n)
+		if p == nil {
+			continue
+		}
+		for _, layout := range []string{"20060102T150405Z", "20060102T150405", "20060102"} {
+			at, err := time.Parse(layout, p.Value)
+			if err != nil {
+				continue
+			}
+			if layout == "20060102" {
+				by = 24 * time.Hour
+			}
+			c.Set(p.WithValue(at.Add(by).Format(layout)))
+		}
+	}
+}
+
+func (s *simulation) organize(a act, o *ics.Object, root *ics.Component) string {
+	all := events(root)
+	master := all[0]
+	for _, c := range all {
+		if c.Prop("RECURRENCE-ID") == nil {
+			master = c
+		}
+	}
+	series := master.Prop("RRULE") != nil
+	drop := func(gone func(*ics.Component) bool) {
+		root.Children = slices.DeleteFunc(root.Children, func(c *ics.Component) bool { return c.Name == "VEVENT" && gone(c) })
+	}
+	overrides := func(c *ics.Component) bool { return c != master }
+	place := ics.NewProp("LOCATION", fmt.Sprint("Room ", a.B%3))
+	guest := s.people[(a.B*8+a.C)%len(s.people)]
+	if guest == s.org {
+		guest = s.people[(a.B*8+a.C+1)%len(s.people)]
+	}
+	line := ics.NewProp("ATTENDEE", s.address(guest).String())
+	is := func(p *ics.Prop) bool { return p.Name == "ATTENDEE" && s.self(guest)(ics.CalAddress(p)) }
+	has := func(c *ics.Component) bool {
+		return slices.ContainsFunc(c.Props, func(p ics.Prop) bool { return is(&p) })
+	}
+	switch a.What % 20 {
+	case 0:
+		master.Set(place)
+		return "place of the series"
+	case 1:
+		for _, c := range all {
+			c.Set(place)
+		}
+		return "place everywhere"
+	case 2:
+		if c, r := s.occurrence(a.A, o, root); c != nil {
+			c.Set(place)
+			return "place of " + string(r)
+		}
+	case 3:
+		if c, r := s.occurrence(a.A, o, root); c != nil {
+			shift(c, time.Duration(1+a.B%2)*time.Hour)
+			return "time of " + string(r)
+		}
+	case 4: // a new time for all: programs drop the overrides and EXDATEs
+		shift(master, time.Duration(1+a.B%3)*time.Hour)
+		master.Remove("EXDATE")
+		drop(overrides)
+		return "time of the series"
+	case 5:
+		if c, r := s.occurrence(a.A, o, root); c != nil {
+			drop(func(d *ics.Component) bool { return d == c })
+			master.Add(o.DateProp("EXDATE", r))
+			return "no " + string(r)
+		}
+	case 6:
+		if master.Prop("EXDATE") != nil {
+			master.Remove("EXDATE")
+			return "all days again"
+		}
+	case 7, 16:
+		for _, c := range all {
+			if !has(c) {
+				c.Add(line)
+			}
+		}
+		return guest.name + " joins all"
+	case 8:
+		for _, c := range all {
+			c.RemoveFunc(is)
+		}
+		return guest.name + " leaves all"
+	case 9:
+		if c, r := s.occurrence(a.A, o, root); c != nil && !has(c) {
+			c.Add(line)
+			return guest.name + " joins " + string(r)
+		}
+	case 10:
+		if c, r := s.occurrence(a.A, o, root); c != nil {
+			c.RemoveFunc(is)
+			return guest.name + " leaves " + string(r)
+		}
+	case 11:
+		if n := 4 + a.B; series {
+			master.Set(ics.NewProp("RRULE", fmt.Sprint("FREQ=DAILY;COUNT=", n)))
+			drop(overrides)
+			return fmt.Sprint(n, " days, without overrides")
+		}
+	case 12:
+		if len(all) > 1 {
+			gone := all[1+a.A%(len(all)-1)]
+			drop(func(c *ics.Component) bool { return c == gone })
+			return "override " + string(o.RID(gone)) + " taken back"
+		}
+	case 13:
+		if c, r := s.occurrence(a.A, o, root); c != nil {
+			c.Set(ics.NewProp("STATUS", "CANCELLED"))
+			return string(r) + " is cancelled by its status"
+		}
+	case 14:
+		for _, c := range all {
+			c.Remove("STATUS")
+		}
+		return "all confirmed"
+	case 15:
+		for _, c := range all {
+			c.Set(ics.NewProp("STATUS", []string{"TENTATIVE", "CONFIRMED", "CANCELLED"}[a.B%3]))
+		}
+		return "status everywhere"
+	case 17:
+		master.Set(ics.NewProp("X-PRIVATE", fmt.Sprint(a.B)))
+		return "a private note"
+	case 18:
+		if a.A == 0 && a.B < 3 {
+			s.remove(s.org, false)
+		}
+	case 19:
+		if own := ics.Attendee(master, s.self(s.org)); own != nil {
+			*own = own.WithParam("PARTSTAT", []string{"ACCEPTED", "TENTATIVE"}[a.B%2])
+			return "her own answer"
+		}
+	}
+	return ""
+}
+
+func (s *simulation) answer(who *somebody, a act, o *ics.Object, root *ics.Component) string {
+	say := []string{"ACCEPTED", "DECLINED", "TENTATIVE"}[a.B%3]
+	set := func(c *ics.Component) {
+		for i := range c.Props {
+			if p := &c.Props[i]; p.Name == "ATTENDEE" && s.self(who)(ics.CalAddress(p)) {
+				*p = p.WithParam("PARTSTAT", say)
+			}
+		}
+	}
+	switch a.What % 12 {
+	case 0, 1:
+		for _, c := range events(root) {
+			set(c)
+		}
+		return say + " everything"
+	case 2:
+		if m := o.Master(); m != nil {
+			set(events(root)[slices.Index(o.Main(), m)])
+			return say + " the series"
+		}
+	case 3, 4, 5:
+		if c, r := s.occurrence(a.A, o, root); c != nil {
+			set(c)
+			return say + " " + string(r)
+		}
+	case 6:
+		if c, r := s.occurrence(a.A, o, root); c != nil {
+			c.Children = append(c.Children, &ics.Component{Name: "VALARM", Props: []ics.Prop{ics.NewProp("ACTION", "AUDIO"), ics.NewProp("TRIGGER", "-PT5M")}})
+			return "alarm for " + string(r)
+		}
+	case 7: // off his calendar: a decline
+		m := o.Master()
+		if c, r := s.occurrence(a.A, o, root); c != nil && m != nil && c.Value("STATUS") != "CANCELLED" {
+			root.Children = slices.DeleteFunc(root.Children, func(d *ics.Component) bool { return d == c })
+			for _, e := range events(root) {
+				if e.Prop("RECURRENCE-ID") == nil {
+					e.Add(o.DateProp("EXDATE", r))
+				}
+			}
+			return "EXDATE " + string(r)
+		}
+	case 8:
+		s.remove(who, a.A == 0)
+	case 9: // a program that drops what it does not know
+		for _, c := range events(root) {
+			for i := range c.Props {
+				if p := &c.Props[i]; p.Name == "ATTENDEE" {
+					*p = p.WithoutParams("CN", "RSVP", "SCHEDULE-STATUS")
+				}
+			}
+			set(c)
+		}
+		return say + " with less"
+	case 10:
+		for _, c := range events(root) {
+			set(c)
+			c.Set(ics.NewProp("COMMENT", fmt.Sprint("Because ", a.A)))
+		}
+		return say + " with a comment"
+	case 11: // a program that has its own DTSTAMP
+		for _, c := range events(root) {
+			c.Set(ics.NewProp("DTSTAMP", s.now.Format("20060102T150405Z")))
+			c.Set(ics.NewProp("TRANSP", []string{"OPAQUE", "TRANSPARENT"}[a.B%2]))
+		}
+		return "transparency"
+	}
+	return ""
+}
+
+// roomAnswers lets a room say what it thinks of what it was asked.
+func (s *simulation) roomAnswers(p *somebody) {
+	o := s.object(p)
+	if o == nil {
+		return
+	}
+	root := o.Root().Clone()
+	said := false
+	for _, c := range events(root) {
+		l := ics.Attendee(c, s.self(p))
+		if l == nil || ics.PartStat(l) != "NEEDS-ACTION" || strings.EqualFold(c.Value("STATUS"), "CANCELLED") {
+			continue
+		}
+		say := "ACCEPTED"
+		if v := c.Value("DTSTART"); strings.Contains(v, "T12") || strings.Contains(v, "29") {
+			say = "DECLINED"
+		}
+		*l = l.WithParam("PARTSTAT", say)
+		said = true
+	}
+	if said {
+		s.write(p, "the room answers", root)
+	}
+}

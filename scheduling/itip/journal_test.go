@@ -1,0 +1,98 @@
+package itip_test
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/convene-server/convene/scheduling/ics"
+	. "github.com/convene-server/convene/scheduling/itip"
+)
+
+// journal writes a history down as each domain saw it, in the language of
+// scenario scripts: what people there did, the mails that came, and what
+// followed.
+type journal struct {
+	s     *simulation
+	lines map[*core][]string
+	wants map[*core][]string
+}
+
+func asRefusal(err error, no **Refusal) bool { return errors.As(err, no) }
+
+// begin notes an act; the function that it returns notes what came of it.
+func (j *journal) begin(c *core, now time.Time, statement string, o *ics.Object) func(ignored bool, err error) {
+	if j.lines == nil {
+		j.lines, j.wants = map[*core][]string{}, map[*core][]string{}
+	}
+	// A script's clock moves by one second with each act.
+	add := []string{"", "now " + now.Add(-time.Second).UTC().Format(time.RFC3339), statement}
+	if o != nil {
+		for i, comp := range o.Main() {
+			if i > 0 {
+				add = append(add, "    --")
+			}
+			text := strings.ReplaceAll(string(ics.New(&ics.Component{Name: "VCALENDAR", Children: []*ics.Component{comp}}).Bytes()), "\r\n ", "")
+			lines := strings.Split(strings.TrimSpace(text), "\r\n")
+			for _, l := range lines[2 : len(lines)-2] {
+				add = append(add, "    "+l)
+			}
+		}
+	}
+	j.lines[c] = append(j.lines[c], add...)
+	clear(c.told)
+	return func(ignored bool, err error) {
+		var no *Refusal
+		switch {
+		case errors.As(err, &no):
+			j.lines[c] = append(j.lines[c], "refused "+no.Precondition)
+		case err != nil:
+			j.lines[c] = append(j.lines[c], "# error: "+err.Error())
+		case ignored:
+			j.lines[c] = append(j.lines[c], "ignored")
+		}
+		for _, p := range c.script.People {
+			for _, b := range c.told[p.Name] {
+				if o, err := ics.Parse(b, ics.Limits{}); err == nil {
+					j.lines[c] = append(j.lines[c], "told "+p.Name+" "+o.Method())
+				}
+			}
+		}
+	}
+}
+
+// want notes what a domain should have had at the end.
+func (j *journal) want(c *core, lines ...string) {
+	if j.wants == nil {
+		j.wants = map[*core][]string{}
+	}
+	j.wants[c] = append(j.wants[c], lines...)
+}
+
+// String is the scripts of all domains that took part.
+func (j *journal) String() string {
+	var b strings.Builder
+	for i, c := range j.s.cores {
+		if len(j.lines[c]) == 0 {
+			continue
+		}
+		var text strings.Builder
+		for _, p := range c.script.People {
+			fmt.Fprintf(&text, "%s %s %s\n", p.Name, p.Kind, p.Address)
+		}
+		text.WriteString(strings.Join(j.lines[c], "\n") + "\n")
+		for _, l := range slices.Compact(j.wants[c]) {
+			text.WriteString(l + "\n")
+		}
+		domain := ""
+		for _, p := range c.script.People {
+			if p.Kind == "person" {
+				_, domain, _ = strings.Cut(p.Address, "@")
+			}
+		}
+		fmt.Fprintf(&b, "---- script as domain %d saw it\n%s", i, strings.ReplaceAll(text.String(), "@"+domain, "@example.org"))
+	}
+	return b.String()
+}

@@ -1,0 +1,160 @@
+package itip
+
+import (
+	"github.com/convene-server/convene/scheduling/ics"
+)
+
+// Mail overtakes mail: what an attendee took off his calendar, or was told of
+// before he had it, must not come (back) by an older message. Outcome.Left says
+// what is to be remembered for that, Actor.Left gives it back with the next
+// message: an object with the last known revision of each component, his own
+// line, and STATUS where it was cancelled.
+
+// AddLeft adds what is to be remembered (Outcome.Left) to what was before.
+// Either may be nil.
+func AddLeft(before, left *ics.Object) *ics.Object {
+	if before == nil || left == nil {
+		if left == nil {
+			return before
+		}
+		return left
+	}
+	now := newSeries(left, left.Root().Clone())
+	for _, p := range newSeries(before, before.Root()).parts {
+		var later *part
+		switch {
+		case p.rid == "":
+			later = now.master
+		case now.byRID[p.rid] != nil:
+			later = now.byRID[p.rid]
+		case now.master != nil && !older(now.master.comp, p.comp): // the whole went
+			later = now.master
+		}
+		if later == nil {
+			now.graft(p.comp)
+		}
+	}
+	if !now.dirty {
+		return left
+	}
+	zonesOf(now.root, left, before)
+	return ics.New(now.root)
+}
+
+// zonesOf gives a tree the time zones that its components refer to, from the
+// first object that has them.
+func zonesOf(root *ics.Component, from ...*ics.Object) {
+	have := map[string]bool{}
+	comps := root.Children
+	root.Children = nil
+	for _, c := range comps {
+		if c.Name != "VTIMEZONE" {
+			root.Children = append(root.Children, c)
+		}
+	}
+	for _, o := range from {
+		for _, z := range o.Root().Children {
+			if id := z.Value("TZID"); z.Name == "VTIMEZONE" && !have[id] && refers(comps, id) {
+				have[id] = true
+				root.Children = append(root.Children, z)
+			}
+		}
+	}
+}
+
+// leaving is what is left of components that an attendee takes off his
+// calendar. silent: he does not decline.
+func (me Actor) leaving(o *ics.Object, comps []*ics.Component, silent bool) *ics.Object {
+	root := &ics.Component{Name: "VCALENDAR", Props: o.Root().Props}
+	for _, c := range comps {
+		if !schedules(c.Name) {
+			continue
+		}
+		out := &ics.Component{Name: c.Name}
+		for i := range c.Props {
+			p := c.Props[i]
+			switch {
+			case p.Name == "ATTENDEE" && me.Self(ics.CalAddress(&p)):
+				if !silent {
+					p = p.WithParam("PARTSTAT", "DECLINED")
+				}
+				out.Add(p)
+			case kept[p.Name], p.Name == "DTSTAMP", p.Name == "STATUS", p.Name == propReceived:
+				out.Add(p)
+			}
+		}
+		root.Children = append(root.Children, out)
+	}
+	if len(root.Children) == 0 {
+		return nil
+	}
+	zonesOf(root, o)
+	return ics.New(root)
+}
+
+// cancelledUnseen is what is left of parts of a meeting of which only a CANCEL
+// came.
+func (me Actor) cancelledUnseen(in *series, parts []*part) *ics.Object {
+	root := &ics.Component{Name: "VCALENDAR", Props: in.root.Props}
+	left := me.left()
+	for _, p := range parts {
+		if len(p.guests()) > 0 && p.self(me) == nil {
+			continue
+		}
+		if old := left.at(p.rid); old != nil && older(p.comp, old.comp) {
+			continue
+		}
+		c := p.comp.Clone()
+		c.Set(ics.NewProp("STATUS", "CANCELLED"))
+		root.Children = append(root.Children, c)
+	}
+	if len(root.Children) == 0 {
+		return nil
+	}
+	zonesOf(root, in.obj)
+	return ics.New(root)
+}
+
+// left is Actor.Left, empty where he remembers nothing.
+func (me Actor) left() *series {
+	if me.Left == nil {
+		return &series{byRID: map[ics.RID]*part{}}
+	}
+	return newSeries(me.Left, me.Left.Root())
+}
+
+// anew is a component of a message as it comes to somebody who does not have
+// it: with the answer that he gave before he removed it, unless he is asked
+// anew.
+func (me Actor) anew(left *series, in *series, p *part) *ics.Component {
+	c := received(p.comp)
+	if old := left.at(p.rid); old != nil {
+		base := old.comp
+		if old.rid != p.rid {
+			base = left.regular(p.rid)
+		}
+		if base != nil {
+			me.keepAnswer(left.obj, base, in.obj, c)
+		}
+	}
+	return c
+}
+
+// cancelledSince are the instances of a series that were cancelled after it was
+// written, although the CANCEL came first.
+func cancelledSince(left, in *series, have func(ics.RID) bool) []*ics.Component {
+	var out []*ics.Component
+	for _, old := range left.parts {
+		if old.off && old.rid != "" && !have(old.rid) && in.obj.HasInstance(old.rid) && dtstamp(in.master.comp) < dtstamp(old.comp) {
+			out = append(out, old.comp)
+		}
+	}
+	return out
+}
+
+// outdated reports whether a component of a message says nothing that is newer
+// than what he knew when he had the meeting last; then it brings nothing back.
+func outdated(left *series, p *part) bool {
+	old := left.at(p.rid)
+	return old != nil && !older(old.comp, p.comp)
+}
