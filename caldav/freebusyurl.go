@@ -17,6 +17,9 @@ import (
 // freeBusyDays is what a plain GET asks for, from today on.
 const freeBusyDays = 60
 
+// publicSpan is how much may be asked for without logging in.
+const publicSpan = 366 * 24 * time.Hour
+
 // isPublic reports whether a request asks for /freebusy/ADDRESS without
 // logging in.
 func (x *exchange) isPublic(segments []string) bool {
@@ -68,6 +71,9 @@ func (x *exchange) publicFreeBusy(name string) error {
 	from, to, err := x.window(q)
 	if err != nil {
 		return err
+	}
+	if to.Sub(from) > publicSpan {
+		return &dav.Error{Status: http.StatusForbidden, Cond: dav.D("number-of-matches-within-limits"), Detail: "a year of busy time at most without logging in"}
 	}
 	h := x.w.Header()
 	h.Set("Vary", "Authorization")

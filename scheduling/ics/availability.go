@@ -272,6 +272,13 @@ func flat(spans []Span) []Span {
 	return out
 }
 
+// apart is flat, in the order of time.
+func apart(spans []Span) []Span {
+	out := flat(Merge(spans))
+	slices.SortFunc(out, func(a, b Span) int { return a.Start.Compare(b.Start) })
+	return out
+}
+
 // Without cuts holes, of whatever type, out of spans.
 func Without(spans, holes []Span) []Span {
 	holes = slices.Clone(holes)
@@ -315,16 +322,20 @@ func Common(lists [][]Span) []Span {
 		}
 		return Busy
 	}
-	out := flat(Merge(lists[0]))
+	out := apart(lists[0])
 	for _, l := range lists[1:] {
 		var both []Span
-		for _, a := range out {
-			for _, b := range flat(Merge(l)) {
-				if a.Start.Before(b.End) && b.Start.Before(a.End) {
-					s := clipped(a, b.Start, b.End)
-					s.Type = weak(a.Type, b.Type)
-					both = append(both, s)
-				}
+		l = apart(l)
+		for i, j := 0, 0; i < len(out) && j < len(l); {
+			a, b := out[i], l[j]
+			if s := clipped(a, b.Start, b.End); s.Start.Before(s.End) {
+				s.Type = weak(a.Type, b.Type)
+				both = append(both, s)
+			}
+			if a.End.Before(b.End) {
+				i++
+			} else {
+				j++
 			}
 		}
 		out = both

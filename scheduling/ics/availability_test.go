@@ -190,4 +190,34 @@ func TestCommon(t *testing.T) {
 	test("02T0200-02T0300", []Span{at(1, 3, Busy)}, []Span{at(2, 5, Busy)})
 	test("02T0200-02T0300? 02T0400-02T0500!", []Span{at(1, 3, Busy), at(4, 6, Unavailable)}, []Span{at(2, 3, Tentative), at(4, 5, Busy)})
 	test("02T0100-02T0200", []Span{at(0, 2, Tentative), at(1, 2, Busy)}, []Span{at(1, 4, Busy)})
+	test("02T0100-02T0200 02T0300-02T0400", []Span{at(0, 5, Busy)}, []Span{at(1, 2, Busy), at(3, 4, Busy)}, []Span{at(0, 9, Busy)})
+}
+
+// Whatever a stranger writes as his availability, reading it ends, and what it
+// gives lies in the window, in order and apart.
+func FuzzAvailability(f *testing.F) {
+	f.Add("BEGIN:VCALENDAR\r\nVERSION:2.0\r\n" + strings.ReplaceAll(strings.ReplaceAll(office, "\n\t", "\n"), "AVAILABLE\n", "AVAILABLE\nUID:b\n") + "\r\nEND:VCALENDAR\r\n")
+	f.Add("BEGIN:VCALENDAR\nBEGIN:VAVAILABILITY\nUID:a\nDTSTAMP:20260101T000000Z\nPRIORITY:3\nBUSYTYPE:BUSY\nDTSTART:20260101T000000Z\nDURATION:P2W\nBEGIN:AVAILABLE\nUID:b\n" +
+		"DTSTART:20260105T080000Z\nDTEND:20260105T090000Z\nRRULE:FREQ=HOURLY;COUNT=900\nEXDATE:20260105T100000Z\nEND:AVAILABLE\nEND:VAVAILABILITY\nEND:VCALENDAR\n")
+	from := time.Date(2026, 1, 5, 0, 0, 0, 0, time.UTC)
+	to := from.AddDate(0, 1, 0)
+	f.Fuzz(func(t *testing.T, text string) {
+		o, err := Parse([]byte(text), Limits{Bytes: 1 << 16})
+		if err != nil {
+			return
+		}
+		a, err := o.Availability()
+		if err != nil {
+			return
+		}
+		spans, err := Unavailability([]*Availability{a}, from, to, Bound{Instances: 5000, Steps: 20_000})
+		if err != nil {
+			return
+		}
+		for i, s := range spans {
+			if s.Start.Before(from) || s.End.After(to) || !s.Start.Before(s.End) || s.Type == Free || i > 0 && s.Start.Before(spans[i-1].End) {
+				t.Fatalf("%s in\n%s", show(spans), text)
+			}
+		}
+	})
 }
