@@ -17,7 +17,19 @@ import (
 // limit is what the machine does when nothing but the database works.
 type limit struct {
 	clients int
-	perSec  float64
+	value   float64 // per second, or in ms
+}
+
+// limits measures what the machine does by itself. The server is idle
+// meanwhile.
+func (r *report) limits(o options, s *server) error {
+	if err := r.commits(s); err != nil {
+		return err
+	}
+	if err := r.listing(s); err != nil {
+		return fmt.Errorf("reading names: %w", err)
+	}
+	return r.requests(o)
 }
 
 // commits measures bare durable commits: one row of 600 octets each, with the
@@ -104,7 +116,7 @@ func (r *report) listing(s *server) error {
 		took = append(took, time.Since(start))
 	}
 	slices.Sort(took)
-	r.listLimit = float64(took[len(took)/2].Microseconds()) / 1000
+	r.listLimits = append(r.listLimits, limit{1, float64(took[len(took)/2].Microseconds()) / 1000})
 	return nil
 }
 

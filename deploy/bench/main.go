@@ -17,13 +17,29 @@ import (
 	"time"
 )
 
-// usual are the workloads of a run that names none: all of davbench's.
-const usual = "put,get,propfind-small,propfind-large,multiget100,query-range,expand,sync-initial,sync-delta," +
-	"freebusy,invite,reply,mixed,cold"
+// step is a part of a run.
+type step struct {
+	clients   int
+	workloads string // of davbench, or poll, or limits: what the machine does by itself
+}
 
-// bySize are those that -sizes measures: their answers have the same size
-// whatever the calendar holds.
-const bySize = "query-range,expand,sync-delta"
+// table are the steps of a run that names no workloads: those that the aims
+// are about, with as many clients as they are about. The limits are measured
+// before and after what is compared with them; the mean counts.
+var table = []step{
+	{0, "limits"}, {1, "put"}, {8, "put"}, {1, "get"}, {4, "get"}, {1, "poll"}, {4, "poll"}, {0, "limits"},
+	{1, "propfind-large"}, {1, "sync-initial"}, {0, "limits"},
+	{1, "multiget100"}, {4, "multiget100"},
+	{1, "query-range,expand,sync-delta,freebusy-50,invite-10,invite-50,invite-200,reply"},
+	{4, "mixed"},
+	{1, "cold"}, // restarts the server
+}
+
+// bySize are the steps that -sizes measures.
+var bySize = []step{
+	{1, "propfind-large,sync-initial,sync-delta,query-range,expand,multiget100,get,put,poll"},
+	{4, "mixed"},
+}
 
 type options struct {
 	kind      string // sqlite or postgres
@@ -60,7 +76,6 @@ func parse(args []string) (options, error) {
 		return o, errors.New("say which database")
 	}
 	o.kind, args = args[0], args[1:]
-	o.workloads = usual
 	if len(args) > 0 && !strings.HasPrefix(args[0], "-") {
 		o.workloads, args = args[0], args[1:]
 	}
@@ -78,7 +93,7 @@ func parse(args []string) (options, error) {
 	f.StringVar(&o.sizes, "sizes", "", "measure cost against size: objects of the large calendar, as 1000,10000,100000")
 	f.DurationVar(&o.duration, "duration", 3*time.Second, "time for each workload")
 	f.IntVar(&o.rounds, "rounds", 1, "how often to run each workload")
-	f.IntVar(&o.clients, "concurrency", 4, "parallel clients")
+	f.IntVar(&o.clients, "concurrency", 4, "parallel clients, for workloads that are named")
 	f.IntVar(&o.events, "events", 10_000, "objects in the large calendar")
 	f.IntVar(&o.fbEvents, "fb-events", 1000, "events of each free/busy attendee")
 	f.BoolVar(&o.fresh, "fresh", false, "begin with an empty database")
@@ -119,18 +134,6 @@ func measure(o options) error {
 		return err
 	}
 	defer s.close()
-	// The limits first, while nothing else runs.
-	var r report
-	r.kind = o.kind
-	if err := r.commits(s); err != nil {
-		return err
-	}
-	if err := r.listing(s); err != nil {
-		return fmt.Errorf("reading names: %w", err)
-	}
-	if err := r.requests(o); err != nil {
-		return err
-	}
 	if err := s.people(); err != nil {
 		return err
 	}
@@ -143,19 +146,63 @@ func measure(o options) error {
 	if o.sizes != "" {
 		return measureSizes(o, s)
 	}
-	results, err := davbench(o, s, o.workloads, o.events)
-	if err != nil {
+	r := report{kind: o.kind}
+	steps := table
+	if o.workloads != "" {
+		steps = []step{{0, "limits"}, {o.clients, o.workloads}, {0, "limits"}}
+	}
+	for _, p := range steps {
+		r.peak = max(r.peak, s.peak())
+		if p.workloads == "limits" {
+			err = r.limits(o, s)
+		} else {
+			var results []result
+			results, err = run(o, s, p, o.events, 1000)
+			r.results = append(r.results, results...)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	r.peak = max(r.peak, s.peak())
+	r.print(os.Stdout)
+	return save(o.out, r.results)
+}
+
+// run runs one step with calendars of so many objects.
+func run(o options, s *server, p step, large, small int) (all []result, err error) {
+	var names []string
+	flush := func() error {
+		if len(names) == 0 {
+			return nil
+		}
+		results, err := davbench(o, s, strings.Join(names, ","), p.clients, large, small)
+		all, names = append(all, results...), nil
 		return err
 	}
-	r.results = results
-	r.print(os.Stdout)
-	return save(o.out, results)
+	for name := range strings.SplitSeq(p.workloads, ",") {
+		if name != "poll" {
+			names = append(names, name)
+			continue
+		}
+		if err := flush(); err != nil {
+			return nil, err
+		}
+		for range o.rounds {
+			x, err := polls(o, s, p.clients)
+			if err != nil {
+				return nil, err
+			}
+			all = append(all, x)
+		}
+	}
+	return all, flush()
 }
 
 func measureSizes(o options, s *server) error {
-	workloads := bySize
-	if o.workloads != usual {
-		workloads = o.workloads
+	steps := bySize
+	if o.workloads != "" {
+		steps = []step{{o.clients, o.workloads}}
 	}
 	all := map[string][]result{}
 	var sizes []string
@@ -164,11 +211,24 @@ func measureSizes(o options, s *server) error {
 		if err != nil || n < 1 {
 			return fmt.Errorf("-sizes: %q is no number of objects", size)
 		}
-		results, err := davbench(o, s, workloads, n)
-		if err != nil {
-			return err
+		sizes = append(sizes, size)
+		for _, p := range steps {
+			// Filling the calendars is no part of the peak.
+			seed := o
+			seed.duration, seed.rounds = time.Millisecond, 1
+			if _, err := run(seed, s, p, n, n); err != nil {
+				return err
+			}
+			s.forgetPeak()
+			results, err := run(o, s, p, n, n)
+			if err != nil {
+				return err
+			}
+			for i := range results {
+				results[i].Peak = s.peak()
+			}
+			all[size] = append(all[size], results...)
 		}
-		all[size], sizes = results, append(sizes, size)
 	}
 	printSizes(os.Stdout, sizes, all)
 	return save(o.out, all)
@@ -209,15 +269,16 @@ type result struct {
 	Extra       map[string]float64 `json:"extra,omitempty"`
 	FirstErrors []string           `json:"first_errors,omitempty"`
 	Skipped     string             `json:"skipped,omitempty"`
+	Peak        float64            `json:"peak_mb,omitempty"` // memory of the server during the step
 }
 
 // davbench runs workloads and returns their results in order.
-func davbench(o options, s *server, workloads string, events int) ([]result, error) {
+func davbench(o options, s *server, workloads string, clients, large, small int) ([]result, error) {
 	file := filepath.Join(o.dir, "results.json")
 	os.Remove(file)
 	err := command(filepath.Join(o.dir, "davbench"), "run", "-profile", s.profile, "-workloads", workloads,
-		"-duration", o.duration.String(), "-rounds", strconv.Itoa(o.rounds), "-concurrency", strconv.Itoa(o.clients),
-		"-events", strconv.Itoa(events), "-fb-events", strconv.Itoa(o.fbEvents), "-json", file)
+		"-duration", o.duration.String(), "-rounds", strconv.Itoa(o.rounds), "-concurrency", strconv.Itoa(clients),
+		"-events", strconv.Itoa(large), "-small", strconv.Itoa(small), "-fb-events", strconv.Itoa(o.fbEvents), "-json", file)
 	if err != nil {
 		return nil, fmt.Errorf("davbench: %w", err)
 	}

@@ -12,7 +12,8 @@ type report struct {
 	kind          string
 	commitLimits  []limit
 	requestLimits []limit
-	listLimit     float64 // ms
+	listLimits    []limit // ms
+	peak          float64 // memory of the server, MB
 	results       []result
 }
 
@@ -32,13 +33,18 @@ var peers = map[string]struct{ cyrus, aim float64 }{
 	"reply":        {25.1, 5},
 }
 
-func (r *report) limitOf(ls []limit, clients int) float64 {
+// limitOf is the mean of what was measured with so many clients.
+func limitOf(ls []limit, clients int) float64 {
+	sum, n := 0.0, 0.0
 	for _, l := range ls {
 		if l.clients == clients {
-			return l.perSec
+			sum, n = sum+l.value, n+1
 		}
 	}
-	return 0
+	if n == 0 {
+		return 0
+	}
+	return sum / n
 }
 
 // merged makes one result of the rounds of a workload: the median of each
@@ -47,7 +53,7 @@ func merged(rs []result) []result {
 	var out []result
 	for len(rs) > 0 {
 		n := 1
-		for n < len(rs) && rs[n].Workload == rs[0].Workload {
+		for n < len(rs) && rs[n].Workload == rs[0].Workload && rs[n].Concurrency == rs[0].Concurrency {
 			n++
 		}
 		m := rs[0]
@@ -76,12 +82,17 @@ func merged(rs []result) []result {
 func (r *report) print(w io.Writer) {
 	fmt.Fprintf(w, "\n## %s\n\n| limit of this run | clients | per second |\n| --- | --- | --- |\n", r.kind)
 	for _, l := range r.commitLimits {
-		fmt.Fprintf(w, "| durable commit of one row of 600 octets | %d | %.0f |\n", l.clients, l.perSec)
+		fmt.Fprintf(w, "| durable commit of one row of 600 octets | %d | %.0f |\n", l.clients, l.value)
 	}
 	for _, l := range r.requestLimits {
-		fmt.Fprintf(w, "| net/http answering 1 KB | %d | %.0f |\n", l.clients, l.perSec)
+		fmt.Fprintf(w, "| net/http answering 1 KB | %d | %.0f |\n", l.clients, l.value)
 	}
-	fmt.Fprintf(w, "| 10,000 names and entity tags read and written as XML | 1 | %.1f ms each |\n", r.listLimit)
+	for _, l := range r.listLimits {
+		fmt.Fprintf(w, "| 10,000 names and entity tags read and written as XML | %d | %.1f ms each |\n", l.clients, l.value)
+	}
+	if r.peak > 0 {
+		fmt.Fprintf(w, "\nThe server's memory at its peak: %.0f MB.\n", r.peak)
+	}
 	fmt.Fprint(w, "\n| workload | clients | per second | p50 ms | p95 ms | p99 ms | right / wrong | compared |\n| --- | --- | --- | --- | --- | --- | --- | --- |\n")
 	for _, x := range merged(r.results) {
 		if x.Skipped != "" {
@@ -102,17 +113,24 @@ func (r *report) print(w io.Writer) {
 func (r *report) compared(x result) string {
 	var s []string
 	switch x.Workload {
-	case "get":
-		if l := r.limitOf(r.requestLimits, x.Concurrency); l > 0 {
+	case "get", "poll":
+		if l := limitOf(r.requestLimits, x.Concurrency); l > 0 {
 			s = append(s, fmt.Sprintf("%.0f %% of net/http", 100*x.OpsPerSec/l))
 		}
 	case "propfind-large", "sync-initial":
-		if r.listLimit > 0 {
-			s = append(s, fmt.Sprintf("%.1f x the limit", x.P50/r.listLimit))
+		if l := limitOf(r.listLimits, 1); l > 0 {
+			s = append(s, fmt.Sprintf("%.1f x the limit", x.P50/l))
 		}
 	case "put":
-		if l := r.limitOf(r.commitLimits, x.Concurrency); l > 0 {
+		one := limitOf(r.commitLimits, 1)
+		if l := limitOf(r.commitLimits, x.Concurrency); l > 0 {
 			s = append(s, fmt.Sprintf("%.0f %% of the commits of %d clients", 100*x.OpsPerSec/l, x.Concurrency))
+		}
+		if x.Concurrency > 1 && one > 0 {
+			s = append(s, fmt.Sprintf("%.0f %% of those of 1", 100*x.OpsPerSec/one))
+		}
+		if h := limitOf(r.requestLimits, x.Concurrency); x.Concurrency == 1 && one > 0 && h > 0 {
+			s = append(s, fmt.Sprintf("%.0f %% of a bare commit and a bare answer, one after the other", 100*x.OpsPerSec*(1/one+1/h)))
 		}
 	}
 	p50 := x.P50
@@ -144,10 +162,12 @@ func printSizes(w io.Writer, sizes []string, all map[string][]result) {
 		fmt.Fprintf(w, " %s |", size)
 	}
 	fmt.Fprint(w, "\n| --- |"+strings.Repeat(" --- |", len(sizes))+"\n")
+	peaks := make([]float64, len(sizes))
 	for i, x := range merged(all[sizes[0]]) {
 		fmt.Fprintf(w, "| %s |", x.Workload)
-		for _, size := range sizes {
+		for k, size := range sizes {
 			y := merged(all[size])[i]
+			peaks[k] = max(peaks[k], y.Peak)
 			fmt.Fprintf(w, " %.2f", y.P50)
 			if y.Ops > 0 && y.BytesIn > 0 {
 				fmt.Fprintf(w, " (%.0f)", float64(y.BytesIn)/1000/float64(y.Ops))
@@ -159,4 +179,9 @@ func printSizes(w io.Writer, sizes []string, all map[string][]result) {
 		}
 		fmt.Fprintln(w)
 	}
+	fmt.Fprint(w, "| the server's memory at its peak, MB |")
+	for _, p := range peaks {
+		fmt.Fprintf(w, " %.0f |", p)
+	}
+	fmt.Fprintln(w)
 }

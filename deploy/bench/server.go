@@ -180,6 +180,29 @@ func (s *server) start() error {
 	return fmt.Errorf("the server does not answer; see %s", filepath.Join(s.dir, "convene.log"))
 }
 
+// peak is the most memory that the server had since it started, or since
+// forgetPeak, in MB; 0 where the system does not tell.
+func (s *server) peak() float64 {
+	status, _ := os.ReadFile(filepath.Join("/proc", s.pid(), "status"))
+	for line := range strings.Lines(string(status)) {
+		var kb float64
+		if n, _ := fmt.Sscanf(line, "VmHWM: %f kB", &kb); n == 1 {
+			return kb / 1024
+		}
+	}
+	return 0
+}
+
+// forgetPeak makes what the server has now the peak.
+func (s *server) forgetPeak() {
+	_ = os.WriteFile(filepath.Join("/proc", s.pid(), "clear_refs"), []byte("5"), 0)
+}
+
+func (s *server) pid() string {
+	b, _ := os.ReadFile(filepath.Join(s.dir, "convene.pid"))
+	return strings.TrimSpace(string(b))
+}
+
 // warmUp has everybody log in once: the first log-in of a person costs the
 // hash of a password, as it should, and is not what is measured.
 func (s *server) warmUp() error {
