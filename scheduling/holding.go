@@ -52,6 +52,8 @@ type home struct {
 	events      int64 // where invitations arrive (RFC 6638 §9.2); 0: nowhere
 	tasks       int64 // where tasks arrive
 	inbox       int64
+	entries     []db.ACE // of the inbox: who may deliver into it
+	asked       bool     // entries were looked for
 }
 
 // visit loads the homes of owners that are not known yet.

@@ -266,6 +266,12 @@ func (s *sitting) receive(l *letter, p db.Principal) (status string, more []*let
 		s.note(l, p, itip.StatusRejected, "has no calendar for invitations", "refused")
 		return itip.StatusRejected, nil, nil
 	}
+	if ok, err := s.mayDeliver(l, p); err != nil {
+		return "", nil, err
+	} else if !ok {
+		s.note(l, p, "schedule-deliver", "does not take this from the sender", "refused")
+		return itip.StatusNoAuthority, nil, nil // RFC 6638 §6.1, §3.2.9
+	}
 	before := h.obj
 	if no, err := s.usurped(h, ics.Organizer(l.Body.First())); err != nil {
 		return "", nil, err
