@@ -229,7 +229,6 @@ func (s *sitting) actor(h *holding, groups bool) (itip.Actor, error) {
 		MaxAttendees: s.d.opt.MaxAttendees,
 		Prefers:      func(name string) string { return s.wish(h.owner.ID, name) },
 		Proposals:    func() []itip.Proposal { return s.proposals(h.owner.ID, h.uid) },
-		Behind:       s.behind,
 	}, nil
 }
 
@@ -248,20 +247,6 @@ func (s *sitting) wish(owner int64, name string) string {
 		s.wishes[owner] = all
 	}
 	return all[name]
-}
-
-// behind reports whether an address is that of a group that holds somebody.
-func (s *sitting) behind(group, who cuaddr.Address) bool {
-	g := s.find(group)
-	if g == nil || g.Kind != db.Group {
-		return false
-	}
-	m, err := s.members(*g)
-	if err != nil {
-		return false
-	}
-	p := s.find(who)
-	return p != nil && m.ids[p.ID] || slices.ContainsFunc(m.external, func(a cuaddr.Address) bool { return a.Fold() == who.Fold() })
 }
 
 // recordKey names a record that equal copies share: what counts is the object,

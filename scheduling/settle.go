@@ -87,7 +87,7 @@ func (s *sitting) circulate(turn []*letter, status map[cuaddr.Address]string) er
 			}
 			switch {
 			case st == "":
-			case n == 0:
+			case n == 0 && l.Method != itip.Refresh: // a question is no answer to stamp
 				status[l.To] = st
 			case l.Method == itip.Reply: // an agent's answer
 				if h := s.holdings[thread{l.from.ID, l.UID}]; h != nil {

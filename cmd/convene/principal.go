@@ -371,6 +371,9 @@ func (c *userSetCmd) Run(e *env) error {
 		if err := c.Strangers.set(tx, p); err != nil {
 			return err
 		}
+		if err := c.Habits.set(tx, p); err != nil {
+			return err
+		}
 		return c.FreeBusy.set(tx, p)
 	})
 }

@@ -1,6 +1,7 @@
 package itip
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/convene-server/convene/scheduling/ics"
@@ -45,8 +46,8 @@ func (me Actor) crash(s *series, in *series, msg Message) (Outcome, bool) {
 			return Outcome{}, false // invited, if only to other occurrences
 		}
 		for _, a := range p.guests() {
-			if me.Behind != nil && me.Behind(a, msg.From) {
-				return Outcome{}, false // decision 29
+			if me.Members != nil && slices.ContainsFunc(me.Members(a), func(m Member) bool { return m.Address.Fold() == msg.From.Fold() }) {
+				return Outcome{}, false // invited with a group (decision 29)
 			}
 		}
 	}

@@ -401,6 +401,12 @@ func (c *core) deliver(to string, m Message) (string, error) {
 	if e != nil {
 		have = e.obj
 	}
+	if have != nil { // as the desk does (decision 7): nobody replaces an organizer who is here
+		was, now := ics.Organizer(have.First()), ics.Organizer(m.Body.First())
+		if owner, here := c.name(was); here && was != now && owner != to && c.store[owner][m.UID] != nil {
+			return "the organizer is here: our copy is the truth", nil
+		}
+	}
 	me := c.actor(to, m.UID)
 	me.Left = c.left[to][m.UID]
 	out, err := Receive(me, have, m)

@@ -74,9 +74,6 @@ type Actor struct {
 	// Prefers returns how he wants a thing done, by names such as
 	// PreferAdd; "" or a nil function: as for everybody.
 	Prefers func(name string) string
-	// Behind reports whether an address is that of a group that holds somebody:
-	// he is invited with it. May be nil.
-	Behind func(group, who cuaddr.Address) bool
 	// Proposals returns the open proposals about a meeting that he organizes,
 	// oldest first; nil: there are none.
 	Proposals func() []Proposal

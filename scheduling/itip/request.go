@@ -130,6 +130,7 @@ func (me Actor) update(have *ics.Object, in *series, msg Message) Outcome {
 	left := me.left()
 	var comps []*ics.Component
 	applied, stale := false, ""
+	var missed *ics.Prop
 	placed := map[ics.RID]bool{}
 	merged := map[ics.RID]*ics.Component{}
 	for _, p := range in.parts {
@@ -158,6 +159,9 @@ func (me Actor) update(have *ics.Object, in *series, msg Message) Outcome {
 		}
 		merged[p.rid] = me.merge(was, old, in, p)
 		applied = true
+		if !whole && was.master != nil && old == nil {
+			missed = p.self(me) // RFC 5546 §4.7.2: something went by him
+		}
 	}
 	if c := merged[""]; whole && c != nil {
 		me.keepAway(was, in, c, merged)
@@ -205,6 +209,10 @@ func (me Actor) update(have *ics.Object, in *series, msg Message) Outcome {
 	root.Children = append(root.Children, comps...)
 	o := ics.New(root)
 	out := Outcome{Object: o, Changed: true, Scheduled: true, Rule: "update of the organizer merged"}
+	if org := in.parts[0].comp.Prop("ORGANIZER"); missed != nil && org != nil {
+		out.Messages = me.ask(msg.Body, *org, *missed)
+		out.Rule += ", an instance of which he did not know: asked for the whole"
+	}
 	switch difference(have, o, me) {
 	case nothing:
 		if !newer(in, was) {
