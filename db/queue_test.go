@@ -562,3 +562,40 @@ func TestSweep(t *testing.T) {
 		}
 	})
 }
+
+// Messages do not lie in inboxes for ever; what is in calendars stays.
+func TestSweepInboxes(t *testing.T) {
+	eachWithHand(t, func(t *testing.T, s *db.Store, h *hand) {
+		_, cal, inbox := person(t, s, "ann@example.org")
+		put(t, s, cal.ID, "event", "u1", "body", db.Indexed{})
+		put(t, s, inbox.ID, "old", "u1", "message", db.Indexed{})
+		h.forward(48 * time.Hour)
+		put(t, s, inbox.ID, "new", "u1", "another", db.Indexed{})
+		sweep := func(keep time.Duration, want ...string) {
+			t.Helper()
+			if err := s.Sweep(ctx, db.Keep{Inbox: keep}); err != nil {
+				t.Fatal(err)
+			}
+			view(t, s, func(tx *db.Tx) error {
+				os, err := tx.List(inbox.ID, "", 10)
+				if !slices.Equal(names(os), want) {
+					t.Errorf("in the inbox %q, want %q", names(os), want)
+				}
+				return err
+			})
+		}
+		sweep(0, "new", "old")
+		sweep(24*time.Hour, "new")
+		view(t, s, func(tx *db.Tx) error {
+			os, err := tx.Changes(inbox.ID, 1, 0, 10)
+			if len(os) == 0 || !slices.Contains(names(os), "(old)") {
+				t.Errorf("programs hear of %q", names(os))
+			}
+			_, err2 := tx.Object(cal.ID, "event")
+			return errors.Join(err, err2)
+		})
+		if n := scalar(t, s, `SELECT count(*) FROM body`); n != 2 {
+			t.Errorf("%d bodies are left", n)
+		}
+	})
+}

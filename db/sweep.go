@@ -11,22 +11,72 @@ import (
 type Keep struct {
 	Tombstones time.Duration // of deleted objects and collections, and Parted; older sync tokens become invalid
 	Decisions  time.Duration
+	Inbox      time.Duration // messages in scheduling inboxes, which programs may have left there
 }
 
 // sweepMost is how many rows one transaction of Sweep removes, so that nobody
 // waits long for it.
 const sweepMost = 500
 
-// Sweep removes what nobody needs any longer: bodies and locks of conversations
+// Sweep removes what nobody needs any longer: old inbox messages, bodies and locks of conversations
 // without an object, old tombstones, old decisions and what is remembered of
 // meetings that are gone. It is for a daily tick; nothing depends on it.
 func (s *Store) Sweep(ctx context.Context, keep Keep) error {
-	for _, step := range []func(context.Context, Keep) error{s.sweepBodies, s.sweepTombstones, s.sweepParted, s.sweepDecisions, s.sweepQuarantine, s.sweepThreads, s.sweepFeeds} {
+	for _, step := range []func(context.Context, Keep) error{s.sweepInboxes, s.sweepBodies, s.sweepTombstones, s.sweepParted, s.sweepDecisions, s.sweepQuarantine, s.sweepThreads, s.sweepFeeds} {
 		if err := step(ctx, keep); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// sweepInboxes deletes messages that lie in inboxes for long, as their owner
+// would: what they told is in his calendar (RFC 6638 §2.2).
+func (s *Store) sweepInboxes(ctx context.Context, keep Keep) error {
+	if keep.Inbox <= 0 {
+		return nil
+	}
+	type message struct {
+		id, collection, modseq int64
+		uid                    string
+	}
+	for {
+		var old []message
+		err := s.Write(ctx, nil, func(tx *Tx) error {
+			now, err := tx.Now()
+			if err != nil {
+				return err
+			}
+			old, err = collect(tx, `SELECT o.id, o.collection, o.modseq, o.uid FROM collection c JOIN object o ON o.collection = c.id
+				WHERE c.kind = $1 AND o.deleted = 0 AND o.created < $2 ORDER BY o.id LIMIT $3`,
+				[]any{string(Inbox), micros(now.Add(-keep.Inbox)), sweepMost},
+				func(m *message) []any { return []any{&m.id, &m.collection, &m.modseq, &m.uid} })
+			if err != nil || len(old) == 0 {
+				return err
+			}
+			var uids []string
+			var inboxes []int64
+			for _, m := range old {
+				uids, inboxes = append(uids, m.uid), append(inboxes, m.collection)
+			}
+			if err := tx.LockThreads(uids...); err != nil {
+				return err
+			}
+			modseq, err := tx.BumpCollections(inboxes...)
+			if err != nil {
+				return err
+			}
+			for _, m := range old {
+				if err := tx.DeleteObject(m.id, modseq[m.collection], m.modseq); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if err != nil || len(old) == 0 {
+			return err
+		}
+	}
 }
 
 // sweepBodies takes the lock of each body's conversation before it looks

@@ -8,8 +8,9 @@ import (
 )
 
 // What a server keeps of the past. A calendar program that has not asked for a
-// quarter of a year reads its calendars anew; nobody asks why after a year.
-var keep = db.Keep{Tombstones: 90 * 24 * time.Hour, Decisions: 365 * 24 * time.Hour}
+// quarter of a year reads its calendars anew; nobody asks why after a year. Some
+// programs never empty the scheduling inbox.
+var keep = db.Keep{Tombstones: 90 * 24 * time.Hour, Decisions: 365 * 24 * time.Hour, Inbox: 30 * 24 * time.Hour}
 
 // sweep removes once a day what nobody needs any longer, first an hour after
 // the start. On several nodes each does it; that costs little.
