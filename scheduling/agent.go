@@ -14,43 +14,58 @@ import (
 // answer lets a room, a resource or an auto-replying person answer the
 // invitation that h took in. Its lock is held since before any busy time was
 // read.
-func (s *sitting) answer(h *holding, before *ics.Object, organizer cuaddr.Address) ([]*letter, error) {
-	if h.obj == nil || h.obj.Kind() != "VEVENT" {
-		return nil, nil // a task asks for nobody's time
+func (s *sitting) answer(h *holding, before *ics.Object) ([]*letter, error) {
+	if h.obj == nil {
+		return nil, nil
 	}
+	organizer := ics.Organizer(h.obj.First())
 	// The row was read before the lock: its rules may have changed (STORAGE 2).
 	p, err := s.tx.Principal(h.owner.ID)
 	if err != nil {
 		return nil, err
 	}
+	if h.obj.Kind() != "VEVENT" && p.Kind != db.Person {
+		return nil, nil // a task asks for nobody's time
+	}
 	me, err := s.actor(h, true)
 	if err != nil {
 		return nil, err
 	}
-	uid := h.obj.UID()
-	ans, err := policyOf(p).Decide(policy.Question{
-		Before: before, After: h.obj, Self: me.Self, Organizer: organizer, Unattended: p.Kind != db.Person,
-		Now: s.now, Floating: me.Floating, Bound: s.d.opt.Bound,
-		Busy:   func(from, to time.Time) ([]ics.Span, error) { return s.booked(p.ID, uid, from, to) },
-		Booked: func(after time.Time) (time.Time, error) { return s.lastBooked(p.ID, uid, after) },
-	})
+	rules := policyOf(p)
+	ans, err := rules.Decide(s.question(h, p, me, before, organizer))
 	if errors.Is(err, ics.ErrTooMany) {
 		ans, err = policy.Answer{Master: "DECLINED", Reason: policy.Reason{Text: "recurs too often to be checked"}}, nil
 	}
-	if err != nil {
+	if err != nil || ans.None() {
 		return nil, err
 	}
-	if ans.None() {
-		return nil, nil
+	x := db.Decision{
+		Direction: "agent", Door: "agent", UID: h.uid, Method: string(itip.Reply), Principal: p.ID, From: p.Address,
+		To: organizer.String(), Rule: ans.Reason.String(), Outcome: "applied", Detail: summary(ans),
+	}
+	if err := s.tx.Release(p.ID, h.uid); err != nil { // what it was offered before
+		return nil, err
+	}
+	if c := ans.Counter; c != nil {
+		msg := itip.Propose(me, h.obj, c.RID, c.Start, c.End, ans.Reason.String())
+		if msg == nil {
+			return nil, nil
+		}
+		x.Method = string(itip.Counter)
+		s.decide(x)
+		return letters([]itip.Message{*msg}, h.owner, nil, "agent", false), s.tx.Hold(db.Hold{
+			Principal: p.ID, UID: h.uid, RID: string(c.RID), Start: c.Start.UnixMicro(), Fin: c.End.UnixMicro(), Expires: s.now.Add(c.Hold),
+		})
 	}
 	after := reply(h.obj, me.Self, ans)
+	if !ans.Delegate.IsZero() {
+		after = delegated(h.obj, me.Self, ans)
+	}
 	out, err := itip.Originate(me, h.obj, after, itip.Options{})
 	var no *itip.Refusal
 	if errors.As(err, &no) {
-		s.decide(db.Decision{
-			Direction: "agent", Door: "agent", UID: uid, Principal: p.ID, From: p.Address, To: organizer.String(),
-			Rule: no.Precondition, Detail: no.Detail, Outcome: "refused",
-		})
+		x.Rule, x.Detail, x.Outcome = no.Precondition, no.Detail, "refused"
+		s.decide(x)
 		return nil, nil
 	}
 	if err != nil {
@@ -58,11 +73,83 @@ func (s *sitting) answer(h *holding, before *ics.Object, organizer cuaddr.Addres
 	}
 	out.Changed = true
 	h.take(out)
-	s.decide(db.Decision{
-		Direction: "agent", Door: "agent", UID: uid, Method: string(itip.Reply), Principal: p.ID, From: p.Address,
-		To: organizer.String(), Rule: ans.Reason.String(), Outcome: "applied", Detail: summary(ans),
-	})
+	s.decide(x)
+	if err := s.book(rules, p.ID, h.uid, organizer); err != nil {
+		return nil, err
+	}
 	return letters(out.Messages, h.owner, nil, "agent", false), nil
+}
+
+// question is what a policy is asked about an invitation.
+func (s *sitting) question(h *holding, p db.Principal, me itip.Actor, before *ics.Object, organizer cuaddr.Address) policy.Question {
+	uid := h.uid
+	return policy.Question{
+		Before: before, After: h.obj, Self: me.Self, Address: me.Address, Organizer: organizer,
+		Unattended: p.Kind != db.Person, Capacity: p.Capacity, Now: s.now, Floating: me.Floating, Bound: s.d.opt.Bound,
+		Busy:   func(from, to time.Time) ([]ics.Span, error) { return s.booked(p.ID, uid, from, to) },
+		Booked: func(after time.Time) (time.Time, error) { return s.lastBooked(p.ID, uid, after) },
+		Named: func(named, who cuaddr.Address) bool {
+			pr := s.find(who)
+			return pr != nil && s.self(*pr, true)(named)
+		},
+		Used: func(quota string, organizer cuaddr.Address) (time.Duration, error) {
+			return s.used(quota, organizer, uid)
+		},
+		Reserved: func(quota string, organizer cuaddr.Address, from, to time.Time) ([]ics.Span, error) {
+			return s.reserved(quota, organizer, uid, from, to)
+		},
+		Others: func(from, to time.Time) ([]ics.Span, error) { return s.others(h, from, to) },
+		Member: func(m cuaddr.Address, from, to time.Time) ([]ics.Span, bool, error) {
+			pr := s.find(m)
+			if pr == nil || !agent(*pr) {
+				return nil, false, nil
+			}
+			busy, err := s.booked(pr.ID, uid, from, to)
+			return busy, true, err
+		},
+	}
+}
+
+// others is the busy time of everybody else here who is invited, and of the
+// organizer.
+func (s *sitting) others(h *holding, from, to time.Time) ([]ics.Span, error) {
+	if err := s.meetIn(h.obj); err != nil {
+		return nil, err
+	}
+	var ids []int64
+	for _, a := range calendarUsers(h.obj) {
+		if p := s.find(a); p != nil && p.Kind != db.Group && p.ID != h.owner.ID {
+			ids = append(ids, p.ID)
+		}
+	}
+	rows, err := s.tx.BusyRows(ids, from.UnixMicro(), to.UnixMicro(), h.uid)
+	if err != nil {
+		return nil, err
+	}
+	var spans []ics.Span
+	err = s.d.expand(s.tx, rows, from, to, func(_ db.BusyRow, sp ics.Span) { spans = append(spans, sp) })
+	return spans, err
+}
+
+// delegated puts into the agent's copy that somebody else takes it (RFC 5546
+// §3.2.2.3).
+func delegated(o *ics.Object, self func(cuaddr.Address) bool, ans policy.Answer) *ics.Object {
+	root := o.Root().Clone()
+	for _, c := range root.Children {
+		mine := ics.Attendee(c, self)
+		if mine == nil {
+			continue
+		}
+		who := ics.CalAddress(mine)
+		*mine = mine.WithoutParams("RSVP").WithParam("PARTSTAT", "DELEGATED").WithParam("DELEGATED-TO", ans.Delegate.String())
+		line := ics.NewProp("ATTENDEE", ans.Delegate.String(), ics.Param{Name: "PARTSTAT", Values: []string{"NEEDS-ACTION"}},
+			ics.Param{Name: "RSVP", Values: []string{"TRUE"}}, ics.Param{Name: "DELEGATED-FROM", Values: []string{who.String()}})
+		if t := mine.Param("CUTYPE"); t != "" {
+			line = line.WithParam("CUTYPE", t)
+		}
+		c.Add(line)
+	}
+	return ics.New(root)
 }
 
 // reply puts an answer into the agent's copy.
@@ -105,7 +192,12 @@ func reply(o *ics.Object, self func(cuaddr.Address) bool, ans policy.Answer) *ic
 
 // summary tells an answer in words for the decision record.
 func summary(a policy.Answer) string {
-	if a.Master == "" && len(a.Single) == 1 {
+	switch {
+	case a.Counter != nil:
+		return "COUNTER " + a.Counter.Start.UTC().Format("20060102T150405Z")
+	case !a.Delegate.IsZero():
+		return "DELEGATED " + a.Delegate.Mail()
+	case a.Master == "" && len(a.Single) == 1:
 		return a.Single[0].PartStat + " " + string(a.Single[0].RID)
 	}
 	n := map[string]int{}
@@ -113,7 +205,7 @@ func summary(a policy.Answer) string {
 		n[o.PartStat]++
 	}
 	out := a.Master
-	for _, p := range []string{"ACCEPTED", "DECLINED", "NEEDS-ACTION"} {
+	for _, p := range []string{"ACCEPTED", "TENTATIVE", "DECLINED", "NEEDS-ACTION"} {
 		if n[p] > 0 {
 			if out != "" {
 				out += ", "
@@ -124,8 +216,8 @@ func summary(a policy.Answer) string {
 	return out
 }
 
-// booked returns what a principal has in a window beside one conversation, and
-// when it cannot be met at all.
+// booked returns what a principal has in a window beside one conversation, what
+// is held for somebody, and when it cannot be met at all.
 func (s *sitting) booked(principal int64, uid string, from, to time.Time) ([]ics.Span, error) {
 	rows, err := s.tx.BusyRows([]int64{principal}, from.UnixMicro(), to.UnixMicro(), uid)
 	if err != nil {
@@ -138,6 +230,13 @@ func (s *sitting) booked(principal int64, uid string, from, to time.Time) ([]ics
 	spans := closed[principal]
 	for i := range spans { // of whatever BUSYTYPE: nothing else stands there
 		spans[i].Type = ics.Unavailable
+	}
+	held, err := s.tx.Holds(principal, s.now, from.UnixMicro(), to.UnixMicro(), uid)
+	if err != nil {
+		return nil, err
+	}
+	for _, h := range held {
+		spans = append(spans, ics.Span{Start: micro(h.Start), End: micro(h.Fin), Type: ics.Busy})
 	}
 	err = s.d.expand(s.tx, rows, from, to, func(_ db.BusyRow, sp ics.Span) { spans = append(spans, sp) })
 	return spans, err

@@ -171,7 +171,7 @@ func (s *sitting) fromOrganizer(m Deliver, method itip.Method) (result, error) {
 		return result{}, err
 	}
 	if agent(m.Recipient) && held == nil {
-		if err := s.lockAgents(m.Recipient.ID); err != nil {
+		if err := s.lockWith(m.Recipient); err != nil {
 			return result{}, err
 		}
 	}
@@ -199,6 +199,11 @@ func (s *sitting) fromOrganizer(m Deliver, method itip.Method) (result, error) {
 	}
 	h.take(out)
 	h.held = held
+	if agent(m.Recipient) && method == itip.DeclineCounter && held == nil {
+		if err := s.tx.Release(m.Recipient.ID, uid); err != nil {
+			return result{}, err
+		}
+	}
 	if !h.changed && len(out.Messages) == 0 && out.Inbox == nil {
 		return ignored(out.Rule)
 	}
@@ -210,7 +215,7 @@ func (s *sitting) fromOrganizer(m Deliver, method itip.Method) (result, error) {
 		return result{applied: true, quarantined: true, rule: "in quarantine: " + held.Rule}, s.circulate(next, map[cuaddr.Address]string{})
 	}
 	if agent(m.Recipient) && out.Object != nil && (method == itip.Request || method == itip.Add) {
-		answers, err := s.answer(h, before, organizer)
+		answers, err := s.answer(h, before)
 		if err != nil {
 			return result{}, err
 		}

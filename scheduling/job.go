@@ -197,6 +197,7 @@ func (s *sitting) tellOthers(j db.Job) error {
 		return err
 	}
 	n := 0
+	var given []*letter
 	told := refreshed{truth: truth}
 	for _, p := range page {
 		h := s.holdings[thread{p.ID, j.UID}]
@@ -208,8 +209,16 @@ func (s *sitting) tellOthers(j db.Job) error {
 			return err
 		}
 		if o != h.obj {
+			before := h.obj
 			h.obj, h.changed = o, true
 			n++
+			if agent(p) && policyOf(p).Releases() {
+				answers, err := s.answer(h, before)
+				if err != nil {
+					return err
+				}
+				given = append(given, answers...)
+			}
 		}
 	}
 	if n > 0 {
@@ -218,7 +227,7 @@ func (s *sitting) tellOthers(j db.Job) error {
 			Rule: "PARTSTAT told to the others", Outcome: "applied", Detail: plural(n, "copy"),
 		})
 	}
-	return nil
+	return s.circulate(given, map[cuaddr.Address]string{})
 }
 
 // attendees returns the people here whom an object invites, by id.

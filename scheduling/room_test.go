@@ -143,7 +143,7 @@ func TestPolicies(t *testing.T) {
 			h.add(kind, name, func(p *db.Principal) { p.Policy = rules })
 		}
 		rules(db.Room, "two", "schedule_in_freebusy 2")
-		rules(db.Room, "any", "ACT_ACCEPT")
+		rules(db.Room, "any", "accept_mode always")
 		rules(db.Room, "none", "ACT_REJECT")
 		rules(db.Person, "eager", "ACT_ACCEPT_IF_NO_CONFLICT:example.org")
 		rules(db.Person, "picky", "ACT_REJECT_IF_CONFLICT:example.net")

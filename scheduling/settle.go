@@ -121,7 +121,7 @@ func (s *sitting) address(turn []*letter) (queued []*letter, err error) {
 	var v overflow
 	seen := map[int64]bool{}
 	var owners []db.Principal
-	var agents []int64
+	var agents []db.Principal
 	for _, l := range turn {
 		uid = l.UID
 		p := s.find(l.To)
@@ -155,7 +155,7 @@ func (s *sitting) address(turn []*letter) (queued []*letter, err error) {
 		l.local = now
 		for _, p := range l.local {
 			if agent(p) {
-				agents = append(agents, p.ID)
+				agents = append(agents, p)
 			}
 			if !seen[p.ID] {
 				seen[p.ID] = true
@@ -166,7 +166,7 @@ func (s *sitting) address(turn []*letter) (queued []*letter, err error) {
 	if err := s.queue(&v, uid); err != nil {
 		return nil, err
 	}
-	if err := s.lockAgents(agents...); err != nil {
+	if err := s.lockWith(agents...); err != nil {
 		return nil, err
 	}
 	if err := s.load(uid, owners...); err != nil {
@@ -296,6 +296,11 @@ func (s *sitting) receive(l *letter, p db.Principal) (status string, more []*let
 	if err := s.keep(h, out.Proposed); err != nil {
 		return "", nil, err
 	}
+	if agent(p) && l.Method == itip.DeclineCounter {
+		if err := s.tx.Release(p.ID, l.UID); err != nil {
+			return "", nil, err
+		}
+	}
 	if l.Method == itip.Reply && l.from.ID != 0 {
 		s.heard[l.from.ID] = string(l.Method)
 	}
@@ -308,7 +313,7 @@ func (s *sitting) receive(l *letter, p db.Principal) (status string, more []*let
 	}
 	more = letters(out.Messages, p, known, l.door, false)
 	if agent(p) && out.Object != nil && (l.Method == itip.Request || l.Method == itip.Add) {
-		answers, err := s.answer(h, before, l.From)
+		answers, err := s.answer(h, before)
 		if err != nil {
 			return "", nil, err
 		}

@@ -10,6 +10,7 @@
 //	ann   person  ann@example.org [alias ...]    has a calendar here
 //	bob   outside bob@example.com                has nothing but mail
 //	blue  room    blue@example.org               answers for itself
+//	    schedule_in_freebusy 2                   by these rules of the policy
 //	all   group   all@example.org ann bob        who is in it, further groups too
 //
 // then what they do:
@@ -81,6 +82,7 @@ type Person struct {
 	Kind    string // person, outside, room
 	Address string
 	Aliases []string // of a group: its members' names
+	Policy  []string // rules by which he answers by himself
 }
 
 // Here reports whether he has a calendar here.
@@ -172,6 +174,11 @@ func Parse(text string) (*Script, error) {
 			continue
 		}
 		if line[0] == ' ' || line[0] == '\t' {
+			if len(s.Steps) == 0 && len(s.People) > 0 {
+				last := &s.People[len(s.People)-1]
+				last.Policy = append(last.Policy, bare)
+				continue
+			}
 			if len(s.Steps) == 0 {
 				return nil, fmt.Errorf("%d: an indented line belongs to no statement", i+1)
 			}
@@ -188,7 +195,7 @@ func Parse(text string) (*Script, error) {
 				return nil, fmt.Errorf("%d: people come first, each once", i+1)
 			}
 			names[words[0]] = true
-			s.People = append(s.People, Person{words[0], words[1], words[2], words[3:]})
+			s.People = append(s.People, Person{Name: words[0], Kind: words[1], Address: words[2], Aliases: words[3:]})
 			continue
 		}
 		n, known := verbs[words[0]]

@@ -155,7 +155,7 @@ func (p Policy) Decide(q Question) (Answer, error) {
 	if err := in.occasions(); err != nil {
 		return Answer{}, err
 	}
-	if len(in.asked) == 0 && !slices.ContainsFunc(in.conditions, func(c condition) bool { _, ok := c.(autoRelease); return ok }) {
+	if len(in.asked) == 0 && !p.Releases() {
 		return Answer{}, nil
 	}
 	if in.After.Kind() == "VEVENT" { // a task asks for nobody's time

@@ -26,6 +26,17 @@ func (p *Policy) addPool(args []string, self bool) error {
 	})
 }
 
+// Members are those to whom a booking may be passed on.
+func (p Policy) Members() []cuaddr.Address {
+	var all []cuaddr.Address
+	for _, c := range p.conditions {
+		if l, ok := c.(inPool); ok {
+			all = append(all, l.members...)
+		}
+	}
+	return all
+}
+
 func (l inPool) judge(in *inquiry) error {
 	if err := in.mark(1); err != nil {
 		return err

@@ -207,6 +207,16 @@ func (in *inquiry) people(c *ics.Component) int {
 // and resources, has declined.
 type autoRelease struct{}
 
+// Releases reports whether a booking may be given back by what others answer.
+func (p Policy) Releases() bool {
+	for _, c := range p.conditions {
+		if _, ok := c.(autoRelease); ok {
+			return true
+		}
+	}
+	return false
+}
+
 func (autoRelease) judge(in *inquiry) error {
 	for i := range in.occ {
 		if o := &in.occ[i]; in.deserted(o.Component) {

@@ -1,0 +1,110 @@
+package scheduling
+
+import (
+	"strings"
+	"time"
+
+	"github.com/convene-server/convene/db"
+	"github.com/convene-server/convene/directory/cuaddr"
+	"github.com/convene-server/convene/scheduling/ics"
+	"github.com/convene-server/convene/scheduling/policy"
+)
+
+// What counts in a quota is read from the live record of busy time; a row only
+// says which bookings to look at. So whatever frees the time frees the quota.
+
+// quotaKey is how a quota knows an organizer.
+func (s *sitting) quotaKey(organizer cuaddr.Address) string {
+	if p := s.find(organizer); p != nil { // by whichever of his addresses
+		organizer = cuaddr.Mailto(p.Address)
+	}
+	return organizer.Fold()
+}
+
+// book notes for whom a booking counts, in all quotas of the rules.
+func (s *sitting) book(rules policy.Policy, principal int64, uid string, organizer cuaddr.Address) error {
+	for _, q := range rules.Quotas() {
+		if err := s.tx.UseQuota(db.QuotaUse{Quota: q, Organizer: s.quotaKey(organizer), Principal: principal, UID: uid}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// used is what an organizer has booked ahead of a quota, beside one
+// conversation.
+func (s *sitting) used(quota string, organizer cuaddr.Address, uid string) (time.Duration, error) {
+	spans, err := s.reserved(quota, organizer, uid, s.now, s.now.Add(policy.Ahead))
+	sum := time.Duration(0)
+	for _, sp := range spans {
+		sum += sp.End.Sub(sp.Start)
+	}
+	return sum, err
+}
+
+// reserved is when he has something of it.
+func (s *sitting) reserved(quota string, organizer cuaddr.Address, uid string, from, to time.Time) ([]ics.Span, error) {
+	rows, err := s.tx.QuotaRows(quota, s.quotaKey(organizer), from.UnixMicro(), to.UnixMicro(), uid)
+	if err != nil {
+		return nil, err
+	}
+	var spans []ics.Span
+	err = s.d.expand(s.tx, rows, from, to, func(_ db.BusyRow, sp ics.Span) { spans = append(spans, sp) })
+	return spans, err
+}
+
+// lockWith locks agents and all whose busy time their answers depend on.
+func (s *sitting) lockWith(agents ...db.Principal) error {
+	var ids []int64
+	for _, p := range agents {
+		more, err := s.beside(p)
+		if err != nil {
+			return err
+		}
+		ids = append(append(ids, p.ID), more...)
+	}
+	return s.lockAgents(ids...)
+}
+
+// beside returns whose busy time an agent's answer depends on, too: the members
+// of its pool, and all that share a quota with it (STORAGE 2).
+func (s *sitting) beside(p db.Principal) ([]int64, error) {
+	if !strings.Contains(p.Policy, "pool ") && !strings.Contains(p.Policy, "schedule_for_delegate ") && !strings.Contains(p.Policy, "quota ") {
+		return nil, nil
+	}
+	rules := policyOf(p)
+	members := rules.Members()
+	if err := s.meet(members...); err != nil {
+		return nil, err
+	}
+	var ids []int64
+	for _, m := range members {
+		if pr := s.find(m); pr != nil && agent(*pr) {
+			ids = append(ids, pr.ID)
+		}
+	}
+	if len(rules.Quotas()) == 0 {
+		return ids, nil
+	}
+	mine := map[string]bool{}
+	for _, q := range rules.Quotas() {
+		mine[q] = true
+	}
+	policies, err := s.tx.WithQuota()
+	if err != nil {
+		return nil, err
+	}
+	for id, text := range policies {
+		other, err := policy.Parse(strings.Split(text, "\n"))
+		if err != nil {
+			continue
+		}
+		for _, q := range other.Quotas() {
+			if mine[q] {
+				ids = append(ids, id)
+				break
+			}
+		}
+	}
+	return ids, nil
+}
