@@ -389,7 +389,7 @@ func (s *sitting) fromAttendee(m Deliver, method itip.Method) (result, error) {
 			out.Messages = append(out.Messages, d)
 		}
 	}
-	if out.Refresh {
+	if out.Refresh && s.few(out.Object) {
 		s.refresh(m.Recipient.ID, uid)
 	}
 	if in := s.homes[m.Recipient.ID].inbox; out.Inbox != nil && in != 0 && m.Recipient.Kind == db.Person {

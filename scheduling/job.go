@@ -141,6 +141,18 @@ func (s *sitting) refresh(organizer int64, uid string) {
 	s.jobs = append(s.jobs, db.Job{Kind: jobRefresh, UID: uid, Principal: organizer})
 }
 
+// few reports whether a meeting is so small that each answer is told to the
+// others. In a larger one they learn how things stand when its organizer
+// changes it: every answer would write every copy.
+func (s *sitting) few(o *ics.Object) bool {
+	for _, c := range o.Main() {
+		if len(ics.Attendees(c)) > s.d.opt.TellOthers {
+			return false
+		}
+	}
+	return true
+}
+
 // tellOthers brings the PARTSTATs in the organizer's copy to the local
 // attendees' copies: without mail, inbox item or new Schedule-Tag (RFC 6638
 // §3.2.6, §3.2.10).

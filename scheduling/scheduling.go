@@ -25,6 +25,7 @@ type Options struct {
 	Bound           ics.Bound     // instances and steps of one series
 	PastGrace       time.Duration // what ended longer ago sends nothing (decision 18); zero: 7 days
 	LocalInline     int           // local recipients settled in the transaction; zero: 500
+	TellOthers      int           // answers reach the other attendees' copies in meetings of up to so many; zero: 250
 	Now             func() time.Time
 	Log             *slog.Logger
 }
@@ -39,6 +40,9 @@ type Desk struct {
 func New(store *db.Store, opt Options) *Desk {
 	if opt.LocalInline <= 0 {
 		opt.LocalInline = 500
+	}
+	if opt.TellOthers <= 0 {
+		opt.TellOthers = 250
 	}
 	if opt.Now == nil {
 		opt.Now = time.Now

@@ -304,7 +304,7 @@ func (s *sitting) receive(l *letter, p db.Principal) (status string, more []*let
 	if l.Method == itip.Reply && l.from.ID != 0 {
 		s.heard[l.from.ID] = string(l.Method)
 	}
-	if out.Refresh {
+	if out.Refresh && s.few(out.Object) {
 		s.refresh(p.ID, l.UID)
 	}
 	known := before

@@ -51,7 +51,8 @@ type Config struct {
 		Coalesce time.Duration
 	}
 	Scheduling struct {
-		PastGrace time.Duration
+		PastGrace  time.Duration
+		TellOthers int
 	}
 	Trust struct {
 		AuthservIDs []string
@@ -117,6 +118,14 @@ var configKeys = []configKey{
 			return fmt.Errorf(`%s is no time above "0s" and up to "1000000h"; write it as "720h"`, show(v))
 		}
 		c.Scheduling.PastGrace = d
+		return nil
+	}},
+	{"scheduling.tell_others", func(c *Config, v any) error {
+		n, ok := v.(int64)
+		if !ok || n < 1 || n > 1e6 {
+			return fmt.Errorf("%s is no number from 1 to 1000000", show(v))
+		}
+		c.Scheduling.TellOthers = int(n)
 		return nil
 	}},
 	{"freebusy.fetch", func(c *Config, v any) error {
@@ -277,6 +286,9 @@ func (c *Config) complete(given map[string]bool, line func(string) int) (mistake
 	}
 	if c.Scheduling.PastGrace == 0 {
 		c.Scheduling.PastGrace = 7 * 24 * time.Hour // decision 18
+	}
+	if c.Scheduling.TellOthers == 0 {
+		c.Scheduling.TellOthers = 250
 	}
 	if c.Trust.Unverified == "" { // decision 10
 		c.Trust.Unverified = "none"

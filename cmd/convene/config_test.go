@@ -21,7 +21,7 @@ func TestConfigDefaults(t *testing.T) {
 	want.SMTP.Relay, want.SMTP.From, want.SMTP.Coalesce = "127.0.0.1:25", "calendar@example.org", 10*time.Second
 	want.Trust.Unverified, want.Trust.VerifyDKIM = "all", true
 	want.FreeBusy.Fetch = true
-	want.Scheduling.PastGrace = 7 * 24 * time.Hour
+	want.Scheduling.PastGrace, want.Scheduling.TellOthers = 7*24*time.Hour, 250
 	want.Log.Level = "info"
 	if got, exp := text(c), text(want); got != exp {
 		t.Errorf("defaults are\n%s\nwant\n%s", got, exp)

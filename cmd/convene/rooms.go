@@ -40,6 +40,7 @@ func newDesk(s *db.Store, c Config, log *slog.Logger) *scheduling.Desk {
 		DomainsComplete: c.DomainsComplete,
 		Coalesce:        c.SMTP.Coalesce,
 		PastGrace:       c.Scheduling.PastGrace,
+		TellOthers:      c.Scheduling.TellOthers,
 		MaxResource:     c.HTTP.MaxResource,
 		Now:             time.Now,
 		Log:             log,

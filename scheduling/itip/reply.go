@@ -162,24 +162,31 @@ func (r *replying) whole(c *part, l *ics.Prop, who cuaddr.Address) {
 		if m == nil {
 			continue
 		}
-		if ps := ics.PartStat(m); ps != "NEEDS-ACTION" && ps != before && ps != ics.PartStat(l) {
+		ps := ics.PartStat(m)
+		covered := counts && r.asMaster(p)
+		if r.ours { // it would name the instance if its answer were another
+			covered = (covered || !counts && r.asAnswered(p)) && !answeredSince(m, c.comp)
+		} else if ps != "NEEDS-ACTION" && ps != before && ps != ics.PartStat(l) {
 			continue
 		}
-		if counts && r.asMaster(p) || !counts && r.ours && r.asAnswered(c, p, m) {
+		if covered {
 			r.note(c, p, l, who)
 		}
 	}
 }
 
+// answeredSince reports whether somebody's line remembers a later answer, or
+// being asked anew since this one.
+func answeredSince(m *ics.Prop, c *ics.Component) bool {
+	seq, stamp, _ := sinceOf(m)
+	return m.HasParam(paramSince) && (sequence(c) < seq || sequence(c) == seq && trim(c.Value("DTSTAMP")) < stamp)
+}
+
 // asAnswered reports whether an override is still what somebody answered to,
 // although the series has changed since.
-func (r *replying) asAnswered(c, p *part, m *ics.Prop) bool {
+func (r *replying) asAnswered(p *part) bool {
 	occ := r.in.regular(p.rid)
-	if occ == nil || !sameTime(r.in.obj, occ, r.s.obj, p.comp) {
-		return false
-	}
-	seq, stamp, _ := sinceOf(m)
-	return !m.HasParam(paramSince) || sequence(c.comp) > seq || sequence(c.comp) == seq && trim(c.comp.Value("DTSTAMP")) >= stamp
+	return occ != nil && sameTime(r.in.obj, occ, r.s.obj, p.comp)
 }
 
 // asMaster reports whether an override is at the time that the master gives

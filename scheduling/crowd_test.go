@@ -1,0 +1,137 @@
+package scheduling_test
+
+import (
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/convene-server/convene/db"
+	"github.com/convene-server/convene/db/dbtest"
+	"github.com/convene-server/convene/scheduling"
+	"github.com/convene-server/convene/scheduling/ics"
+)
+
+// Two hundred attendees answer at once: no answer is lost, the others' copies
+// are told together and not once for each, and in the end all say the same.
+func TestAnswersOfACrowd(t *testing.T) {
+	each(t, func(h *house) {
+		names := h.crowd(200)
+		h.answerAll(names, "ACCEPTED")
+		organizers := h.object("ann", "m1")
+		for _, who := range names {
+			if got := ics.PartStat(line(organizers.First(), who)); got != "ACCEPTED" {
+				t.Errorf("the organizer has %s from %s", got, who)
+			}
+		}
+		if n := h.work(); n > 2 {
+			t.Errorf("%d jobs", n)
+		}
+		want := partStats(organizers)
+		for _, who := range names {
+			if got := partStats(h.object(who, "m1")); got != want {
+				t.Fatalf("%s has\n%s\nthe organizer\n%s", who, got, want)
+			}
+		}
+	})
+}
+
+// Above the cut-off answers reach the organizer alone, until she changes
+// something herself.
+func TestTellOthersUpTo(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, s *db.Store) {
+		h := newHouse(t, s)
+		opt := options()
+		opt.TellOthers = 4
+		h.desk = scheduling.New(s, opt)
+		h.persons("ann")
+		names := []string{"a", "b", "c"}
+		h.persons(names...)
+		h.persons("d")
+		test := func(uid, told string, whom ...string) {
+			t.Helper()
+			body := invitation(uid, "20260303T1000", "20260303T1100", "ann", whom...)
+			h.put("ann", body)
+			h.put("b", h.answered("b", uid, "ACCEPTED"))
+			h.work()
+			h.says("ann", uid, "", "b", "ACCEPTED")
+			h.says("a", uid, "", "b", told)
+			h.put("ann", strings.Replace(body, "Review", "Preview", 1))
+			h.work()
+			h.says("a", uid, "", "b", "ACCEPTED")
+		}
+		test("few", "ACCEPTED", names...)
+		test("many", "NEEDS-ACTION", append(names, "d")...)
+	})
+}
+
+// crowd makes a meeting of Ann's with many attendees here.
+func (h *house) crowd(n int) (names []string) {
+	h.Helper()
+	h.persons("ann")
+	for i := range n {
+		names = append(names, fmt.Sprintf("p%d", i))
+	}
+	h.persons(names...)
+	h.put("ann", invitation("m1", "20260303T1000", "20260303T1100", "ann", names...))
+	return names
+}
+
+// answerAll lets all of them answer at the same time.
+func (h *house) answerAll(names []string, partstat string) {
+	h.Helper()
+	puts := make(chan scheduling.Put, len(names))
+	for _, who := range names {
+		row := h.has(who, "m1")
+		puts <- scheduling.Put{Actor: h.people[who], Collection: row.Collection, Name: row.Name, Body: []byte(h.answered(who, "m1", partstat)), Door: "dav"}
+	}
+	close(puts)
+	if b, ok := h.TB.(*testing.B); ok {
+		b.StartTimer()
+		defer b.StopTimer()
+	}
+	var wg sync.WaitGroup
+	for range 16 {
+		wg.Go(func() {
+			for p := range puts {
+				if _, err := h.desk.Put(h.ctx, p); err != nil {
+					h.Errorf("%s: %v", p.Actor.Name, err)
+				}
+			}
+		})
+	}
+	wg.Wait()
+}
+
+// partStats is what everybody answered in an object's first component.
+func partStats(o *ics.Object) string {
+	var b strings.Builder
+	for _, l := range ics.Attendees(o.First()) {
+		fmt.Fprintln(&b, ics.CalAddress(l), ics.PartStat(l))
+	}
+	return b.String()
+}
+
+// Everybody answers at once, and the others are told: the cost of one answer
+// against how many are invited.
+func BenchmarkAnswersOfACrowd(b *testing.B) {
+	for _, n := range []int{10, 50, 200, 500} {
+		b.Run(fmt.Sprint(n), func(b *testing.B) {
+			onEach(b, func(b *testing.B, h *house) {
+				b.StopTimer()
+				names := h.crowd(n)
+				partstat := []string{"ACCEPTED", "DECLINED"}
+				b.ResetTimer()
+				i := 0
+				for range b.N {
+					h.answerAll(names, partstat[i%2])
+					i++
+					b.StartTimer()
+					h.work()
+					b.StopTimer()
+				}
+				b.ReportMetric(float64(b.Elapsed())/float64(b.N)/float64(n)/1e6, "ms/answer")
+			})
+		})
+	}
+}
