@@ -644,6 +644,47 @@ func TestDecision13Bounces(t *testing.T) {
 	})
 }
 
+// A proposal is kept and reaches its organizer as mail too, at his own address
+// and at the one that stands for him.
+func TestDecision26Proposals(t *testing.T) {
+	const dora = "dora@elsewhere.example"
+	each(t, func(h *house) {
+		h.persons("ann", dora)
+		open := func(who, uid, whom string) {
+			t.Helper()
+			var ps []db.Proposal
+			err := h.store.View(t.Context(), func(tx *db.Tx) error {
+				p, err := tx.PrincipalByAddress(who)
+				if err == nil {
+					ps, err = tx.Proposals(uid, p.ID)
+				}
+				return err
+			})
+			if err != nil || len(ps) != 1 || ps[0].Attendee != "mailto:"+whom {
+				t.Errorf("%s has the proposals %+v, %v; want one of %s", who, ps, err, whom)
+			}
+		}
+		moved := func(uid, lines string) string {
+			return strings.NewReplacer("20260309T09", "20260310T09", "20260309T10", "20260310T10").Replace(event("COUNTER", uid, lines))
+		}
+		h.put("ann", event("", "u1", organizer(ann)+attendees(ann, cleo, "finn@example.net")))
+		h.put(dora, event("", "u2", organizer(dora)+attendees("cleo+work@example.net", "finn@example.net")))
+		h.work()
+		out := h.relay.all()
+		// The whole list stands in it: the mail says who proposes.
+		h.want("COUNTER", h.give(cleo, mailOf(cleo, ann, "", moved("u1", organizer(ann)+attendees(ann, "finn@example.net", cleo))), ann)[ann], "250")
+		open(ann, "u1", cleo)
+		h.want("handed on", h.nextHop.rcpts(), ann)
+
+		token := ics.CalAddress(h.parsed(h.to("cleo+work@example.net", out)).Objects[0].Master().Prop("ORGANIZER")).Mail()
+		text := moved("u2", organizer(token)+attendees("finn@example.net", "cleo+work@example.net"))
+		h.want("COUNTER", h.give(cleo, mailOf(cleo, token, "", text), token)[token], "250")
+		open(dora, "u2", "cleo+work@example.net")
+		h.want("handed on", h.nextHop.rcpts(), dora)
+		h.want("the meeting", h.copyOf(dora, "u2").Master().Value("DTSTART"), "20260309T090000Z")
+	})
+}
+
 // Two strangers may hold the same UID and never learn of each other.
 func TestDecision14SameUID(t *testing.T) {
 	each(t, func(h *house) {

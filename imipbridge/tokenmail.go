@@ -36,7 +36,7 @@ func (b *Bridge) ruleAnswer(ctx context.Context, a *arrival, r recipient) (rulin
 		return ruling{}, b.record(ctx, x)
 	}
 	r.principal = organizer
-	consumed := false
+	consumed, proposed := false, false
 	var notes []string
 	for _, o := range a.mail.Objects {
 		m, err := b.proved(ctx, a, t, organizer, o)
@@ -61,6 +61,7 @@ func (b *Bridge) ruleAnswer(ctx context.Context, a *arrival, r recipient) (rulin
 		notes = append(notes, note)
 		// A proposal is shown by mail programs, not by calendars: he gets it as it
 		// came (decision 26).
+		proposed = proposed || v.Applied && o.Method() == "COUNTER"
 		consumed = consumed || v.Applied && o.Method() != "COUNTER"
 	}
 	if consumed {
@@ -72,6 +73,9 @@ func (b *Bridge) ruleAnswer(ctx context.Context, a *arrival, r recipient) (rulin
 		return ruling{}, b.record(ctx, x)
 	}
 	x.Rule, x.Outcome = "no answer that counts: to the organizer as it came", "handed on"
+	if proposed {
+		x.Rule = "a proposal: to the organizer as it came"
+	}
 	return ruling{mailbox: organizer.Address, forward: true, notes: notes}, b.record(ctx, x)
 }
 

@@ -151,6 +151,9 @@ func (s *sitting) put(p Put, obj *ics.Object) (h *holding, created bool, err err
 			return nil, false, err
 		}
 	}
+	if !p.Silent && itip.Ranged(obj) { // what is imported is kept as it is
+		return nil, false, &itip.Refusal{Precondition: itip.SupportedData, Detail: itip.NoRange}
+	}
 	if !scheduled(obj.Kind()) || !organized(h.was, obj) {
 		h.obj, h.scheduled = obj, false
 		return h, !there, nil

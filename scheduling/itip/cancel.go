@@ -32,7 +32,7 @@ func (me Actor) receiveCancel(have *ics.Object, msg Message) (Outcome, error) {
 	done, stale := false, "nothing of it is in his copy"
 	var unseen []*part
 	for _, c := range in.parts {
-		if ranged(msg.Body) && c.comp.Prop("RECURRENCE-ID") != nil && c.comp.Prop("RECURRENCE-ID").HasParam("RANGE") && (len(c.guests()) == 0 || c.self(me) != nil) {
+		if Ranged(msg.Body) && c.comp.Prop("RECURRENCE-ID") != nil && c.comp.Prop("RECURRENCE-ID").HasParam("RANGE") && (len(c.guests()) == 0 || c.self(me) != nil) {
 			var rest *series
 			if rest, stale = me.cancelFrom(have, s, c, stale); rest != nil {
 				s, done = rest, true

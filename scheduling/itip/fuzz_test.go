@@ -48,6 +48,30 @@ func FuzzCore(f *testing.F) {
 						sane(t, out)
 					}
 				}
+				if before != nil {
+					if parts, err := Split(me, before, "20310211T100000Z", "2", "set"); err == nil {
+						for _, o := range []*ics.Object{parts.Before, parts.From} {
+							sane(t, Outcome{Object: o, Rule: "split"})
+						}
+					}
+				}
+				me.Proposals = func() []Proposal {
+					return []Proposal{{Attendee: cuaddr.Mailto("ben@example.org"), Body: after}, {Attendee: cuaddr.Mailto("bob@example.com"), RID: "20310210T100000Z", Body: after}}
+				}
+				if before != nil {
+					for _, p := range me.Proposals() {
+						if after.First() != nil {
+							Accepted(before, p)
+							Decline(me, before, p, "")
+						}
+					}
+					if after.First() != nil {
+						Lapsed(me, before)
+					}
+				}
+				if after.First() == nil {
+					me.Proposals = nil
+				}
 				if out, err := Originate(me, before, nil, opt); err == nil {
 					sane(t, out)
 				}
@@ -55,7 +79,7 @@ func FuzzCore(f *testing.F) {
 				if c := after.First(); c != nil {
 					from = ics.Organizer(c)
 				}
-				for _, m := range []Method{Request, Cancel, Reply, Counter, Refresh, Add, Publish} {
+				for _, m := range []Method{Request, Cancel, Reply, Counter, Refresh, Add, Publish, DeclineCounter} {
 					if m == Reply {
 						from = cuaddr.Mailto("ben@example.org")
 					}

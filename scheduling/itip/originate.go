@@ -36,6 +36,9 @@ func (me Actor) originate(before, after *ics.Object, opt Options) (Outcome, erro
 	if opt.Silent {
 		return Outcome{Object: s.object(), Changed: s.dirty, Scheduled: is != plain, Rule: "stored without scheduling"}, nil
 	}
+	if Ranged(after) {
+		return Outcome{}, &Refusal{Precondition: SupportedData, Detail: NoRange}
+	}
 	if was != plain || is != plain {
 		if err := me.valid(s); err != nil {
 			return Outcome{}, err
@@ -97,9 +100,6 @@ func (me Actor) tidy(s *series) {
 
 // valid checks what every scheduling object must obey.
 func (me Actor) valid(s *series) error {
-	if ranged(s.obj) {
-		return &Refusal{Precondition: SupportedData, Detail: "RECURRENCE-ID with RANGE=THISANDFUTURE is not supported; end the series and begin a new one"}
-	}
 	first := ""
 	for _, p := range s.parts {
 		if me.MaxAttendees > 0 && p.named() > me.MaxAttendees {

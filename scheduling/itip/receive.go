@@ -25,7 +25,7 @@ func Receive(me Actor, have *ics.Object, msg Message) (Outcome, error) {
 		return ignored("a RECURRENCE-ID or DTSTART that cannot be read"), nil
 	}
 	msg.Body = me.asMember(have, msg)
-	if ranged(msg.Body) && msg.Method != Cancel {
+	if Ranged(msg.Body) && msg.Method != Cancel {
 		body, err := me.unrange(have, msg.Body)
 		if err != nil {
 			return me.cannot(have, msg, err), nil

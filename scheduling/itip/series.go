@@ -235,9 +235,12 @@ func (me Actor) role(o *ics.Object) role {
 	return plain // decision 22: somebody else's meeting, kept as a note
 }
 
-// ranged reports whether a component speaks of this and all later instances
+// NoRange says why an object with a RANGE is not stored.
+const NoRange = "RECURRENCE-ID with RANGE=THISANDFUTURE is not supported; end the series and begin a new one"
+
+// Ranged reports whether a component speaks of this and all later instances
 // (RFC 5545 §3.2.13), which is never taken for one instance.
-func ranged(o *ics.Object) bool {
+func Ranged(o *ics.Object) bool {
 	for _, c := range o.Overrides() {
 		if p := c.Prop("RECURRENCE-ID"); p != nil && p.HasParam("RANGE") {
 			return true
