@@ -7,10 +7,11 @@ import (
 	"github.com/convene-server/convene/db"
 )
 
-// What a server keeps of the past. A calendar program that has not asked for a
-// quarter of a year reads its calendars anew; nobody asks why after a year. Some
-// programs never empty the scheduling inbox.
-var keep = db.Keep{Tombstones: 90 * 24 * time.Hour, Decisions: 365 * 24 * time.Hour, Inbox: 30 * 24 * time.Hour}
+// What a server keeps of the past. A program that has not asked for more than a
+// year reads its calendars anew; Thunderbird cannot do so with an address book,
+// so that is long enough. Nobody asks why after a year. Some programs never
+// empty the scheduling inbox.
+var keep = db.Keep{Tombstones: 400 * 24 * time.Hour, Decisions: 365 * 24 * time.Hour, Inbox: 30 * 24 * time.Hour}
 
 // sweep removes once a day what nobody needs any longer, first an hour after
 // the start. On several nodes each does it; that costs little.
