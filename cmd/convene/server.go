@@ -51,7 +51,7 @@ var spare []byte
 // workers. It returns when requests are answered. Stop ends it; ctx only
 // bounds the start.
 func start(ctx context.Context, c Config, log *slog.Logger) (_ *server, err error) {
-	spare = make([]byte, 8<<20)
+	spare = make([]byte, 4<<20)
 	s := &server{Config: c, log: log, failed: make(chan error, 8)}
 	if s.Store, err = openStore(ctx, c); err != nil {
 		return nil, err
