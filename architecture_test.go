@@ -30,6 +30,7 @@ var floors = map[string]int{
 	"caldav/carddav":      2,
 	"directory/cuaddr":    1,
 	"db":                  1,
+	"words":               0,
 	"db/migrations":       0,
 	"db/sqlite":           0,
 	"caldav/dav":          1,
@@ -37,7 +38,7 @@ var floors = map[string]int{
 	"scheduling/dialogue": 5, // for tests only
 }
 
-var pure = []string{"scheduling/itip", "scheduling/policy", "scheduling/ics", "caldav/dav", "caldav/filter", "caldav/carddav", "imipbridge/imip", "directory/cuaddr"}
+var pure = []string{"scheduling/itip", "scheduling/policy", "scheduling/ics", "caldav/dav", "caldav/filter", "caldav/carddav", "imipbridge/imip", "directory/cuaddr", "words"}
 
 // impure is what a pure room never imports.
 var impure = []string{"context", "database/sql", "net/http", "os", "log", "log/slog"}

@@ -86,14 +86,15 @@ func (b *Bridge) compose(ctx context.Context, k keys, d *db.Delivery) (letter, e
 		To:           imip.Mailbox{Name: nameOf(body, invited), Address: rcpt},
 		Body:         body,
 		Prior:        prior,
-		Language:     sender.Language,
+		Look:         b.look,
 	}
 	if m.Speaker.Name == "" {
 		m.Speaker.Name = sender.Name
 	}
+	language := sender.Language
 	if reader != nil {
 		if reader.Language != "" {
-			m.Language = reader.Language
+			language = reader.Language
 		}
 		if m.To.Name == "" {
 			m.To.Name = reader.Name
@@ -102,6 +103,7 @@ func (b *Bridge) compose(ctx context.Context, k keys, d *db.Delivery) (letter, e
 			m.Zone, _ = time.LoadLocation(reader.TZ) // nil for a name that is none
 		}
 	}
+	m.Words = b.words.For(language)
 	if m.Zone == nil {
 		m.Zone = zoneOfUTC(body.First(), sender.TZ)
 	}
@@ -114,7 +116,7 @@ func (b *Bridge) compose(ctx context.Context, k keys, d *db.Delivery) (letter, e
 			m.Sender = imip.Mailbox{Address: by}
 		}
 	} else {
-		m.From = imip.Mailbox{Name: imip.Via(m.Language, displayName(m.Speaker)), Address: b.from}
+		m.From = imip.Mailbox{Name: imip.Via(m.Words, displayName(m.Speaker)), Address: b.from}
 		if fromOrganizer(body.Method()) {
 			// Programs answer to ORGANIZER, not to Reply-To (decision 13).
 			token := b.at(k.reply(d.Principal, d.UID, invited), b.from.Domain())

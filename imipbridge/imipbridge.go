@@ -12,6 +12,8 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"html/template"
+	"io/fs"
 	"log/slog"
 	"net/url"
 	"slices"
@@ -26,6 +28,7 @@ import (
 	"github.com/convene-server/convene/imipbridge/imip"
 	"github.com/convene-server/convene/scheduling"
 	"github.com/convene-server/convene/scheduling/itip"
+	"github.com/convene-server/convene/words"
 )
 
 // Trust says who is believed (decision 10).
@@ -61,6 +64,12 @@ type Options struct {
 	// GiveUp is how long a mail is tried, by the queue's clock; zero: 5 days.
 	GiveUp time.Duration
 
+	// Words are the languages of mails and pages; nil: those that are built in.
+	Words *words.Book
+	// Templates replace ours: mail.html, mail.txt and answer.html, each if it is
+	// there. nil: none does.
+	Templates fs.FS
+
 	Now func() time.Time // nil: time.Now
 	Log *slog.Logger     // nil: slog.Default
 }
@@ -86,6 +95,10 @@ type Bridge struct {
 
 	secretMu sync.Mutex
 	secret   []byte
+
+	words  *words.Book
+	look   imip.Look
+	answer *template.Template // of the pages
 
 	relay  relay
 	memory *semaphore.Weighted // octets of mails that are being taken
@@ -142,9 +155,37 @@ func New(opt Options) (*Bridge, error) {
 	if b.opt.GiveUp <= 0 {
 		b.opt.GiveUp = 5 * 24 * time.Hour
 	}
+	if b.words = opt.Words; b.words == nil {
+		b.words = words.Default()
+	}
+	b.answer = answerTemplate
+	if opt.Templates != nil {
+		if err := b.templates(opt.Templates); err != nil {
+			return nil, err
+		}
+	}
 	b.memory = semaphore.NewWeighted(4 * b.opt.MaxMessage)
 	b.relay = relay{addr: opt.Relay, hello: b.from.Domain()}
 	return b, nil
+}
+
+// templates reads what replaces our own. The error names the file.
+func (b *Bridge) templates(files fs.FS) error {
+	for name, parse := range map[string]func(string) error{
+		"mail.html": b.look.ParseHTML, "mail.txt": b.look.ParseText, "answer.html": b.parseAnswer,
+	} {
+		source, err := fs.ReadFile(files, name)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err == nil {
+			err = parse(string(source))
+		}
+		if err != nil {
+			return fmt.Errorf("template %s: %w", name, err)
+		}
+	}
+	return nil
 }
 
 // ours reports whether mail may be sent in the name of an address's domain.

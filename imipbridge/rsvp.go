@@ -4,11 +4,10 @@ import (
 	"context"
 	"errors"
 	"html/template"
+	"io"
 	"net/http"
 	"strings"
 	"time"
-
-	"golang.org/x/text/language"
 
 	"github.com/convene-server/convene/db"
 	"github.com/convene-server/convene/directory"
@@ -16,42 +15,13 @@ import (
 	"github.com/convene-server/convene/imipbridge/imip"
 	"github.com/convene-server/convene/scheduling"
 	"github.com/convene-server/convene/scheduling/ics"
+	"github.com/convene-server/convene/words"
 )
 
 // RSVP serves the pages /rsvp/TOKEN on which somebody answers who has no
 // calendar program. GET shows the meeting and never answers: mail scanners
 // open every address that they find. POST answers.
 func (b *Bridge) RSVP() http.Handler { return http.HandlerFunc(b.rsvp) }
-
-// pageWords are the texts of the pages in one language.
-type pageWords struct {
-	tag                                                  string
-	question, yours, unanswered, noted, comment, invited string
-	bad, expired, gone, away, refused                    string
-}
-
-var pageLanguages = []pageWords{
-	{"en", "Will you come?", "Your answer so far", "none yet", "Your answer is noted", "Comment for the organizer (if you like)", "You are invited as",
-		"This address is not valid. Please use the link from the invitation as it is.", "This link has expired.",
-		"This meeting does not exist any more, or you are no longer invited.", "We cannot look it up at the moment. Please try again in a minute.",
-		"The answer was not taken"},
-	{"de", "Kommen Sie?", "Ihre Antwort bisher", "noch keine", "Ihre Antwort ist vermerkt", "Bemerkung für die einladende Person (wenn Sie möchten)", "Eingeladen als",
-		"Diese Adresse ist nicht gültig. Bitte verwenden Sie den Link aus der Einladung, wie er ist.", "Dieser Link ist abgelaufen.",
-		"Diesen Termin gibt es nicht mehr, oder Sie sind nicht mehr eingeladen.", "Wir können gerade nicht nachsehen. Bitte versuchen Sie es in einer Minute noch einmal.",
-		"Die Antwort wurde nicht angenommen"},
-	{"fr", "Viendrez-vous ?", "Votre réponse jusqu’ici", "aucune", "Votre réponse est enregistrée", "Commentaire (si vous le souhaitez)", "Invitation pour",
-		"Cette adresse n’est pas valable. Utilisez le lien de l’invitation tel quel.", "Ce lien a expiré.",
-		"Ce rendez-vous n’existe plus, ou vous n’y êtes plus invité.", "Impossible de vérifier pour le moment. Réessayez dans une minute.",
-		"La réponse n’a pas été acceptée"},
-}
-
-var pageMatcher = language.NewMatcher([]language.Tag{language.English, language.German, language.French})
-
-func wordsFor(r *http.Request) *pageWords {
-	tags, _, _ := language.ParseAcceptLanguage(r.Header.Get("Accept-Language"))
-	_, i, _ := pageMatcher.Match(tags...)
-	return &pageLanguages[i]
-}
 
 // answerPage is what the template shows.
 type answerPage struct {
@@ -75,10 +45,10 @@ type answerButton struct {
 }
 
 func (b *Bridge) rsvp(w http.ResponseWriter, r *http.Request) {
-	words := wordsFor(r)
+	words := b.words.For(r.Header.Get("Accept-Language"))
 	show := func(status int, p answerPage) {
-		p.Lang = words.tag
-		p.Words = pageLabels{words.question, words.yours, words.comment, words.invited}
+		p.Lang = words.Tag
+		p.Words = pageLabels{words.Say("Will you come?"), words.Say("Your answer so far"), words.Say("Comment for the organizer (if you like)"), words.Say("You are invited as")}
 		h := w.Header()
 		h.Set("Content-Type", "text/html; charset=utf-8")
 		h.Set("Cache-Control", "no-store")
@@ -88,7 +58,7 @@ func (b *Bridge) rsvp(w http.ResponseWriter, r *http.Request) {
 		h.Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'")
 		w.WriteHeader(status)
 		if r.Method != http.MethodHead {
-			if err := answerTemplate.Execute(w, p); err != nil {
+			if err := b.answer.Execute(w, p); err != nil {
 				b.log.Debug("answer page not written", "error", err) // the reader went away
 			}
 		}
@@ -97,12 +67,12 @@ func (b *Bridge) rsvp(w http.ResponseWriter, r *http.Request) {
 	away := func(err error) {
 		b.log.Warn("answer page", "error", err)
 		w.Header().Set("Retry-After", "60")
-		say(http.StatusServiceUnavailable, words.away)
+		say(http.StatusServiceUnavailable, words.Say("We cannot look it up at the moment. Please try again in a minute."))
 	}
 
 	if r.Method != http.MethodGet && r.Method != http.MethodHead && r.Method != http.MethodPost {
 		w.Header().Set("Allow", "GET, HEAD, POST")
-		say(http.StatusMethodNotAllowed, words.bad)
+		say(http.StatusMethodNotAllowed, words.Say("This address is not valid. Please use the link from the invitation as it is."))
 		return
 	}
 	k, err := b.keys(r.Context())
@@ -113,10 +83,10 @@ func (b *Bridge) rsvp(w http.ResponseWriter, r *http.Request) {
 	inv, ok := k.readPage(r.URL.Path[strings.LastIndexByte(r.URL.Path, '/')+1:])
 	switch {
 	case !ok:
-		say(http.StatusNotFound, words.bad)
+		say(http.StatusNotFound, words.Say("This address is not valid. Please use the link from the invitation as it is."))
 		return
 	case b.now().After(inv.Expires):
-		say(http.StatusGone, words.expired)
+		say(http.StatusGone, words.Say("This link has expired."))
 		return
 	}
 	chosen := strings.ToUpper(r.URL.Query().Get("answer"))
@@ -125,11 +95,11 @@ func (b *Bridge) rsvp(w http.ResponseWriter, r *http.Request) {
 	if r.Method == http.MethodPost {
 		r.Body = http.MaxBytesReader(w, r.Body, 16<<10)
 		if err := r.ParseForm(); err != nil {
-			say(http.StatusBadRequest, words.bad)
+			say(http.StatusBadRequest, words.Say("This address is not valid. Please use the link from the invitation as it is."))
 			return
 		}
 		if answered = formAnswer(r); answered == "" {
-			say(http.StatusBadRequest, words.bad)
+			say(http.StatusBadRequest, words.Say("This address is not valid. Please use the link from the invitation as it is."))
 			return
 		}
 		comment := []rune(strings.TrimSpace(r.PostForm.Get("comment")))
@@ -143,31 +113,29 @@ func (b *Bridge) rsvp(w http.ResponseWriter, r *http.Request) {
 		}
 		chosen = answered
 	}
-	p, current, err := b.meeting(r.Context(), inv, words.tag)
+	p, current, err := b.meeting(r.Context(), inv, words)
 	switch {
 	case errors.Is(err, db.ErrNotFound):
-		say(http.StatusGone, words.gone)
+		say(http.StatusGone, words.Say("This meeting does not exist any more, or you are no longer invited."))
 		return
 	case err != nil:
 		away(err)
 		return
 	}
-	p.Current = imip.AnswerWord(words.tag, current)
+	p.Current = imip.AnswerWord(words, current)
 	if current == "NEEDS-ACTION" || p.Current == "" {
-		p.Current = words.unanswered
+		p.Current = words.Say("none yet")
 	}
-	accept, tentative, decline := imip.AnswerWords(words.tag)
-	for _, x := range []answerButton{{"ACCEPTED", accept, false}, {"TENTATIVE", tentative, false}, {"DECLINED", decline, false}} {
-		x.Chosen = x.PartStat == chosen
-		p.Buttons = append(p.Buttons, x)
+	for _, x := range imip.AnswerButtons(words) {
+		p.Buttons = append(p.Buttons, answerButton{x.Value, x.Word, x.Value == chosen})
 	}
 	status := http.StatusOK
 	switch {
 	case answered != "" && current == answered:
-		p.Message, p.Good = words.noted+": "+imip.AnswerWord(words.tag, answered), true
+		p.Message, p.Good = words.Say("Your answer is noted")+": "+imip.AnswerWord(words, answered), true
 	case answered != "":
 		status = http.StatusConflict
-		p.Message = words.refused + ": " + verdict.Rule
+		p.Message = words.Say("The answer was not taken") + ": " + verdict.Rule
 	}
 	show(status, p)
 }
@@ -184,7 +152,7 @@ func formAnswer(r *http.Request) string {
 
 // meeting describes the organizer's copy as it stands, and how the attendee
 // answered. ErrNotFound: there is none, or he is not invited any more.
-func (b *Bridge) meeting(ctx context.Context, inv invitation, lang string) (p answerPage, current string, err error) {
+func (b *Bridge) meeting(ctx context.Context, inv invitation, l *words.Language) (p answerPage, current string, err error) {
 	var have []db.OwnedObject
 	var zone *time.Location
 	host := "" // the organizer's zone, for times in UTC and readers whose zone is not known
@@ -226,13 +194,25 @@ func (b *Bridge) meeting(ctx context.Context, inv invitation, lang string) (p an
 			if zone == nil {
 				zone = zoneOfUTC(c, host)
 			}
-			p.Title, p.Rows = imip.Describe(o, c, zone, lang)
+			p.Title, p.Rows = imip.Describe(l, o, c, zone)
 			p.Attendee = inv.Attendee.Mail()
 			p.Ask = true
 			return p, ics.PartStat(line), nil
 		}
 	}
 	return p, "", db.ErrNotFound
+}
+
+// parseAnswer reads a template that replaces ours and tries it.
+func (b *Bridge) parseAnswer(source string) error {
+	t, err := template.New("answer.html").Parse(source)
+	if err == nil {
+		err = t.Execute(io.Discard, answerPage{Message: "x", Ask: true, Rows: []imip.Row{{Label: "x", Value: "x"}}, Buttons: []answerButton{{}}})
+	}
+	if err == nil {
+		b.answer = t
+	}
+	return err
 }
 
 var answerTemplate = template.Must(template.New("answer").Parse(`<!DOCTYPE html>

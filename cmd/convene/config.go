@@ -50,6 +50,10 @@ type Config struct {
 		From     string
 		Coalesce time.Duration
 	}
+	Mail struct {
+		Catalogues string // folder of translations
+		Templates  string // folder of templates
+	}
 	Scheduling struct {
 		PastGrace  time.Duration
 		TellOthers int
@@ -111,6 +115,8 @@ var configKeys = []configKey{
 		c.SMTP.Coalesce = d
 		return nil
 	}},
+	{"mail.catalogues", stringInto(func(c *Config) *string { return &c.Mail.Catalogues }, optional(checkFolder))},
+	{"mail.templates", stringInto(func(c *Config) *string { return &c.Mail.Templates }, optional(checkFolder))},
 	{"scheduling.past_grace", func(c *Config, v any) error {
 		s, _ := v.(string)
 		d, err := time.ParseDuration(s)
@@ -468,6 +474,14 @@ func oneOf(words ...string) func(string) (string, error) {
 		}
 		return s, nil
 	}
+}
+
+// checkFolder takes a folder that is there.
+func checkFolder(s string) (string, error) {
+	if fi, err := os.Stat(s); err != nil || !fi.IsDir() {
+		return "", errors.New("is no folder that can be read")
+	}
+	return s, nil
 }
 
 // checkAddr takes "host:port" and "unix:/absolute/path".

@@ -18,6 +18,7 @@ import (
 	"github.com/convene-server/convene/imipbridge"
 	"github.com/convene-server/convene/published"
 	"github.com/convene-server/convene/scheduling"
+	"github.com/convene-server/convene/words"
 	"github.com/coreos/go-systemd/v22/activation"
 	"github.com/coreos/go-systemd/v22/daemon"
 )
@@ -255,10 +256,21 @@ func newBridge(s *db.Store, desk *scheduling.Desk, c Config, log *slog.Logger) (
 	if c.Trust.VerifyDKIM {
 		trust.LookupTXT = net.DefaultResolver.LookupTXT
 	}
-	return imipbridge.New(imipbridge.Options{
+	opt := imipbridge.Options{
 		Store: s, Desk: desk, Domains: c.Domains, DeliverTo: c.LMTP.DeliverTo, Relay: c.SMTP.Relay, From: c.SMTP.From,
 		PublicURL: c.HTTP.PublicURL, Trust: trust, Log: log,
-	})
+	}
+	if c.Mail.Catalogues != "" {
+		book, err := words.Default().With(os.DirFS(c.Mail.Catalogues))
+		if err != nil {
+			return nil, fmt.Errorf("[mail] catalogues: %w", err)
+		}
+		opt.Words = book
+	}
+	if c.Mail.Templates != "" {
+		opt.Templates = os.DirFS(c.Mail.Templates)
+	}
+	return imipbridge.New(opt)
 }
 
 func (s *server) davDoor() http.Handler {

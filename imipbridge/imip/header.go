@@ -108,11 +108,11 @@ func mediaType(v string) (string, map[string]string) {
 	return strings.ToLower(strings.TrimSpace(t)), params
 }
 
-var words = mime.WordDecoder{CharsetReader: charset.NewReaderLabel}
+var wordDecoder = mime.WordDecoder{CharsetReader: charset.NewReaderLabel}
 
 // text decodes encoded words (RFC 2047).
 func text(v string) string {
-	if dec, err := words.DecodeHeader(v); err == nil {
+	if dec, err := wordDecoder.DecodeHeader(v); err == nil {
 		v = dec
 	}
 	return strings.ToValidUTF8(strings.TrimSpace(v), "\uFFFD")
@@ -125,7 +125,7 @@ func mailboxes(v string) []Mailbox {
 		return nil
 	}
 	var out []Mailbox
-	if list, err := (&mail.AddressParser{WordDecoder: &words}).ParseList(v); err == nil {
+	if list, err := (&mail.AddressParser{WordDecoder: &wordDecoder}).ParseList(v); err == nil {
 		for _, a := range list {
 			if addr := cuaddr.Mailto(a.Address); !addr.IsZero() {
 				out = append(out, Mailbox{a.Name, addr})

@@ -1,33 +1,74 @@
 package imip
 
 import (
-	"html/template"
+	"fmt"
+	html "html/template"
 	"strings"
+	"text/template"
 )
 
-// html renders the page as HTML that mail programs show: tables, styles at
-// the elements, no pictures, no scripts. Everything from outside is escaped.
-func (p *page) html() string {
-	var b strings.Builder
-	accept, tentative, decline := p.accept, p.tentative, p.decline
-	err := htmlPage.Execute(&b, map[string]any{
-		"Lang": p.language, "Subject": p.subject, "Heading": p.heading, "Rows": p.rows, "Was": p.was,
-		"Notes": strings.Split(p.notes, "\n"), "HasNotes": p.notes != "",
-		"Answer": p.answer, "Here": p.answerHere, "Footer": p.footer,
-		"Buttons": []map[string]string{
-			{"Word": accept, "PartStat": "ACCEPTED", "Color": "#1a7f37"},
-			{"Word": tentative, "PartStat": "TENTATIVE", "Color": "#9a6700"},
-			{"Word": decline, "PartStat": "DECLINED", "Color": "#cf222e"},
-		},
-	})
-	if err != nil {
-		// The template and its values are ours; a test renders every branch.
-		return ""
-	}
-	return b.String()
+// Look is how a mail's texts are laid out. The zero value is ours; a template
+// gets a *Page.
+type Look struct {
+	HTML *html.Template
+	Text *template.Template
 }
 
-var htmlPage = template.Must(template.New("mail").Parse(`<!DOCTYPE html>
+// ParseHTML and ParseText read a template that replaces ours and try it. What
+// comes from outside is escaped in HTML, whatever a template says.
+func (l *Look) ParseHTML(source string) error {
+	t, err := html.New("mail.html").Parse(source)
+	if err != nil {
+		return err
+	}
+	if _, _, err := (Look{HTML: t}).words(&trial); err != nil {
+		return err
+	}
+	l.HTML = t
+	return nil
+}
+
+func (l *Look) ParseText(source string) error {
+	t, err := template.New("mail.txt").Parse(source)
+	if err != nil {
+		return err
+	}
+	if _, _, err := (Look{Text: t}).words(&trial); err != nil {
+		return err
+	}
+	l.Text = t
+	return nil
+}
+
+// trial is what a template is tried with.
+var trial = Page{
+	Lang: "en", Subject: "x", Heading: "x", Rows: []Row{{"x", "x", "x"}}, Was: "x", Notes: []string{"x"}, Answer: "https://x", Query: "x", Here: "x", Footer: "x",
+	Buttons: []Button{{"x", "x", "x"}},
+}
+
+// words renders a page as text and as HTML that mail programs show: tables,
+// styles at the elements, no pictures, no scripts.
+func (l Look) words(p *Page) (plain, rich string, err error) {
+	plain = p.plain()
+	var b strings.Builder
+	if l.Text != nil {
+		if err := l.Text.Execute(&b, p); err != nil {
+			return "", "", fmt.Errorf("imip: %w", err)
+		}
+		plain = b.String()
+		b.Reset()
+	}
+	t := htmlPage
+	if l.HTML != nil {
+		t = l.HTML
+	}
+	if err := t.Execute(&b, p); err != nil {
+		return "", "", fmt.Errorf("imip: %w", err)
+	}
+	return plain, b.String(), nil
+}
+
+var htmlPage = html.Must(html.New("mail").Parse(`<!DOCTYPE html>
 <html lang="{{.Lang}}">
 <head>
 <meta charset="utf-8">
@@ -47,14 +88,14 @@ var htmlPage = template.Must(template.New("mail").Parse(`<!DOCTYPE html>
 {{- end}}
 </table>
 </td></tr>
-{{- if .HasNotes}}
+{{- if .Notes}}
 <tr><td style="padding:12px 24px;border-top:1px solid #d1d9e0;overflow-wrap:anywhere;word-break:break-word">{{range $i, $l := .Notes}}{{if $i}}<br>{{end}}{{$l}}{{end}}</td></tr>
 {{- end}}
 {{- if .Answer}}
 <tr><td style="padding:12px 24px 20px 24px;border-top:1px solid #d1d9e0">
 <p style="margin:0 0 12px 0;color:#59636e">{{.Here}}</p>
 {{- range .Buttons}}
-<a href="{{$.Answer}}?answer={{.PartStat}}" style="display:inline-block;margin:0 8px 8px 0;padding:8px 16px;background:{{.Color}};color:#ffffff;text-decoration:none;border-radius:6px;font-weight:600">{{.Word}}</a>
+<a href="{{$.Answer}}?{{$.Query}}={{.Value}}" style="display:inline-block;margin:0 8px 8px 0;padding:8px 16px;background:{{.Color}};color:#ffffff;text-decoration:none;border-radius:6px;font-weight:600">{{.Word}}</a>
 {{- end}}
 <p style="margin:8px 0 0 0;color:#59636e;font-size:13px">{{.Footer}}</p>
 </td></tr>

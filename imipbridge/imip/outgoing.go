@@ -8,6 +8,7 @@ import (
 
 	"github.com/convene-server/convene/directory/cuaddr"
 	"github.com/convene-server/convene/scheduling/ics"
+	"github.com/convene-server/convene/words"
 )
 
 // Message is one outgoing mail: an iTIP message for one recipient.
@@ -33,10 +34,11 @@ type Message struct {
 	// address (RFC 5545 §3.2.18).
 	SentBy cuaddr.Address
 
-	Answer   string         // address of the page on which to answer; "" none
-	Zone     *time.Location // the recipient's; nil: times are shown in the event's
-	Language string         // of the texts, BCP 47
-	Bound    ics.Bound      // of the dates that a text lists
+	Answer string          // address of the page on which to answer or to decide; "" none
+	Zone   *time.Location  // the recipient's; nil: times are shown in the event's
+	Words  *words.Language // of the texts; nil: English
+	Bound  ics.Bound       // of the dates that a text lists
+	Look   Look
 }
 
 // ErrNoMethod is returned for a body that is no iTIP message.
@@ -135,7 +137,7 @@ func (m *Message) calendarUser(p ics.Prop, method string) ics.Prop {
 	}
 	if !a.IsZero() && a == m.Speaker.Address {
 		if !p.HasParam("CN") && m.Speaker.Name != "" {
-			p = p.WithParam("CN", m.Speaker.Name)
+			p = p.WithParam("CN", oneLine(m.Speaker.Name, 80))
 		}
 		if !m.Token.IsZero() {
 			p = p.WithValue(m.Token.String()).WithParam("EMAIL", a.Mail())
@@ -157,7 +159,7 @@ func (m *Message) calendarUser(p ics.Prop, method string) ics.Prop {
 				p = p.WithParam(name, value)
 			}
 		}
-		fill("CN", m.To.Name)
+		fill("CN", oneLine(m.To.Name, 80))
 		fill("CUTYPE", "INDIVIDUAL")
 		fill("ROLE", "REQ-PARTICIPANT")
 		fill("PARTSTAT", "NEEDS-ACTION")

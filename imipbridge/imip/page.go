@@ -1,13 +1,15 @@
 package imip
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 	"time"
 
+	"golang.org/x/text/width"
+
 	"github.com/convene-server/convene/directory/cuaddr"
 	"github.com/convene-server/convene/scheduling/ics"
+	"github.com/convene-server/convene/words"
 )
 
 // Row is one line of what a text tells of a meeting.
@@ -17,15 +19,20 @@ type Row struct {
 	Was   string // before the change; "" where nothing changed
 }
 
-// page is what a person reads in a mail, before it becomes text or HTML.
-type page struct {
-	*phrases
-	language string
-	subject  string
-	heading  string
-	rows     []Row
-	notes    string // DESCRIPTION
-	answer   string // address of the page on which to answer
+// Page is what a person reads in a mail, before it becomes text or HTML: what
+// a template is given.
+type Page struct {
+	Lang    string // BCP 47
+	Subject string
+	Heading string
+	Rows    []Row
+	Was     string   // the word for "before"
+	Notes   []string // lines of the DESCRIPTION
+	Answer  string   // address of the page on which to answer; "": nothing is asked
+	Query   string   // name of the value by which a button's link says its Value
+	Here    string   // the line above that address
+	Footer  string   // the line below it
+	Buttons []Button
 }
 
 const (
@@ -37,9 +44,9 @@ const (
 )
 
 // page words the message as it goes out.
-func (m *Message) page(body *ics.Object) page {
-	p := page{phrases: speak(m.Language)}
-	p.language = p.tag
+func (m *Message) page(body *ics.Object) Page {
+	s := speak(m.Words)
+	p := Page{Lang: s.Tag, Was: s.Say("before")}
 	c := body.First()
 	if c == nil {
 		c = &ics.Component{}
@@ -50,14 +57,14 @@ func (m *Message) page(body *ics.Object) page {
 			before = m.Prior.First()
 		}
 	}
-	d := describer{p.phrases, body, m.Prior, m.Zone, m.Bound}
+	d := describer{s, body, m.Prior, m.Zone, m.Bound}
+	who := oneLine(m.Speaker.Name, 80)
+	if who == "" {
+		who = m.Speaker.Address.Mail()
+	}
 	if c.Name == "VFREEBUSY" {
-		who := m.Speaker.Name
-		if who == "" {
-			who = m.Speaker.Address.Mail()
-		}
-		p.subject = fmt.Sprintf(p.busyTime, oneLine(who, 80))
-		p.heading, p.rows = p.subject, d.busy(c)
+		p.Subject = s.Say("Busy time of %s", who)
+		p.Heading, p.Rows = p.Subject, d.busy(c)
 		return p
 	}
 
@@ -67,24 +74,28 @@ func (m *Message) page(body *ics.Object) page {
 	}
 	title = oneLine(title, maxTitle)
 	if title == "" {
-		title = p.untitled
+		title = s.Say("(no title)")
 	}
-	who := oneLine(m.Speaker.Name, 80)
-	if who == "" {
-		who = m.Speaker.Address.Mail()
+	method := body.Method()
+	heading, subject := purpose(method, c, m.Speaker.Address, before != nil)
+	p.Heading, p.Subject = s.Say(heading, who, s.quote(title)), s.Say(subject, title)
+	p.Rows = d.rows(c, before)
+	if text := notes(c); text != "" && method != "REPLY" {
+		p.Notes = strings.Split(text, "\n")
 	}
-	heading, subject, answerable := p.purpose(body.Method(), c, m.Speaker.Address, before != nil)
-	p.heading = fmt.Sprintf(heading, who, fmt.Sprintf(p.quotes, title))
-	p.subject = fmt.Sprintf(subject, title)
-	p.rows = d.rows(c, before)
-	p.notes = notes(c)
-	if answerable {
-		p.answer = m.Answer
+	switch {
+	case m.Answer == "":
+	case method == "REQUEST" || method == "ADD":
+		p.Answer, p.Query, p.Buttons = m.Answer, "answer", AnswerButtons(m.Words)
+		p.Here, p.Footer = s.Say("Answer here, without a calendar program:"),
+			s.Say("Your mail program can answer this invitation too. Nothing is answered by opening the page.")
+	case method == "COUNTER":
+		p.Answer, p.Query, p.Buttons = m.Answer, "decide", ProposalButtons(m.Words)
+		p.Here, p.Footer = s.Say("Decide here, without a calendar program:"), s.Say("Nothing is decided by opening the page.")
 	}
-	if body.Method() == "REPLY" {
-		p.notes = ""
+	if method == "REPLY" || method == "COUNTER" || method == "DECLINECOUNTER" {
 		if text := oneLine(c.Text("COMMENT"), maxValue); text != "" {
-			p.rows = append(p.rows, Row{Label: p.comment, Value: text})
+			p.Rows = append(p.Rows, Row{Label: s.Say("Comment"), Value: text})
 		}
 	}
 	return p
@@ -92,7 +103,7 @@ func (m *Message) page(body *ics.Object) page {
 
 // busy tells of busy time, the first periods of it one by one.
 func (d *describer) busy(c *ics.Component) []Row {
-	rows := []Row{{Label: d.when, Value: d.span(d.body, c)}}
+	rows := []Row{{Label: d.Say("When"), Value: d.span(d.body, c)}}
 	periods, err := d.body.Periods(c, 5000)
 	if err != nil {
 		return rows
@@ -100,7 +111,7 @@ func (d *describer) busy(c *ics.Component) []Row {
 	var list []string
 	for i, s := range periods {
 		if i == maxDates {
-			list = append(list, fmt.Sprintf(d.andMore, len(periods)-i))
+			list = append(list, d.more(len(periods)-i))
 			break
 		}
 		one := &ics.Component{Name: "VFREEBUSY", Props: []ics.Prop{
@@ -108,22 +119,36 @@ func (d *describer) busy(c *ics.Component) []Row {
 		list = append(list, d.span(d.body, one))
 	}
 	if len(list) > 0 {
-		rows = append(rows, Row{Label: d.taken, Value: strings.Join(list, "; ")})
+		rows = append(rows, Row{Label: d.Say("Busy"), Value: strings.Join(list, "; ")})
 	}
 	return rows
 }
 
+func (d *describer) more(n int) string { return d.Count(n, "and %d more", "and %d more", n) }
+
+// replies are the texts about an answer: heading with a %s for who answers
+// and one for the title, and subject.
+var replies = map[string][2]string{
+	"ACCEPTED":   {"%s accepted %s", "Accepted: %s"},
+	"TENTATIVE":  {"%s tentatively accepted %s", "Tentatively accepted: %s"},
+	"DECLINED":   {"%s declined %s", "Declined: %s"},
+	"DELEGATED":  {"%s delegated the invitation to %s", "Delegated: %s"},
+	"IN-PROCESS": {"%s is working on %s", "In progress: %s"},
+	"COMPLETED":  {"%s completed %s", "Done: %s"},
+	"":           {"%s answered to %s", "Answer: %s"},
+}
+
 // purpose returns the heading and the subject of a message, with a %s for who
-// speaks and one for the title, and whether it asks for an answer.
-func (p *phrases) purpose(method string, c *ics.Component, speaker cuaddr.Address, update bool) (heading, subject string, ask bool) {
+// speaks and one for the title.
+func purpose(method string, c *ics.Component, speaker cuaddr.Address, update bool) (heading, subject string) {
 	switch method {
 	case "REQUEST", "ADD":
 		if update {
-			return p.update, p.subjects["update"], true
+			return "%s changed %s", "Updated invitation: %s"
 		}
-		return p.invitation, p.subjects["invitation"], true
+		return "%s invites you to %s", "Invitation: %s"
 	case "CANCEL":
-		return p.cancellation, p.subjects["cancellation"], false
+		return "%s cancelled %s", "Cancelled: %s"
 	case "REPLY":
 		var answer string
 		for _, a := range ics.Attendees(c) {
@@ -131,45 +156,36 @@ func (p *phrases) purpose(method string, c *ics.Component, speaker cuaddr.Addres
 				answer = ics.PartStat(a)
 			}
 		}
-		if p.answers[answer] == "" {
-			answer = ""
+		r, ok := replies[answer]
+		if !ok {
+			r = replies[""]
 		}
-		return p.answers[answer], p.subjects[answer], false
+		return r[0], r[1]
 	case "COUNTER":
-		return p.counter, p.subjects["counter"], false
+		return "%s proposes a change to %s", "Proposal: %s"
 	case "DECLINECOUNTER":
-		return p.declineCounter, p.subjects["declineCounter"], false
+		return "%s declined your proposal for %s", "Proposal declined: %s"
 	case "REFRESH":
-		return p.refresh, p.subjects["refresh"], false
+		return "%s asks for the current state of %s", "Current state asked for: %s"
 	}
-	return p.publish, p.subjects["publish"], false
+	return "%s tells you of %s", "%s"
 }
 
 // Describe tells of a meeting in the words of a language: its title, and when,
 // where and with whom it is. zone is the reader's; nil shows the event's own.
-func Describe(o *ics.Object, c *ics.Component, zone *time.Location, language string) (title string, rows []Row) {
-	d := describer{speak(language), o, nil, zone, ics.Bound{}}
+func Describe(l *words.Language, o *ics.Object, c *ics.Component, zone *time.Location) (title string, rows []Row) {
+	d := describer{speak(l), o, nil, zone, ics.Bound{}}
 	if title = oneLine(c.Text("SUMMARY"), maxTitle); title == "" {
-		title = d.untitled
+		title = d.Say("(no title)")
 	}
 	return title, d.rows(c, nil)[1:]
 }
 
-// AnswerWords are the words for accepting, accepting tentatively and
-// declining, as they stand on buttons.
-func AnswerWords(language string) (accept, tentative, decline string) {
-	p := speak(language)
-	return p.accept, p.tentative, p.decline
+// When words when a component takes place.
+func When(l *words.Language, o *ics.Object, c *ics.Component, zone *time.Location) string {
+	d := describer{speak(l), o, nil, zone, ics.Bound{}}
+	return d.span(o, c)
 }
-
-// AnswerWord is the word for a PARTSTAT.
-func AnswerWord(language, partstat string) string {
-	return speak(language).partstat[partstat]
-}
-
-// Via is the name under which a mail goes out that cannot come from its
-// speaker's own address.
-func Via(language, name string) string { return fmt.Sprintf(speak(language).via, name) }
 
 // like returns the component of o for the same instance, made from the series
 // where it has none of its own.
@@ -188,7 +204,7 @@ func like(o *ics.Object, r ics.RID) *ics.Component {
 
 // describer words one message or object.
 type describer struct {
-	*phrases
+	speech
 	body, prior *ics.Object
 	zone        *time.Location
 	bound       ics.Bound
@@ -216,9 +232,9 @@ func (d *describer) rows(c, before *ics.Component) []Row {
 		title = text(before, "SUMMARY")
 	}
 	if title == "" {
-		title = d.untitled
+		title = d.Say("(no title)")
 	}
-	add(d.what, title, text(before, "SUMMARY"))
+	add(d.Say("What"), title, text(before, "SUMMARY"))
 
 	when, was := d.span(d.body, c), ""
 	if before != nil {
@@ -227,31 +243,31 @@ func (d *describer) rows(c, before *ics.Component) []Row {
 	if when == "" {
 		when, was = was, ""
 	}
-	label := d.when
-	if c.Name == "VTODO" && c.Prop("DTSTART") == nil && d.due != "" {
-		label = d.due
+	label := "When"
+	if c.Name == "VTODO" && c.Prop("DTSTART") == nil {
+		label = "Due"
 	}
-	add(label, when, was)
+	add(d.Say(label), when, was)
 	if date := d.instance(c); date != "" {
-		add(d.concerns, fmt.Sprintf(d.occurrence, date), "")
+		add(d.Say("Concerns"), d.Say("only the date on %s", date), "")
 	}
 
 	repeats, was := d.recurrence(d.body, c), ""
 	if before != nil {
 		was = d.recurrence(d.prior, before)
 	}
-	add(d.repeats, repeats, was)
+	add(d.Say("Repeats"), repeats, was)
 	if d.body.Master() != nil || len(d.body.Overrides()) > 1 {
-		add(d.moreDates, d.overrides(c), "")
+		add(d.Say("Single dates"), d.overrides(c), "")
 	}
-	add(d.where, text(c, "LOCATION"), changedFrom(c, before, "LOCATION", text))
+	add(d.Say("Where"), text(c, "LOCATION"), changedFrom(c, before, "LOCATION", text))
 	if u := strings.TrimSpace(c.Value("URL")); strings.HasPrefix(u, "https://") || strings.HasPrefix(u, "http://") {
-		add(d.link, oneLine(u, maxValue), "")
+		add(d.Say("Link"), oneLine(u, maxValue), "")
 	}
-	add(d.organizer, name(c.Prop("ORGANIZER")), "")
+	add(d.Say("Organizer"), name(c.Prop("ORGANIZER")), "")
 	rows = append(rows, d.people(c, before)...)
 	if before != nil && before.Prop("DESCRIPTION") != nil && c.Prop("DESCRIPTION") != nil && text(before, "DESCRIPTION") != text(c, "DESCRIPTION") {
-		add(d.changed, d.newText, "")
+		add(d.Say("Changed"), d.Say("new text"), "")
 	}
 	return rows
 }
@@ -275,21 +291,21 @@ func (d *describer) people(c, before *ics.Component) []Row {
 		var out []string
 		for i, a := range list {
 			if i == maxPeople {
-				out = append(out, fmt.Sprintf(d.andMore, len(list)-i))
+				out = append(out, d.more(len(list)-i))
 				break
 			}
 			s := name(a)
 			if s == "" {
 				continue
 			}
-			if w := d.partstat[ics.PartStat(a)]; status && w != "" && ics.PartStat(a) != "NEEDS-ACTION" {
-				s += " (" + w + ")"
+			if w := partstats[ics.PartStat(a)]; status && w != "" && ics.PartStat(a) != "NEEDS-ACTION" {
+				s += " (" + d.Say(w) + ")"
 			}
 			out = append(out, s)
 		}
 		return strings.Join(out, ", ")
 	}
-	rows := []Row{{Label: d.attendees, Value: names(attendees, true)}}
+	rows := []Row{{Label: d.Say("Attendees"), Value: names(attendees, true)}}
 	if before == nil {
 		return rows
 	}
@@ -302,10 +318,10 @@ func (d *describer) people(c, before *ics.Component) []Row {
 		return out
 	}
 	if s := names(missing(attendees, ics.Attendees(before)), false); s != "" {
-		rows = append(rows, Row{Label: d.changed, Value: d.added + ": " + s})
+		rows = append(rows, Row{Label: d.Say("Changed"), Value: d.Say("added") + ": " + s})
 	}
 	if s := names(missing(ics.Attendees(before), attendees), false); s != "" {
-		rows = append(rows, Row{Label: d.changed, Value: d.removed + ": " + s})
+		rows = append(rows, Row{Label: d.Say("Changed"), Value: d.Say("removed") + ": " + s})
 	}
 	return rows
 }
@@ -330,25 +346,38 @@ func notes(c *ics.Component) string {
 }
 
 // plain renders the page as text.
-func (p *page) plain() string {
+func (p *Page) plain() string {
 	var b strings.Builder
-	b.WriteString(p.heading + "\n\n")
-	width := 0
-	for _, r := range p.rows {
-		width = max(width, len([]rune(r.Label)))
+	b.WriteString(p.Heading + "\n\n")
+	room := 0
+	for _, r := range p.Rows {
+		room = max(room, columns(r.Label))
 	}
-	for _, r := range p.rows {
-		pad := strings.Repeat(" ", width-len([]rune(r.Label)))
+	for _, r := range p.Rows {
+		pad := strings.Repeat(" ", room-columns(r.Label))
 		b.WriteString(r.Label + ":" + pad + " " + r.Value + "\n")
 		if r.Was != "" {
-			b.WriteString(strings.Repeat(" ", width+2) + "(" + p.was + ": " + r.Was + ")\n")
+			b.WriteString(strings.Repeat(" ", room+2) + "(" + p.Was + ": " + r.Was + ")\n")
 		}
 	}
-	if p.notes != "" {
-		b.WriteString("\n" + p.notes + "\n")
+	if len(p.Notes) > 0 {
+		b.WriteString("\n" + strings.Join(p.Notes, "\n") + "\n")
 	}
-	if p.answer != "" {
-		b.WriteString("\n" + p.answerHere + "\n" + p.answer + "\n\n" + p.footer + "\n")
+	if p.Answer != "" {
+		b.WriteString("\n" + p.Here + "\n" + p.Answer + "\n\n" + p.Footer + "\n")
 	}
 	return b.String()
+}
+
+// columns counts the columns of a text on a screen, where Chinese and Japanese
+// signs are two wide.
+func columns(s string) int {
+	n := 0
+	for _, r := range s {
+		n++
+		if k := width.LookupRune(r).Kind(); k == width.EastAsianWide || k == width.EastAsianFullwidth {
+			n++
+		}
+	}
+	return n
 }

@@ -24,6 +24,10 @@ func (m *Message) Render() ([]byte, error) {
 	}
 	object := m.calendar()
 	page, calendar := m.page(object), object.Bytes()
+	plain, html, err := m.Look.words(&page)
+	if err != nil {
+		return nil, err
+	}
 
 	var b bytes.Buffer
 	b.Grow(4096 + 3*len(calendar))
@@ -35,7 +39,7 @@ func (m *Message) Render() ([]byte, error) {
 		fieldLine(&b, "Reply-To", address(m.ReplyTo))
 	}
 	fieldLine(&b, "To", address(m.To))
-	fieldLine(&b, "Subject", encodeWord(page.subject))
+	fieldLine(&b, "Subject", encodeWord(page.Subject))
 	fieldLine(&b, "Date", m.Date.UTC().Format("Mon, 02 Jan 2006 15:04:05 +0000"))
 	fieldLine(&b, "Message-ID", "<"+m.ID+">")
 	if m.Conversation != "" {
@@ -52,9 +56,9 @@ func (m *Message) Render() ([]byte, error) {
 	b.WriteString("\r\n--" + mixed + "\r\n")
 	fieldLine(&b, "Content-Type", `multipart/alternative; boundary="`+alternative+`"`)
 	b.WriteString("\r\n--" + alternative + "\r\n")
-	textPart(&b, "text/plain", page.language, page.plain())
+	textPart(&b, "text/plain", page.Lang, plain)
 	b.WriteString("--" + alternative + "\r\n")
-	textPart(&b, "text/html", page.language, page.html())
+	textPart(&b, "text/html", page.Lang, html)
 	b.WriteString("--" + alternative + "\r\n")
 	// RFC 6047 §2.4; without a Content-Disposition, or some programs show an
 	// attachment where they should ask.

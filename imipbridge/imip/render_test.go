@@ -15,6 +15,7 @@ import (
 
 	"github.com/convene-server/convene/directory/cuaddr"
 	"github.com/convene-server/convene/scheduling/ics"
+	"github.com/convene-server/convene/words"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")
@@ -235,7 +236,7 @@ DTSTART;TZID=Europe/Berlin:20260223T120000
 DTEND;TZID=Europe/Berlin:20260223T124500
 SUMMARY:Stand-up
 `+people))
-	m.Language = "de-AT, en;q=0.5"
+	m.Words = words.Default().For("de-AT, en;q=0.5")
 	m.Answer = "https://cal.example.org/rsvp/TOKEN"
 	test("series-de", m)
 
@@ -254,7 +255,7 @@ COMMENT:Je serai en retard.
 ORGANIZER;CN=Cleo Example:mailto:cleo@example.net
 ATTENDEE;CN=Ann Example;PARTSTAT=ACCEPTED;RSVP=TRUE:mailto:ann@example.org
 `))
-	m.Language = "fr"
+	m.Words = words.Default().For("fr")
 	test("reply-fr", m)
 
 	m = message(t, vevent("REQUEST", `DTSTART;VALUE=DATE:20260209
@@ -272,7 +273,7 @@ func TestRecurrenceInWords(t *testing.T) {
 		t.Helper()
 		o := object(t, vevent("REQUEST", "DTSTART;TZID=Europe/Berlin:20260209T100000\n"+lines+"\n"))
 		for lang, want := range map[string]string{"en": en, "de": de, "fr": fr} {
-			d := describer{speak(lang), o, nil, nil, ics.Bound{}}
+			d := describer{speak(words.Default().For(lang)), o, nil, nil, ics.Bound{}}
 			if got := d.recurrence(o, o.Master()); got != want {
 				t.Errorf("%s %s: %q, want %q", lines, lang, got, want)
 			}
@@ -283,7 +284,7 @@ func TestRecurrenceInWords(t *testing.T) {
 	test("RRULE:FREQ=WEEKLY;BYDAY=MO,WE,FR;WKST=MO", "every week on Monday, Wednesday and Friday", "jede Woche am Montag, Mittwoch und Freitag", "toutes les semaines le lundi, le mercredi et le vendredi")
 	test("RRULE:FREQ=MONTHLY;BYDAY=2TU", "every month on the second Tuesday", "jeden Monat am zweiten Dienstag", "tous les mois le deuxième mardi")
 	test("RRULE:FREQ=MONTHLY;BYDAY=-1FR;UNTIL=20261231", "every month on the last Friday, until 31 December 2026", "jeden Monat am letzten Freitag, bis 31. Dezember 2026", "tous les mois le dernier vendredi, jusqu’au 31 décembre 2026")
-	test("RRULE:FREQ=MONTHLY;BYMONTHDAY=1,15", "every month on the days 1 and 15", "jeden Monat am 1. und 15.", "tous les mois le 1 et 15")
+	test("RRULE:FREQ=MONTHLY;BYMONTHDAY=1,15", "every month on the days 1 and 15", "jeden Monat am 1. und 15.", "tous les mois les 1 et 15")
 	test("RRULE:FREQ=YEARLY", "every year", "jedes Jahr", "tous les ans")
 	test("RRULE:FREQ=YEARLY;BYMONTH=2,5;BYDAY=1MO;COUNT=3", "on these dates: 9 February 2026, 4 May 2026, 1 February 2027",
 		"an diesen Tagen: 9. Februar 2026, 4. Mai 2026, 1. Februar 2027", "à ces dates : 9 février 2026, 4 mai 2026, 1er février 2027")
@@ -295,7 +296,7 @@ func TestWhenInWords(t *testing.T) {
 	test := func(lines string, zone *time.Location, want string) {
 		t.Helper()
 		o := object(t, vevent("REQUEST", lines))
-		d := describer{speak("en"), o, nil, zone, ics.Bound{}}
+		d := describer{speak(nil), o, nil, zone, ics.Bound{}}
 		if got := d.span(o, o.First()); got != want {
 			t.Errorf("%q: %q, want %q", lines, got, want)
 		}

@@ -1,7 +1,6 @@
 package imip
 
 import (
-	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -67,7 +66,7 @@ func (d *describer) span(o *ics.Object, c *ics.Component) string {
 				s += " – " + d.date(last, true)
 			}
 		}
-		return s + " (" + d.allDay + ")"
+		return s + " (" + d.Say("all day") + ")"
 	}
 	s += ", " + from.wall.Format("15:04")
 	switch {
@@ -135,7 +134,7 @@ func (d *describer) overrides(shown *ics.Component) string {
 		}
 		s := d.span(d.body, c)
 		if strings.EqualFold(c.Value("STATUS"), "CANCELLED") {
-			s = d.removed + ": " + s
+			s = d.Say("removed") + ": " + s
 		}
 		out = append(out, s)
 	}
@@ -150,9 +149,15 @@ func (d *describer) recurrence(o *ics.Object, c *ics.Component) string {
 	if rule == "" && c.Prop("RDATE") == nil {
 		return ""
 	}
-	if s, ok := d.rule(rule); ok && c.Prop("RDATE") == nil && len(c.PropsNamed("RRULE")) == 1 {
+	var start time.Time
+	if p := c.Prop("DTSTART"); p != nil {
+		if t, err := o.PropTime(p); err == nil {
+			start = t.Wall
+		}
+	}
+	if s, ok := d.rule(rule, start); ok && c.Prop("RDATE") == nil && len(c.PropsNamed("RRULE")) == 1 {
 		if except := d.excluded(o, c); except != "" {
-			s += ", " + fmt.Sprintf(d.exceptFor, except)
+			s += ", " + d.Say("except %s", except)
 		}
 		return s
 	}
@@ -192,7 +197,7 @@ func (d *describer) recurrence(o *ics.Object, c *ics.Component) string {
 		}
 		out = append(out, d.date(t, false))
 	}
-	return fmt.Sprintf(d.onTheseDates, strings.Join(out, ", "))
+	return d.Say("on these dates: %s", strings.Join(out, ", "))
 }
 
 // excluded words the dates that a series leaves out.
@@ -214,77 +219,29 @@ func (d *describer) excluded(o *ics.Object, c *ics.Component) string {
 	return d.list(out)
 }
 
-var weekdays = map[string]int{"SU": 0, "MO": 1, "TU": 2, "WE": 3, "TH": 4, "FR": 5, "SA": 6}
-
-// rule words an RRULE (RFC 5545 §3.3.10); false for one that is beyond words.
-func (d *describer) rule(v string) (string, bool) {
+// rule words an RRULE (RFC 5545 §3.3.10) of a component that begins at start;
+// false for one that is beyond words.
+func (d *describer) rule(v string, start time.Time) (string, bool) {
 	parts := map[string]string{}
 	for _, kv := range strings.Split(strings.ToUpper(strings.TrimSpace(v)), ";") {
 		if k, val, ok := strings.Cut(kv, "="); ok {
 			parts[k] = val
 		}
 	}
-	freq := parts["FREQ"]
-	each, known := d.each[freq]
-	if !known {
-		return "", false
-	}
 	n := 1
 	if i, err := strconv.Atoi(parts["INTERVAL"]); err == nil && i > 0 {
 		n = i
 	}
-	s := each[0]
-	if n > 1 {
-		s = fmt.Sprintf(each[1], n)
+	s := d.every(parts["FREQ"], n)
+	on, ok := d.by(parts, start)
+	if s == "" || !ok {
+		return "", false
 	}
-	for k := range parts {
-		switch k {
-		case "FREQ", "INTERVAL", "COUNT", "UNTIL", "WKST":
-		case "BYDAY":
-			if freq != "WEEKLY" && freq != "MONTHLY" {
-				return "", false
-			}
-		case "BYMONTHDAY":
-			if freq != "MONTHLY" || parts["BYDAY"] != "" {
-				return "", false
-			}
-		default:
-			return "", false
-		}
-	}
-	switch {
-	case freq == "WEEKLY" && parts["BYDAY"] != "":
-		var days []string
-		for _, w := range strings.Split(parts["BYDAY"], ",") {
-			i, ok := weekdays[w]
-			if !ok {
-				return "", false
-			}
-			days = append(days, d.days[i])
-		}
-		s += " " + d.onDays(days, d.phrases)
-	case parts["BYDAY"] != "":
-		by := parts["BYDAY"]
-		if len(by) < 3 {
-			return "", false
-		}
-		nth, err := strconv.Atoi(by[:len(by)-2])
-		day, ok := weekdays[by[len(by)-2:]]
-		if err != nil || !ok || nth == 0 || nth > 5 || nth < -1 {
-			return "", false
-		}
-		s += " " + d.onNth(nth, d.days[day])
-	case parts["BYMONTHDAY"] != "":
-		days := strings.Split(parts["BYMONTHDAY"], ",")
-		for _, x := range days {
-			if i, err := strconv.Atoi(x); err != nil || i < 1 || i > 31 {
-				return "", false
-			}
-		}
-		s += " " + d.onMonthDays(days, d.phrases)
+	if on != "" {
+		s += " " + on
 	}
 	if c, err := strconv.Atoi(parts["COUNT"]); err == nil && c > 0 {
-		s += ", " + fmt.Sprintf(d.nTimes, c)
+		s += ", " + d.Count(c, "%d time", "%d times", c)
 	}
 	if u := parts["UNTIL"]; len(u) >= 8 {
 		t, err := time.Parse("20060102T150405Z", u)
@@ -295,7 +252,64 @@ func (d *describer) rule(v string) (string, bool) {
 		} else if d.zone != nil {
 			t = t.In(d.zone)
 		}
-		s += ", " + fmt.Sprintf(d.until, d.date(t, false))
+		s += ", " + d.Say("until %s", d.date(t, false))
 	}
 	return s, true
+}
+
+// by words the parts of a rule that choose days; "" for none, false for what
+// is beyond words.
+func (d *describer) by(parts map[string]string, start time.Time) (string, bool) {
+	freq, day, monthDay, month, pos := parts["FREQ"], parts["BYDAY"], parts["BYMONTHDAY"], parts["BYMONTH"], parts["BYSETPOS"]
+	for k := range parts {
+		switch k {
+		case "FREQ", "INTERVAL", "COUNT", "UNTIL", "WKST", "BYDAY", "BYMONTHDAY", "BYMONTH", "BYSETPOS":
+		default:
+			return "", false
+		}
+	}
+	switch {
+	case freq == "YEARLY" && day == "" && pos == "":
+		// The day on which it begins, written out: a birthday.
+		plain := (month == "" && monthDay == "" || month == strconv.Itoa(int(start.Month()))) && (monthDay == "" || monthDay == strconv.Itoa(start.Day()))
+		return "", plain
+	case month != "":
+		return "", false
+	case freq == "MONTHLY" && day != "" && monthDay == "":
+		if pos != "" && len(day) == 2 { // the second of all Mondays
+			day, pos = pos+day, ""
+		}
+		if len(day) < 3 || pos != "" {
+			return "", false
+		}
+		nth, err := strconv.Atoi(day[:len(day)-2])
+		no, ok := weekdayNos[day[len(day)-2:]]
+		if err != nil || !ok || nth == 0 || nth > 5 || nth < -1 {
+			return "", false
+		}
+		return d.onNth(nth, no), true
+	case pos != "":
+		return "", false
+	case freq == "MONTHLY" && monthDay != "" && day == "":
+		var days []int
+		for _, x := range strings.Split(monthDay, ",") {
+			i, err := strconv.Atoi(x)
+			if err != nil || i < 1 || i > 31 {
+				return "", false
+			}
+			days = append(days, i)
+		}
+		return d.onMonthDays(days), true
+	case freq == "WEEKLY" && day != "" && monthDay == "":
+		var days []int
+		for _, w := range strings.Split(day, ",") {
+			i, ok := weekdayNos[w]
+			if !ok {
+				return "", false
+			}
+			days = append(days, i)
+		}
+		return d.onDays(days), true
+	}
+	return "", day == "" && monthDay == ""
 }

@@ -1,0 +1,6 @@
+package words
+
+import "embed"
+
+//go:embed po/convene.pot
+var pot embed.FS
