@@ -306,7 +306,7 @@ func (s *sitting) deliverQueued(j db.Job) error {
 		}
 		turn = append(turn, &letter{
 			Message: itip.Message{
-				Method: args.Method, UID: j.UID, From: from, To: cuaddr.Mailto(p.Address), Body: body, Significant: args.Significant, Echo: args.Echo,
+				Method: args.Method, UID: j.UID, From: from, To: cuaddr.Mailto(p.Address), Body: body, Significant: args.Significant, Echo: args.Echo, Successor: args.Successor,
 			},
 			from: sender, door: "queue",
 		})

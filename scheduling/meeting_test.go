@@ -7,6 +7,7 @@ import (
 	"github.com/convene-server/convene/db"
 	"github.com/convene-server/convene/directory/cuaddr"
 	"github.com/convene-server/convene/scheduling"
+	"github.com/convene-server/convene/scheduling/ics"
 	"github.com/convene-server/convene/scheduling/itip"
 )
 
@@ -193,6 +194,49 @@ func TestStrangersShareUID(t *testing.T) {
 		h.put("ann", invitation("m3", "20260303T1000", "20260303T1100", "ann", "dan"))
 		h.status("ann", "m3", "dan", itip.StatusRejected)
 		h.status("ben", "m3", "dan", itip.StatusDelivered)
+	})
+}
+
+// A meeting handed over is the heir's, whatever attendees prefer; what the other
+// did not organize stays his.
+func TestHandOver(t *testing.T) {
+	each(t, func(h *house) {
+		h.persons("ann", "ben", "cleo", "dan")
+		h.put("ann", invitation("m1", "20260303T1000", "20260303T1100", "ann", "ben", "cleo"))
+		h.put("ben", h.answered("ben", "m1", "DECLINED"))
+		h.put("cleo", h.answered("cleo", "m1", "ACCEPTED"))
+		h.put("dan", invitation("m2", "20260304T1000", "20260304T1100", "dan", "ann"))
+		give := func(who, uid, heir string) bool {
+			t.Helper()
+			row := h.has(who, uid)
+			done, err := h.desk.HandOver(h.ctx, scheduling.HandOver{From: h.people[who], To: h.people[heir], Collection: row.Collection, Name: row.Name, Door: "command"})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return done
+		}
+		if give("ann", "m2", "ben") {
+			t.Error("an invitation was handed over")
+		}
+		h.has("ann", "m2")
+		if !give("ann", "m1", "ben") {
+			t.Error("not done")
+		}
+		h.hasNot("ann", "m1")
+		for _, who := range []string{"ben", "cleo"} {
+			o := h.object(who, "m1")
+			if a := ics.Organizer(o.First()); a != address("ben") || o.First().Value("SEQUENCE") != "1" {
+				t.Errorf("%s has\n%s", who, o.Bytes())
+			}
+			h.says(who, "m1", "", "cleo", "ACCEPTED")
+			h.says(who, "m1", "", "ben", "ACCEPTED")
+		}
+		h.decided("m1", "applied", "handed over")
+		h.put("cleo", h.answered("cleo", "m1", "TENTATIVE"))
+		h.says("ben", "m1", "", "cleo", "TENTATIVE")
+		if got := h.busy("ann", 7); strings.Contains(got, "03T") {
+			t.Errorf("she is busy %q", got)
+		}
 	})
 }
 

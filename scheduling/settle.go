@@ -192,6 +192,7 @@ type deliverArgs struct {
 	Body        []byte
 	Significant bool
 	Echo        bool `json:",omitempty"`
+	Successor   bool `json:",omitempty"`
 }
 
 // overflow gathers local recipients beyond the bound, by message.
@@ -206,7 +207,7 @@ func (v *overflow) add(l *letter, p db.Principal) {
 		if v.args == nil {
 			v.args = map[*ics.Object]*deliverArgs{}
 		}
-		a = &deliverArgs{Method: l.Method, From: l.From.String(), Sender: l.from.ID, Body: l.Body.Bytes(), Significant: l.Significant, Echo: l.Echo}
+		a = &deliverArgs{Method: l.Method, From: l.From.String(), Sender: l.from.ID, Body: l.Body.Bytes(), Significant: l.Significant, Echo: l.Echo, Successor: l.Successor}
 		v.args[l.Body] = a
 		v.order = append(v.order, l.Body)
 	}

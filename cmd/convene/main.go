@@ -39,11 +39,11 @@ type cli struct {
 	Serve serveCmd `cmd:"" help:"Run the server."`
 
 	User struct {
-		Add    userAddCmd `cmd:"" help:"Add a person."`
-		List   listCmd    `cmd:"" help:"List the people, one a line."`
-		Show   showCmd    `cmd:"" help:"Show everything about a person but the password."`
-		Set    userSetCmd `cmd:"" help:"Change a person."`
-		Remove removeCmd  `cmd:"" help:"Remove a person: own meetings are cancelled, invitations declined."`
+		Add    userAddCmd    `cmd:"" help:"Add a person."`
+		List   listCmd       `cmd:"" help:"List the people, one a line."`
+		Show   showCmd       `cmd:"" help:"Show everything about a person but the password."`
+		Set    userSetCmd    `cmd:"" help:"Change a person."`
+		Remove userRemoveCmd `cmd:"" help:"Remove a person: own meetings are cancelled or handed over, invitations declined."`
 	} `cmd:"" help:"People."`
 	Room     placeCmds `cmd:"" help:"Rooms, which answer invitations by themselves."`
 	Resource placeCmds `cmd:"" help:"Resources such as projectors and cars, which answer like rooms."`

@@ -15,21 +15,43 @@ type removeCmd struct {
 	Address string `arg:"" help:"Mail address or alias."`
 }
 
-// Run removes a principal. Each meeting in its calendars ends first, through
+type userRemoveCmd struct {
+	kind       db.Kind
+	Address    string `arg:"" help:"Mail address or alias."`
+	HandOverTo string `placeholder:"ADDRESS" help:"Who organizes from now on what this user organized; without, it is cancelled."`
+}
+
+// Run removes a principal.
+func (c *removeCmd) Run(e *env) error { return removePrincipal(e, c.kind, c.Address, "") }
+
+// Run removes a user; what he organized is somebody else's then, if so asked.
+func (c *userRemoveCmd) Run(e *env) error {
+	return removePrincipal(e, c.kind, c.Address, c.HandOverTo)
+}
+
+// removePrincipal removes one. Each meeting in its calendars ends first, through
 // the desk like a deletion by its owner and in a transaction of its own: an
-// organizer's is cancelled, an attendee's declined. Interrupted, it may be run
+// organizer's is cancelled or handed over, an attendee's declined. Interrupted, it may be run
 // again and goes on where it was.
-func (c *removeCmd) Run(e *env) error {
+func removePrincipal(e *env, kind db.Kind, address, handOverTo string) error {
 	cfg, s, err := e.open()
 	if err != nil {
 		return err
 	}
 	defer s.Close()
-	var p db.Principal
+	var p, heir db.Principal
 	err = s.Write(e.ctx, nil, func(tx *db.Tx) error {
 		var err error
-		if p, err = find(tx, c.Address, c.kind); err != nil || p.Kind == db.Group {
+		if p, err = find(tx, address, kind); err != nil || p.Kind == db.Group {
 			return err
+		}
+		if handOverTo != "" {
+			if heir, err = find(tx, handOverTo, db.Person); err != nil {
+				return fmt.Errorf("--hand-over-to: %w", err)
+			}
+			if heir.ID == p.ID {
+				return errors.New("--hand-over-to: that is who is to be removed")
+			}
 		}
 		p.Password = "" // no program of his writes from here on
 		return tx.UpdatePrincipal(&p)
@@ -40,7 +62,7 @@ func (c *removeCmd) Run(e *env) error {
 	desk := newDesk(s, cfg, logger(e.stderr, "warn"))
 	ended := 0
 	for {
-		n, err := endMeetings(e.ctx, s, desk, p)
+		n, err := endMeetings(e.ctx, s, desk, p, heir)
 		ended += n
 		if err != nil {
 			return fmt.Errorf("%s: stopped after %d meetings, log-in is closed; run it again: %w", p.Address, ended, err)
@@ -78,11 +100,18 @@ func (c *removeCmd) Run(e *env) error {
 
 var errBusy = errors.New("something came in meanwhile")
 
-// endMeetings removes everything in the calendars of p and returns how many
-// objects that were.
-func endMeetings(ctx context.Context, s *db.Store, desk *scheduling.Desk, p db.Principal) (int, error) {
+// endMeetings removes everything in the calendars of p, or gives what he
+// organized to an heir (ID 0: to nobody), and returns how many objects that were.
+func endMeetings(ctx context.Context, s *db.Store, desk *scheduling.Desk, p, heir db.Principal) (int, error) {
 	n := 0
 	err := eachObject(ctx, s, p.ID, "", func(col db.Collection, o db.Object) error {
+		if heir.ID != 0 {
+			done, err := desk.HandOver(ctx, scheduling.HandOver{From: p, To: heir, Collection: col.ID, Name: o.Name, Door: "command"})
+			if done || err != nil && !errors.Is(err, db.ErrNotFound) {
+				n++
+				return err
+			}
+		}
 		err := desk.Remove(ctx, scheduling.Remove{Actor: p, Collection: col.ID, Name: o.Name, Door: "command"})
 		if errors.Is(err, db.ErrNotFound) {
 			return nil

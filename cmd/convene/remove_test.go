@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/convene-server/convene/scheduling/ics"
 )
 
 // Who is removed while the server runs leaves no meeting behind: those outside
@@ -50,5 +52,65 @@ func TestRemoveOrganizer(t *testing.T) {
 			t.Fatal(err)
 		}
 		h.eventually(ben, uid2, blue, "ACCEPTED")
+	})
+}
+
+// What she organized goes on under the heir: people here and outside hear whose
+// it is now, their answers stand, and nothing is cancelled.
+func TestRemoveHandOver(t *testing.T) {
+	onBoth(t, func(t *testing.T, dsn string) {
+		outside, relay := startSink(t, false)
+		h := startHouse(t, dsn, "127.0.0.1:0", "", relay)
+		const uid = "stays@example.org"
+		if _, err := h.as(ann).put(t.Context(), calendarOf(ann)+"plans.ics", demoEvent(time.Now(), uid, "Plans", ann, ben, blue, carol), "If-None-Match", "*"); err != nil {
+			t.Fatal(err)
+		}
+		waitMail(t, outside, carol, "REQUEST", "Plans")
+		h.eventually(ann, uid, blue, "ACCEPTED")
+		h.arrived(ben, uid)
+
+		config := filepath.Join(t.TempDir(), "convene.toml")
+		text := fmt.Sprintf("domains = [\"example.org\"]\n[store]\ndsn = %q\n[smtp]\ncoalesce = \"0s\"\n", dsn)
+		if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		command := func(want int, args ...string) {
+			t.Helper()
+			var out bytes.Buffer
+			if status := run(env{ctx: t.Context(), stdin: strings.NewReader(""), stdout: &out, stderr: &out}, append(args, "--config", config)); status != want {
+				t.Fatalf("exit status %d\n%s", status, out.String())
+			}
+		}
+		command(exitFailed, "user", "remove", ann, "--hand-over-to", ann)
+		command(exitFailed, "user", "remove", ann, "--hand-over-to", blue)
+		command(exitDone, "user", "remove", ann, "--hand-over-to", ben)
+		mail := waitMail(t, outside, carol, "REQUEST", "Plans")
+		for mail.Calendar.First().Value("SEQUENCE") == "0" {
+			time.Sleep(50 * time.Millisecond)
+			for _, m := range outside.Mails() {
+				if m.Method == "CANCEL" {
+					t.Fatal("it was cancelled")
+				}
+				if m.Rcpt() == carol && m.Calendar != nil && m.Calendar.First().Value("SEQUENCE") == "1" {
+					mail = m
+				}
+			}
+		}
+		if o := ics.Organizer(mail.Calendar.First()); o.Mail() != ben {
+			t.Errorf("Carol hears of %v", o)
+		}
+		f := h.arrived(ben, uid)
+		if o := ics.Organizer(f.Object.First()); o.Mail() != ben || strings.Contains(string(f.Object.Bytes()), ann) {
+			t.Errorf("Ben has\n%s", f.Object.Bytes())
+		}
+		if got := partStats(f.Object); got[blue] != "ACCEPTED" || got[ben] != "ACCEPTED" {
+			t.Errorf("answers %v", got)
+		}
+		// He organizes it: his change reaches Carol.
+		changed := strings.Replace(string(f.Object.Bytes()), "SUMMARY:Plans", "SUMMARY:New plans", 1)
+		if _, err := h.as(ben).put(t.Context(), f.Href, changed); err != nil {
+			t.Fatal(err)
+		}
+		waitMail(t, outside, carol, "REQUEST", "New plans")
 	})
 }

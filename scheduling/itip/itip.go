@@ -46,6 +46,9 @@ type Message struct {
 	// as it stands now, for copies that a server keeps. A person has read the
 	// CANCEL: it is never mailed, and no room answers it.
 	Echo bool
+	// Successor says that the meeting is the new organizer's by decision of
+	// whoever runs the server, whatever the recipient prefers.
+	Successor bool
 }
 
 // Actor is the calendar user for whom the core works.

@@ -26,7 +26,7 @@ func (me Actor) receiveRequest(have *ics.Object, msg Message) (Outcome, error) {
 	if by := Delegator(msg.Body, me.Self); by != nil && sameLine(by, msg.From) && !me.over(have) {
 		return ignored("a delegator invites, he changes nothing"), nil // RFC 5546 §3.2.2.3
 	}
-	if was, _ := organizerOf(have); !was.IsZero() && was != org && was.Fold() != org.Fold() && !me.replaces(have, in) { // decision 14
+	if was, _ := organizerOf(have); !was.IsZero() && was != org && was.Fold() != org.Fold() && !msg.Successor && !me.replaces(have, in) { // decision 14
 		return Outcome{}, &Refusal{Precondition: AllowedOrganizerReceived, Detail: "a meeting with this UID has another organizer"}
 	}
 	return me.update(have, in, msg), nil
