@@ -33,6 +33,9 @@ const (
 	// changed, as it may (RFC 6638 §3.2.2.1): the DTSTAMP that the organizer
 	// sent, by which later messages are ordered. It is never sent.
 	propReceived = "X-CONVENE-RECEIVED"
+	// propOwn names in an attendee's copy the properties that he set himself, of
+	// those that organizers set too: they stay his. It is never sent.
+	propOwn = "X-CONVENE-OWN"
 )
 
 // ownParams never leave the server (RFC 6638 §7.1 to §7.3).

@@ -99,7 +99,7 @@ func shell(o *ics.Object) *ics.Component {
 // alarms, his marks for his own server, and what he says of the request.
 func received(c *ics.Component) *ics.Component {
 	out := c.Clone()
-	out.Remove("REQUEST-STATUS", propReceived)
+	out.Remove("REQUEST-STATUS", propReceived, propOwn)
 	for i := range out.Props {
 		if p := &out.Props[i]; p.Name == "ATTENDEE" || p.Name == "ORGANIZER" {
 			*p = p.WithoutParams(ownParams...)
@@ -302,15 +302,16 @@ func (me Actor) merge(was *series, old *part, in *series, p *part) *ics.Componen
 			c.Children = append(c.Children, ch)
 		}
 	}
+	own := hisOwn(base)
+	for _, n := range own {
+		c.Remove(n) // all of his, in place of all of theirs
+	}
 	for i := range base.Props {
 		q := base.Props[i]
 		switch {
 		case q.Name == "TRANSP" || q.Name == "COLOR":
 			c.Set(q)
-		case q.Name == "CATEGORIES":
-			if base.Prop("CATEGORIES") == &base.Props[i] { // all of his, in place of all of theirs
-				c.Remove("CATEGORIES")
-			}
+		case slices.Contains(own, q.Name):
 			c.Add(q)
 		case private(q.Name) && q.Name != propReceived:
 			c.RemoveFunc(func(r *ics.Prop) bool { return r.Name == q.Name && base.Prop(q.Name) == &base.Props[i] })

@@ -176,6 +176,7 @@ func (m *mend) component(p *part, base *ics.Component) error {
 		return err
 	}
 	m.advance(p, base)
+	m.claim(p, base)
 	m.stamp(p, base)
 	return nil
 }
@@ -209,6 +210,34 @@ func (m *mend) zone(id string) {
 	}
 	if z := find(m.was.obj.Root()); z != nil && find(m.is.root) == nil {
 		m.is.root.Children = slices.Insert(m.is.root.Children, 0, z)
+		m.is.dirty = true
+	}
+}
+
+// shared are the properties that an attendee may set and that organizers set
+// too: an update brings the organizer's, unless he has set his own.
+var shared = []string{"CATEGORIES", "CLASS", "PRIORITY", "COMMENT"}
+
+// hisOwn returns which of them an attendee has set in his copy.
+func hisOwn(c *ics.Component) []string {
+	v := trim(c.Value(propOwn))
+	if v == "" {
+		return nil
+	}
+	return strings.Split(v, ",")
+}
+
+// claim remembers what the attendee sets himself.
+func (m *mend) claim(p *part, base *ics.Component) {
+	have := hisOwn(base)
+	for _, n := range shared {
+		if !slices.Contains(have, n) && !slices.Equal(valuesOf(base, n), valuesOf(p.comp, n)) {
+			have = append(have, n)
+		}
+	}
+	slices.Sort(have)
+	if v := strings.Join(have, ","); v != trim(p.comp.Value(propOwn)) {
+		p.comp.Set(ics.NewProp(propOwn, v))
 		m.is.dirty = true
 	}
 }
