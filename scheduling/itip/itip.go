@@ -42,9 +42,10 @@ type Message struct {
 	// or he is newly invited (RFC 6638 §3.2.8). Mail texts and room policies
 	// read it.
 	Significant bool
-	// Echo marks the REQUEST that goes with a CANCEL of occurrences: the series
-	// as it stands now, for copies that a server keeps. A person has read the
-	// CANCEL: it is never mailed, and no room answers it.
+	// Echo marks what goes with another message for the sake of copies that a
+	// server keeps: the series as it stands now beside a CANCEL of occurrences,
+	// the CANCEL of those that a REQUEST leaves out. A person has read the other
+	// one: it is never mailed, and no room answers it.
 	Echo bool
 	// Successor says that the meeting is the new organizer's by decision of
 	// whoever runs the server, whatever the recipient prefers.

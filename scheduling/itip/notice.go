@@ -16,7 +16,7 @@ func (v *revision) messages(plans []*plan) []Message {
 	for _, c := range v.cancels(plans) {
 		body := envelope(v.was.obj, Cancel, c.comps)
 		for _, a := range c.whom {
-			out = append(out, Message{Method: Cancel, UID: uid, From: from, To: a, Body: body, Significant: true})
+			out = append(out, Message{Method: Cancel, UID: uid, From: from, To: a, Body: body, Significant: true, Echo: c.marks})
 		}
 	}
 	for _, g := range plans {
@@ -59,11 +59,13 @@ func (v *revision) key(g *plan) string {
 type cancellation struct {
 	whom  []cuaddr.Address
 	comps []*ics.Component
+	marks bool
 }
 
 func (v *revision) cancels(plans []*plan) []*cancellation {
 	type lot struct {
 		whole bool
+		marks bool
 		rids  []ics.RID
 		whom  []cuaddr.Address
 	}
@@ -74,18 +76,21 @@ func (v *revision) cancels(plans []*plan) []*cancellation {
 			continue
 		}
 		key := ""
+		if g.marks {
+			key = "marks "
+		}
 		for _, r := range g.cancel {
 			key += string(r) + " "
 		}
 		if byKey[key] == nil {
-			byKey[key] = &lot{whole: g.whole, rids: g.cancel}
+			byKey[key] = &lot{whole: g.whole, marks: g.marks, rids: g.cancel}
 			lots = append(lots, byKey[key])
 		}
 		byKey[key].whom = append(byKey[key].whom, g.whom...)
 	}
 	var out []*cancellation
 	for _, l := range lots {
-		c := &cancellation{whom: l.whom}
+		c := &cancellation{whom: l.whom, marks: l.marks}
 		if l.whole {
 			seq := v.top() + 1
 			all := v.is.master == nil || cancelled(v.is.master.comp)

@@ -15,6 +15,7 @@ type plan struct {
 	whole       bool // CANCEL of everything
 	cancel      []ics.RID
 	echo        bool // the request tells copies what the cancel tells people
+	marks       bool // the cancel marks in copies what the request leaves out
 }
 
 // listed is part.listed under a master that is not cancelled as a whole.
@@ -101,6 +102,14 @@ func (v *revision) plan(a cuaddr.Address) *plan {
 		whole()
 	case !anyIs && wasAll: // removed, or the meeting is cancelled
 		g.whole = true
+		if m := v.is.master; m != nil && m.off && m.attendee(a) != nil && (v.deltas[m].content || v.deltas[m].reschedule()) {
+			g.echo = true // called off, and something else changed
+			for _, p := range v.is.parts {
+				if p.attendee(a) != nil {
+					g.request = append(g.request, p)
+				}
+			}
+		}
 	case !anyIs:
 		lost()
 	case wasAll && !isAll: // from the series to some of its instances
@@ -117,6 +126,13 @@ func (v *revision) plan(a cuaddr.Address) *plan {
 		}
 		if tell {
 			whole() // instances lost are EXDATEs in it
+			gone := datesOf(v.is.obj, v.is.master.comp, "EXDATE")
+			for _, r := range v.rids {
+				if took(r) && !takes(r) && (gone[r] || v.is.byRID[r] != nil && v.is.byRID[r].off) {
+					g.cancel = append(g.cancel, r) // called off, not merely beyond the end
+				}
+			}
+			g.marks = len(g.cancel) > 0
 		} else {
 			v.some(g, a, took)
 			lost()

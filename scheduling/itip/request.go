@@ -197,6 +197,7 @@ func (me Actor) update(have *ics.Object, in *series, msg Message) Outcome {
 	if whole && merged[""] != nil {
 		comps = append(comps, cancelledSince(left, in, func(r ics.RID) bool { return placed[r] || in.byRID[r] != nil })...)
 	}
+	comps = visible(have, comps)
 	zones := map[string]bool{}
 	for _, o := range []*ics.Object{msg.Body, have} { // the organizer's zones win
 		for _, c := range o.Root().Children {
@@ -215,7 +216,7 @@ func (me Actor) update(have *ics.Object, in *series, msg Message) Outcome {
 	}
 	switch difference(have, o, me) {
 	case nothing:
-		if !newer(in, was) {
+		if !msg.Echo && !newer(in, was) {
 			return ignored("a repetition: nothing in it is new")
 		}
 		out.KeepTag, out.Inbox, out.Rule = true, msg.Body, "confirmed by the organizer: nothing in it is new" // RFC 5546 §3.2.2.2
@@ -412,6 +413,33 @@ func (me Actor) keepAway(was, in *series, master *ics.Component, merged map[ics.
 			delete(merged, r)
 		}
 	}
+}
+
+// visible takes those EXDATEs out of a series' master whose occurrences have a
+// component: it would not show otherwise.
+func visible(o *ics.Object, comps []*ics.Component) []*ics.Component {
+	for i, m := range comps {
+		if m.Prop("RECURRENCE-ID") != nil || m.Prop("EXDATE") == nil {
+			continue
+		}
+		out, all := datesOf(o, m, "EXDATE"), 0
+		for _, p := range m.PropsNamed("EXDATE") {
+			all += strings.Count(p.Value, ",") + 1
+		}
+		for _, c := range comps {
+			delete(out, o.RID(c))
+		}
+		if len(out) == all {
+			continue
+		}
+		m = m.Clone()
+		m.Remove("EXDATE")
+		for _, r := range more(nil, out) {
+			m.Add(o.DateProp("EXDATE", r))
+		}
+		comps[i] = m
+	}
+	return comps
 }
 
 // keepInstance decides about an override of the copy that a whole update does
