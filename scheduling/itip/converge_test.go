@@ -15,7 +15,10 @@ import (
 // told checks a message of the organizer against what she told its recipient
 // before: in the order of sending, each must change something.
 func (s *simulation) told(m Message) {
-	if m.Method == Reply || s.at[m.From] != s.org || m.Echo {
+	if m.Method == Refresh {
+		s.at[m.From].asks = true
+	}
+	if m.Method == Reply || s.at[m.From] != s.org || m.Echo || s.at[m.To].asks { // who asks is told whatever he knows
 		return
 	}
 	to := s.at[m.To]

@@ -152,6 +152,17 @@ func cancelledSince(left, in *series, have func(ics.RID) bool) []*ics.Component 
 	return out
 }
 
+// declinedAlone reports whether he took one occurrence off his calendar that is
+// still at the same time: a new revision of the series does not ask about it.
+func (me Actor) declinedAlone(left *series, p *part, in *series) bool {
+	l := p.self(me)
+	if p.rid == "" || p.off || l == nil || ics.PartStat(l) != "DECLINED" {
+		return false
+	}
+	occ := in.regular(p.rid)
+	return occ != nil && sameTime(left.obj, p.comp, in.obj, occ)
+}
+
 // outdated reports whether a component of a message says nothing that is newer
 // than what he knew when he had the meeting last; then it brings nothing back.
 func outdated(left *series, p *part) bool {

@@ -133,6 +133,7 @@ func (me Actor) update(have *ics.Object, in *series, msg Message) Outcome {
 	var missed *ics.Prop
 	placed := map[ics.RID]bool{}
 	merged := map[ics.RID]*ics.Component{}
+	away := map[ics.RID]bool{} // what he took off his calendar and is not asked anew
 	for _, p := range in.parts {
 		old := was.at(p.rid)
 		if old != nil && older(p.comp, old.comp) {
@@ -154,18 +155,22 @@ func (me Actor) update(have *ics.Object, in *series, msg Message) Outcome {
 			if outdated(left, p) || ics.PartStat(ics.Attendee(c, me.Self)) == "DECLINED" { // he had it, and removed it
 				stale = "he removed it, or it was cancelled, after this was written"
 				whole = whole && p.rid != ""
+				away[p.rid] = true
 				continue
 			}
 		}
 		merged[p.rid] = me.merge(was, old, in, p)
 		applied = true
-		if !whole && was.master != nil && old == nil {
+		if !whole && was.master != nil && old == nil && !was.excludes(p.rid) {
 			missed = p.self(me) // RFC 5546 §4.7.2: something went by him
 		}
 	}
 	if c := merged[""]; whole && c != nil {
 		me.keepAway(was, in, c, merged)
-		staysOff(c, was, in, merged)
+		for _, p := range left.parts {
+			away[p.rid] = away[p.rid] || me.declinedAlone(left, p, in)
+		}
+		staysOff(c, was, in, merged, away)
 	}
 	if whole && merged[""] != nil && was.master != nil && merged[""] == was.master.comp {
 		whole = false // a stale series with newer instances
@@ -235,12 +240,13 @@ func (me Actor) update(have *ics.Object, in *series, msg Message) Outcome {
 // his calendar, while the organizer may not know of that yet: in the revision
 // that he has, only he can have taken them (a reinstated instance is a new
 // revision, RFC 5546 §2.1.4).
-func staysOff(c *ics.Component, was, in *series, merged map[ics.RID]*ics.Component) {
-	if was.master == nil || c == was.master.comp || sequence(was.master.comp) != sequence(in.master.comp) {
+func staysOff(c *ics.Component, was, in *series, merged map[ics.RID]*ics.Component, away map[ics.RID]bool) {
+	if was.master == nil || c == was.master.comp {
 		return
 	}
+	known := sequence(was.master.comp) == sequence(in.master.comp)
 	for _, r := range more(datesOf(in.obj, in.master.comp, "EXDATE"), datesOf(was.obj, was.master.comp, "EXDATE")) {
-		if merged[r] == nil && in.obj.HasInstance(r) {
+		if (known || away[r]) && merged[r] == nil && in.obj.HasInstance(r) {
 			c.Add(was.obj.DateProp("EXDATE", r))
 		}
 	}

@@ -101,6 +101,7 @@ type somebody struct {
 	style int   // of his mail program
 
 	cached  []byte // his own object as it was after his last write
+	asks    bool   // he sent a REFRESH
 	silent  bool   // he removed his copy without telling (decision 34)
 	ideal   *ics.Object
 	sequent map[ics.RID]int
