@@ -166,11 +166,13 @@ func (x *exchange) commit(r *resource, u *update) error {
 				return err
 			}
 		}
-		if r.kind&(kColl|kMember) != 0 {
-			// Everything that changes changes under this lock.
-			if _, err := tx.BumpCollections(r.coll.ID); err != nil {
-				return err
-			}
+		// Everything that changes changes under these locks.
+		changed, err := u.collections(tx, r)
+		if err != nil {
+			return err
+		}
+		if _, err := tx.BumpCollections(changed...); err != nil {
+			return err
 		}
 		if err := guard(tx); err != nil {
 			return err
@@ -217,6 +219,24 @@ func (x *exchange) commit(r *resource, u *update) error {
 		}
 		return err
 	})
+}
+
+// collections that the changes touch, to be locked in one go (STORAGE 5): with
+// a new default calendar the old one changes, too.
+func (u *update) collections(tx *db.Tx, r *resource) (ids []int64, err error) {
+	if r.kind&(kColl|kMember) != 0 {
+		ids = append(ids, r.coll.ID)
+	}
+	if u.makeDefault == 0 {
+		return ids, nil
+	}
+	cs, err := tx.Collections(r.owner.ID, db.Calendar)
+	for _, c := range cs {
+		if c.Default {
+			ids = append(ids, c.ID)
+		}
+	}
+	return append(ids, u.makeDefault), err
 }
 
 // writeChanges tells what became of each change: all of them made, or none
