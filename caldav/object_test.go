@@ -2,12 +2,14 @@ package caldav
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"net/http"
 	"strings"
 	"testing"
 
 	"github.com/convene-server/convene/db"
+	"github.com/convene-server/convene/db/dbtest"
 )
 
 const calendarType = "text/calendar; charset=utf-8"
@@ -108,6 +110,24 @@ func TestPutRepresentation(t *testing.T) {
 		}
 		h.put(ann, annCalendar+"a.ics", body, "Prefer", "return=representation").want(t, 200)
 	})
+}
+
+// What is advertised is what is enforced (RFC 4791 §5.2.9).
+func TestMaxAttendees(t *testing.T) {
+	h := newHouse(t, dbtest.New(t, "sqlite"))
+	if got := h.propfind(ann, annCalendar, "0", "C:max-attendees-per-instance").row(t, annCalendar).text("C:max-attendees-per-instance"); got != "1000" {
+		t.Errorf("advertised %q", got)
+	}
+	guests := make([]string, 1001)
+	for i := range guests {
+		guests[i] = fmt.Sprintf("ATTENDEE:mailto:g%d@example.net", i)
+	}
+	test := func(n int) reply {
+		return h.put(ann, annCalendar+"m.ics", event("m", "20361102T100000Z", "20361102T110000Z", strings.Join(append(guests[:n:n], "ORGANIZER:mailto:"+ann), "\n")))
+	}
+	test(1001).refused(t, 403, "C:max-attendees-per-instance")
+	h.do(ann, "GET", annCalendar+"m.ics", "").want(t, 404)
+	test(40).want(t, 201)
 }
 
 func TestPutRefused(t *testing.T) {

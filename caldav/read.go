@@ -272,6 +272,11 @@ func readMaxResourceSize(x *exchange, r *resource, w *dav.Writer) bool {
 	return true
 }
 
+func readMaxAttendees(x *exchange, r *resource, w *dav.Writer) bool {
+	w.Int(int64(x.desk.MaxAttendees()))
+	return true
+}
+
 func readCollations(x *exchange, r *resource, w *dav.Writer) bool {
 	for _, c := range dav.Collations {
 		w.Raw("<C:supported-collation>" + c + "</C:supported-collation>")

@@ -49,6 +49,7 @@ var table = []property{
 	{name: dav.C("supported-calendar-component-set"), kinds: kCalendar | kInbox, spec: "RFC 4791 §5.2.3", read: readComponents, write: writeComponents},
 	{name: dav.C("supported-calendar-component-sets"), kinds: kCalendarHome, spec: "draft-daboo-caldav-extensions", read: readComponentSets},
 	{name: dav.C("supported-calendar-data"), kinds: kCalendar | kInbox | kOutbox, spec: "RFC 4791 §5.2.4", read: readSupportedCalendarData},
+	{name: dav.C("max-attendees-per-instance"), kinds: kCalendar, spec: "RFC 4791 §5.2.9", read: readMaxAttendees},
 	{name: dav.C("max-resource-size"), kinds: kCalendar | kInbox | kOutbox, spec: "RFC 4791 §5.2.5", read: readMaxResourceSize},
 	{name: dav.C("supported-collation-set"), kinds: kEvery, spec: "RFC 4791 §7.5.1", read: readCollations},
 	{name: dav.C("calendar-timezone"), kinds: kCalendar, spec: "RFC 4791 §5.2.2", read: readTimezone, own: true, kept: true, write: writeTimezone},

@@ -21,7 +21,7 @@ type Options struct {
 	DomainsComplete []string      // in which everybody is in the directory (decision 1)
 	Coalesce        time.Duration // how long a mail waits for a newer one (decision 33)
 	MaxResource     int64         // octets of one object
-	MaxAttendees    int           // of one component
+	MaxAttendees    int           // of one component, members of groups not counted; zero: 5,000
 	Bound           ics.Bound     // instances and steps of one series
 	PastGrace       time.Duration // what ended longer ago sends nothing (decision 18); zero: 7 days
 	LocalInline     int           // local recipients settled in the transaction; zero: 500
@@ -38,6 +38,9 @@ type Desk struct {
 
 // New makes the desk of a store.
 func New(store *db.Store, opt Options) *Desk {
+	if opt.MaxAttendees <= 0 {
+		opt.MaxAttendees = 5000
+	}
 	if opt.LocalInline <= 0 {
 		opt.LocalInline = 500
 	}
@@ -52,6 +55,10 @@ func New(store *db.Store, opt Options) *Desk {
 	}
 	return &Desk{store, opt}
 }
+
+// MaxAttendees is how many may be invited by name to one event or occurrence
+// (RFC 4791 §5.2.9).
+func (d *Desk) MaxAttendees() int { return d.opt.MaxAttendees }
 
 // Conditions are what a request demands of the resource as it stands, checked
 // under the lock (RFC 9110 §13, RFC 6638 §8.3). An entity tag is without
