@@ -4,9 +4,12 @@ import (
 	"bytes"
 	"errors"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/rogpeppe/go-internal/txtar"
 
 	"github.com/convene-server/convene/scheduling/ics"
 )
@@ -329,6 +332,17 @@ func TestWithoutFields(t *testing.T) {
 func FuzzParse(f *testing.F) {
 	for _, name := range []string{"gmail-reply.eml", "exchange-reply.eml", "apple-reply.eml", "thunderbird-request.eml", "bounce.eml"} {
 		f.Add(sample(f, name))
+	}
+	corpus, err := filepath.Glob("testdata/corpus/*.txtar")
+	if err != nil {
+		f.Fatal(err)
+	}
+	for _, file := range corpus {
+		a, err := txtar.ParseFile(file)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(crlf(string(a.Files[0].Data)))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		keep := bytes.Clone(data)
