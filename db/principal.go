@@ -216,9 +216,16 @@ func texts(tx *Tx, q string, args ...any) ([]string, error) {
 	return collect(tx, q, args, func(s *string) []any { return []any{s} })
 }
 
-// Addresses returns all addresses, the primary one first.
+// Addresses returns all addresses, the primary one first, without those that
+// stand for a whole domain.
 func (tx *Tx) Addresses(principal int64) ([]string, error) {
-	return texts(tx, `SELECT address FROM address WHERE principal = $1 ORDER BY main DESC, name`, principal)
+	return texts(tx, `SELECT address FROM address WHERE principal = $1 AND name NOT LIKE '@%' ORDER BY main DESC, name`, principal)
+}
+
+// CatchAlls returns the domains, as "@example.org", of which a principal has
+// every address that nobody else has.
+func (tx *Tx) CatchAlls(principal int64) ([]string, error) {
+	return texts(tx, `SELECT address FROM address WHERE principal = $1 AND name LIKE '@%' ORDER BY name`, principal)
 }
 
 func tagged(name string) bool { return strings.Contains(name, "+") }
@@ -228,7 +235,7 @@ func (tx *Tx) AddressesOf(principals []int64) (map[int64][]string, error) {
 	all := make(map[int64][]string, len(principals))
 	principals = slices.Compact(slices.Sorted(slices.Values(principals)))
 	err := chunks(principals, 1, func(in string, args []any) error {
-		return tx.rows(`SELECT principal, address FROM address WHERE principal IN `+in+` ORDER BY principal, main DESC, name`, args,
+		return tx.rows(`SELECT principal, address FROM address WHERE principal IN `+in+` AND name NOT LIKE '@%' ORDER BY principal, main DESC, name`, args,
 			func(scan func(...any) error) error {
 				var id int64
 				var a string

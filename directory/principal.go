@@ -16,7 +16,7 @@ var ErrUnknown = errors.New("directory: unknown")
 var ErrAddress = errors.New("directory: not a mail address")
 
 // names returns under which names the directory may hold an address: first the
-// address itself, then without its plus-tag.
+// address itself, then without its plus-tag, then as any address of its domain.
 func names(a cuaddr.Address) []string {
 	if path := a.Path(); path != "" {
 		_, last, ok := strings.Cut(path, "/principals/")
@@ -37,9 +37,9 @@ func names(a cuaddr.Address) []string {
 		return []string{name}
 	}
 	if base, ok := untagged(name); ok {
-		return []string{name, base}
+		return []string{name, base, "@" + a.Domain()}
 	}
-	return []string{name}
+	return []string{name, "@" + a.Domain()}
 }
 
 // untagged takes "ann@example.org" from "ann+lists@example.org".
@@ -53,7 +53,8 @@ func untagged(name string) (string, bool) {
 }
 
 // Lookup finds whom an address names: primary address, alias, plus-tag of
-// either, urn:uuid: and principal URL. ErrUnknown if nobody here. Inside a
+// either, urn:uuid: and principal URL; and who has every other address of its
+// domain. ErrUnknown if nobody here. Inside a
 // transaction it uses that transaction only.
 func Lookup(tx *db.Tx, a cuaddr.Address) (db.Principal, error) {
 	found, err := LookupAll(tx, []cuaddr.Address{a})
@@ -97,7 +98,8 @@ func LookupAll(tx *db.Tx, as []cuaddr.Address) (map[cuaddr.Address]db.Principal,
 }
 
 // Self returns a function that recognises all addresses of a principal: every
-// spelling that Lookup resolves to it. groups adds the addresses of the groups
+// spelling that Lookup resolves to it, but for addresses that are its own only
+// because nobody else has them. groups adds the addresses of the groups
 // that hold it, directly or through others (decision 29).
 func Self(tx *db.Tx, p db.Principal, groups bool) (func(cuaddr.Address) bool, error) {
 	all, err := SelfAll(tx, []db.Principal{p}, groups)
@@ -278,9 +280,16 @@ func Add(tx *db.Tx, p *db.Principal, aliases []string) error {
 	return nil
 }
 
-// AddAlias gives a principal one more address: a mail address or a urn:uuid:.
-// db.ErrExists if it is taken, ErrAddress if it is none.
+// AddAlias gives a principal one more address: a mail address, a urn:uuid:, or
+// "@example.org" for every address of a domain that nobody has. db.ErrExists if it is taken, ErrAddress if it is none.
 func AddAlias(tx *db.Tx, principal int64, alias string) error {
+	if domain, all := strings.CutPrefix(strings.TrimSpace(alias), "@"); all {
+		a := cuaddr.Mailto("x@" + domain)
+		if a.IsZero() || strings.Contains(domain, "@") {
+			return fmt.Errorf("%w: %q", ErrAddress, alias)
+		}
+		return tx.AddAlias(principal, "@"+a.Domain())
+	}
 	a, err := cuaddr.Parse(alias)
 	if err != nil || a.Path() != "" {
 		return fmt.Errorf("%w: %q", ErrAddress, alias)

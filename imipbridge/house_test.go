@@ -354,6 +354,7 @@ func newSink(t testing.TB, lmtp bool) *sink {
 func (k *sink) serve(t testing.TB, l net.Listener, lmtp bool) {
 	srv := smtp.NewServer(smtp.BackendFunc(func(*smtp.Conn) (smtp.Session, error) { return &sinkSession{k: k}, nil }))
 	srv.LMTP, srv.Domain, srv.EnableSMTPUTF8 = lmtp, "sink.example", true
+	srv.MaxLineLength = 2 << 20
 	srv.ErrorLog = errorLog{slog.New(slog.DiscardHandler)}
 	go srv.Serve(l)
 	t.Cleanup(func() { srv.Close() })

@@ -32,7 +32,7 @@ func (b *Bridge) ServeLMTP(ctx context.Context, l net.Listener, observe bool) er
 	srv.Domain = b.from.Domain()
 	srv.MaxMessageBytes = b.opt.MaxMessage
 	srv.MaxRecipients = b.opt.MaxRecipients
-	srv.MaxLineLength = 1 << 20 // mail systems let longer lines through than RFC 5321 §4.5.3.1.6 allows
+	srv.MaxLineLength = maxLine
 	srv.ReadTimeout = 5 * time.Minute
 	srv.WriteTimeout = time.Minute
 	srv.EnableSMTPUTF8 = true
@@ -57,6 +57,10 @@ func (b *Bridge) ServeLMTP(ctx context.Context, l net.Listener, observe bool) er
 	}
 	return err
 }
+
+// maxLine bounds a line in octets: mail systems let longer ones through than
+// RFC 5321 §4.5.3.1.6 allows.
+const maxLine = 1 << 20
 
 // session is one LMTP connection.
 type session struct {
@@ -188,6 +192,9 @@ func (s *session) read(ctx context.Context, r io.Reader) (data []byte, free func
 		return data, free, nil
 	}
 	free()
+	if errors.Is(err, smtp.ErrTooLongLine) { // it would be as long the next time
+		return nil, nil, &smtp.SMTPError{Code: 554, EnhancedCode: smtp.EnhancedCode{5, 6, 0}, Message: fmt.Sprintf("a line of more than %d octets", maxLine)}
+	}
 	var too *smtp.SMTPError
 	if errors.As(err, &too) {
 		return nil, nil, too

@@ -51,7 +51,7 @@ func find(tx *db.Tx, address string, kind db.Kind) (db.Principal, error) {
 // profile are the options that all kinds of principals share.
 type profile struct {
 	Name     *string  `help:"Name for people."`
-	Alias    []string `sep:"none" placeholder:"ADDRESS" help:"Another address; may be repeated."`
+	Alias    []string `sep:"none" placeholder:"ADDRESS" help:"Another address, or @DOMAIN for all of a domain that nobody has; may be repeated."`
 	Language *string  `placeholder:"TAG" help:"Language of mail and pages, as de or pt-BR."`
 	Timezone *string  `placeholder:"TZ" help:"Time zone of floating times, as Europe/Berlin."`
 }
@@ -83,6 +83,10 @@ func (o profile) apply(p *db.Principal) error {
 func (o profile) aliases() ([]string, error) {
 	var all []string
 	for _, s := range o.Alias {
+		if domain, whole := strings.CutPrefix(s, "@"); whole && cuaddr.Mailto("x@"+domain).Domain() != "" {
+			all = append(all, "@"+cuaddr.Mailto("x@"+domain).Domain())
+			continue
+		}
 		a, err := mailArg(s)
 		if err != nil {
 			return nil, fmt.Errorf("--alias %w", err)
@@ -485,6 +489,13 @@ func (c *showCmd) Run(e *env) error {
 			if a != p.Address {
 				row("alias", a)
 			}
+		}
+		domains, err := tx.CatchAlls(p.ID)
+		if err != nil {
+			return err
+		}
+		for _, d := range domains {
+			row("alias", d)
 		}
 		row("language", p.Language)
 		row("timezone", p.TZ)

@@ -22,9 +22,17 @@ type header []field
 // that a pipe put first, a stray line that some gateway left.
 func readHeader(b []byte, l Limits) (h header, body []byte, err error) {
 	start := len(b)
+	var folded []byte // value of the last field, if it has more than one line
+	done := func() {
+		if len(folded) > 0 {
+			h[len(h)-1].value = string(folded)
+			folded = folded[:0]
+		}
+	}
 	for len(b) > 0 {
 		line, rest := cutLine(b)
 		if len(line) == 0 {
+			done()
 			return h, rest, nil
 		}
 		if start-len(rest) > l.Header {
@@ -32,8 +40,11 @@ func readHeader(b []byte, l Limits) (h header, body []byte, err error) {
 		}
 		b = rest
 		if line[0] == ' ' || line[0] == '\t' {
-			if len(h) > 0 {
-				h[len(h)-1].value += " " + string(bytes.TrimSpace(line)) // RFC 5322 §2.2.3
+			if len(h) > 0 { // RFC 5322 §2.2.3
+				if len(folded) == 0 {
+					folded = append(folded, h[len(h)-1].value...)
+				}
+				folded = append(append(folded, ' '), bytes.TrimSpace(line)...)
 			}
 			continue
 		}
@@ -45,8 +56,10 @@ func readHeader(b []byte, l Limits) (h header, body []byte, err error) {
 		if len(h) == l.Fields {
 			return nil, nil, &LimitError{"header fields", l.Fields}
 		}
+		done()
 		h = append(h, field{strings.ToLower(string(name)), string(bytes.TrimSpace(value))})
 	}
+	done()
 	return h, nil, nil
 }
 

@@ -2,6 +2,7 @@ package imip
 
 import (
 	"bytes"
+	"errors"
 	"regexp"
 	"strings"
 
@@ -42,7 +43,8 @@ func documents(b []byte, label string, lim ics.Limits) (docs []document, err err
 			d.repairs = append(d.repairs[:len(d.repairs):len(d.repairs)], "text around the calendar")
 		}
 		o, perr := ics.Parse(one, lim)
-		if perr != nil || quaint(one) {
+		var large *ics.TooLargeError
+		if len(one) <= maxMended && !errors.As(perr, &large) && (perr != nil || quaint(one)) {
 			fixed, what := mendLines(one)
 			again, ferr := ics.Parse(fixed, lim)
 			if ferr == nil && len(what) > 0 {
@@ -120,15 +122,32 @@ func loneCR(b []byte) bool {
 	return false
 }
 
-var (
-	beginCalendar = regexp.MustCompile(`(?im)^[ \t]*BEGIN[ \t]*:[ \t]*VCALENDAR`)
-	endCalendar   = regexp.MustCompile(`(?im)^[ \t]*END[ \t]*:[ \t]*VCALENDAR[ \t]*\r*$`)
-)
+// marks returns where lines begin that say BEGIN:VCALENDAR, and where those end
+// that say END:VCALENDAR, with blanks wherever and in any case.
+func marks(text []byte, most int) (begins, ends []int) {
+	for pos := 0; pos < len(text) && len(begins) < most; {
+		line, rest := cutLine(text[pos:])
+		next := len(text) - len(rest)
+		if len(line) <= 100 {
+			key, value, _ := bytes.Cut(bytes.TrimSpace(line), []byte(":"))
+			if bytes.EqualFold(bytes.TrimSpace(value), []byte("VCALENDAR")) {
+				switch key = bytes.TrimSpace(key); {
+				case bytes.EqualFold(key, []byte("BEGIN")):
+					begins = append(begins, pos)
+				case bytes.EqualFold(key, []byte("END")):
+					ends = append(ends, pos+len(line))
+				}
+			}
+		}
+		pos = next
+	}
+	return begins, ends
+}
 
 // calendars cuts a text into its VCALENDARs; the text itself where it is one
 // and nothing else.
 func calendars(text []byte) [][]byte {
-	begins := beginCalendar.FindAllIndex(text, maxDocuments+1)
+	begins, ends := marks(text, maxDocuments+1)
 	if len(begins) == 0 {
 		return [][]byte{text}
 	}
@@ -136,19 +155,26 @@ func calendars(text []byte) [][]byte {
 	for i, at := range begins {
 		end := len(text)
 		if i+1 < len(begins) {
-			end = begins[i+1][0]
+			end = begins[i+1]
 		}
-		one := text[at[0]:end]
-		if e := endCalendar.FindIndex(one); e != nil && len(bytes.TrimSpace(one[e[1]:])) > 0 {
-			one = one[:e[1]]
+		stop := end
+		for _, e := range ends {
+			if e > at && e <= end && len(bytes.TrimSpace(text[e:end])) > 0 {
+				stop = e
+				break
+			}
 		}
-		if len(begins) == 1 && len(bytes.TrimSpace(text[:at[0]])) == 0 && len(one) == end-at[0] {
+		one := text[at:stop]
+		if len(begins) == 1 && len(bytes.TrimSpace(text[:at])) == 0 && stop == end {
 			one = text
 		}
 		out = append(out, one)
 	}
 	return out
 }
+
+// maxMended bounds what is mended: an object beyond it is no person's.
+const maxMended = 1 << 20
 
 // quaint reports whether a calendar that parses may still say something else
 // than was meant: vCalendar 1.0, or parameters that should be quoted.
@@ -322,4 +348,7 @@ func (p *part) decoded() []byte {
 	return c
 }
 
-func holdsCalendar(b []byte) bool { return beginCalendar.Match(b) }
+func holdsCalendar(b []byte) bool {
+	begins, _ := marks(b, 1)
+	return len(begins) > 0
+}

@@ -1,0 +1,105 @@
+package imipbridge
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/convene-server/convene/db"
+)
+
+// Defects of imip-agent 0.3 that concern mail, each one that Convene shall not
+// have:
+//
+//   - a message that was looked at and produced nothing (stale, forged, METHOD
+//     mismatch, VFREEBUSY while nothing is shared) was neither processed nor
+//     delivered: TestNothingIsLost
+//   - a VFREEBUSY REPLY without DTSTAMP, with the window of the busy periods in
+//     place of the asked one: TestFreeBusyAskedByMail
+//   - a fault while reading the rules made the mail come again for ever:
+//     TestUnreadablePolicyIsNoFault
+//   - an ADD booked a room without a look at it: TestMailedAddToRoom
+//   - the explanation stood in the MIME preamble, where nobody sees it: what is
+//     handed on is the mail as it came, TestDecision04AsItCame
+//   - the sender was taken from header fields alone: TestDecision10Belief,
+//     TestOwnDKIM
+//   - domains were compared with their case: TestAligned, TestBelievedInAnyCase
+//   - recipients were taken from To, not from the envelope: TestEnvelopeCounts
+
+// Whatever becomes of the calendar in it, a mail reaches the mailbox as it came.
+func TestNothingIsLost(t *testing.T) {
+	each(t, func(h *house) {
+		h.persons("ann")
+		h.give(cleo, mailOf(cleo, ann, "", event("REQUEST", "u1", "SEQUENCE:5\n"+organizer(cleo)+attendees(ann))), ann)
+		h.nextHop.all()
+		test := func(what string, data []byte) {
+			h.Helper()
+			h.want(what+": verdict", h.give(cleo, data, ann)[ann], "250")
+			got := h.nextHop.all()
+			if len(got) != 1 || !strings.HasSuffix(string(got[0].data), string(data)) {
+				h.Errorf("%s: not handed on as it came", what)
+			}
+			h.want(what+": SEQUENCE", h.copyOf("ann", "u1").Master().Value("SEQUENCE"), "5")
+		}
+		test("stale", mailOf(cleo, ann, "", event("REQUEST", "u1", "SEQUENCE:1\n"+organizer(cleo)+attendees(ann))))
+		test("forged", mailOf("mallory@evil.example", ann, "", event("REQUEST", "u1", "SEQUENCE:9\n"+organizer(cleo)+attendees(ann))))
+		test("another method in the header", []byte(strings.Replace(string(mailOf(cleo, ann, "", event("REPLY", "u1", "SEQUENCE:9\n"+organizer(cleo)+answered(ann, "ACCEPTED")))), "method=REPLY", "method=REQUEST", 1)))
+		test("not an attendee", mailOf(cleo, ann, "", event("REQUEST", "u1", "SEQUENCE:9\n"+organizer(cleo)+attendees("x@example.com"))))
+		test("an answer to nothing", mailOf(cleo, ann, "", event("REPLY", "u9", organizer(ann)+answered(cleo, "ACCEPTED"))))
+		test("busy time asked for by a stranger", mailOf(cleo, ann, "", strings.ReplaceAll(event("REQUEST", "f1", organizer(cleo)+attendees(ann)), "VEVENT", "VFREEBUSY")))
+		test("unknown method", mailOf(cleo, ann, "", event("X-ASK", "u1", organizer(cleo)+attendees(ann))))
+		test("not iCalendar", mailOf(cleo, ann, "", "METHOD:REQUEST\nnonsense\n"))
+	})
+}
+
+// Rules that cannot be read decline; the mail server is not told to try again.
+func TestUnreadablePolicyIsNoFault(t *testing.T) {
+	each(t, func(h *house) {
+		h.add(db.Room, "blue", func(p *db.Principal) { p.Policy = "access_control_list\nschedule_in_freebuzy" })
+		data := mailOf(cleo, "blue@example.org", "", event("REQUEST", "u1", organizer(cleo)+attendees("blue@example.org")))
+		h.want("verdict", h.give(cleo, data, "blue@example.org")["blue@example.org"], "250")
+		h.want("declined", h.partstat("blue", "u1", "blue@example.org"), "DECLINED")
+	})
+}
+
+// One more instance of a meeting is looked at like a request.
+func TestMailedAddToRoom(t *testing.T) {
+	each(t, func(h *house) {
+		blue := "blue@example.org"
+		h.add(db.Room, "blue")
+		h.give(cleo, mailOf(cleo, blue, "", event("REQUEST", "u1", organizer(cleo)+attendees(blue))), blue)
+		h.want("booked", h.partstat("blue", "u1", blue), "ACCEPTED")
+		finn := "finn@example.net"
+		series := strings.Replace(event("REQUEST", "u2", organizer(finn)+attendees(blue)), "20260309", "20260302", -1)
+		h.give(finn, mailOf(finn, blue, "", series), blue)
+		h.want("another day", h.partstat("blue", "u2", blue), "ACCEPTED")
+		// The added instance is at the time of the first meeting.
+		h.give(finn, mailOf(finn, blue, "", event("ADD", "u2", "SEQUENCE:1\n"+organizer(finn)+attendees(blue))), blue)
+		o := h.copyOf("blue", "u2")
+		for _, c := range o.Main() {
+			if strings.HasPrefix(c.Value("DTSTART"), "20260309") && strings.Contains(c.Value("ATTENDEE")+c.Prop("ATTENDEE").Param("PARTSTAT"), "ACCEPTED") {
+				t.Errorf("two bookings at once:\n%s", o.Bytes())
+			}
+		}
+	})
+}
+
+// Addresses of outsiders come in every spelling.
+func TestBelievedInAnyCase(t *testing.T) {
+	each(t, func(h *house) {
+		h.persons("ann")
+		h.put("ann", event("", "u1", organizer(ann)+attendees("Cleo@Example.NET")))
+		h.give("CLEO@EXAMPLE.net", mailOf("CLEO@EXAMPLE.net", ann, dmarcPass, event("REPLY", "u1", organizer("ANN@Example.ORG")+answered("cleo@example.net", "ACCEPTED"))), ann)
+		h.want("answer", h.partstat("ann", "u1", "Cleo@example.net"), "ACCEPTED")
+	}, trust("MX.example.ORG"))
+}
+
+// Who is in To and not in the envelope gets nothing by this mail.
+func TestEnvelopeCounts(t *testing.T) {
+	each(t, func(h *house) {
+		h.persons("ann", "ben")
+		h.give(cleo, mailOf(cleo, ann+", "+ben, "", event("REQUEST", "u1", organizer(cleo)+attendees(ann, ben))), ann)
+		h.want("Ann", h.partstat("ann", "u1", ann), "NEEDS-ACTION")
+		h.want("Ben", h.partstat("ben", "u1", ben), "no copy")
+		h.want("handed on", h.nextHop.rcpts(), ann)
+	})
+}
