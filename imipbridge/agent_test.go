@@ -51,6 +51,22 @@ func TestNothingIsLost(t *testing.T) {
 	})
 }
 
+// A calendar that says nothing to anybody is on record, so that why has an
+// answer.
+func TestCalendarWithoutMethod(t *testing.T) {
+	each(t, func(h *house) {
+		h.persons("ann")
+		h.add(db.Room, "blue")
+		data := []byte(strings.NewReplacer("METHOD:REQUEST\r\n", "", "; method=REQUEST", "").Replace(string(mailOf(cleo, ann, "", event("REQUEST", "u1", organizer(cleo)+attendees(ann))))))
+		h.want("verdict", h.give(cleo, data, ann)[ann], "250")
+		h.want("effect", h.partstat("ann", "u1", ann), "no copy")
+		h.want("record", h.decisions("REQUESTu1@outside"), []string{"in ignored a calendar without METHOD: for the reader, no message"})
+		if got := h.give(cleo, data, "blue@example.org")["blue@example.org"]; !strings.Contains(got, "it has no METHOD") {
+			t.Errorf("the room: %s", got)
+		}
+	})
+}
+
 // Rules that cannot be read decline; the mail server is not told to try again.
 func TestUnreadablePolicyIsNoFault(t *testing.T) {
 	each(t, func(h *house) {

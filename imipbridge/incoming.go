@@ -177,7 +177,11 @@ func (b *Bridge) ruleAgent(ctx context.Context, a *arrival, r recipient) (ruling
 		_, err := b.deliver(ctx, a, r, []db.Principal{r.principal})
 		return ruling{}, err
 	}
-	reason := strings.Join(append([]string{a.fault}, a.mail.Problems...), "; ")
+	said := append([]string{a.fault}, a.mail.Problems...)
+	if a.mail.Shown {
+		said = append(said, "it has no METHOD")
+	}
+	reason := strings.Join(said, "; ")
 	reason = strings.Trim(reason, "; ")
 	x := a.decision(r, r.principal.ID, "")
 	x.Detail = reason
@@ -246,6 +250,15 @@ func (b *Bridge) deliver(ctx context.Context, a *arrival, r recipient, people []
 			}
 			notes = append(notes, note)
 		}
+	}
+	if a.mail.Shown && len(a.mail.Objects)+len(a.mail.Problems) == 0 {
+		x := a.decision(r, r.principal.ID, "")
+		x.Key = a.key(r.address.Fold(), "shown")
+		x.Rule, x.Outcome = "a calendar without METHOD: for the reader, no message", "ignored"
+		if err := b.record(ctx, x); err != nil {
+			return nil, err
+		}
+		notes = append(notes, "ignored; "+x.Rule)
 	}
 	problems := a.mail.Problems
 	if a.fault != "" {

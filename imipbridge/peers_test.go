@@ -99,6 +99,50 @@ func TestLMTPPipelining(t *testing.T) {
 	h.want("effect", h.copyOf("ann", "u1").Master().Text("DESCRIPTION"), "grün")
 }
 
+// Recipients by the thousand: as many as are allowed, a precise word about the
+// others, and the mail is taken.
+func TestLMTPManyRecipients(t *testing.T) {
+	h := open(t, "sqlite", copyMode, func(o *Options) { o.MaxRecipients = 200 })
+	h.persons("ann")
+	conn, err := net.Dial("tcp", h.lmtp)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	conn.SetDeadline(time.Now().Add(60 * time.Second))
+	go func() {
+		io.WriteString(conn, "LHLO x\r\nMAIL FROM:<cleo@example.net>\r\n")
+		for i := range 5000 {
+			fmt.Fprintf(conn, "RCPT TO:<ann+%d@example.org>\r\n", i)
+		}
+		io.WriteString(conn, "DATA\r\n")
+	}()
+	r := bufio.NewReader(conn)
+	count := map[string]int{}
+	line := func() string {
+		for {
+			l, err := r.ReadString('\n')
+			if err != nil {
+				t.Fatalf("%v after %v", err, count)
+			}
+			if l[3] != '-' {
+				return l
+			}
+		}
+	}
+	for l := ""; !strings.HasPrefix(l, "354"); count[l[:min(9, len(l))]]++ {
+		l = line()
+	}
+	h.want("refused", count["452 4.5.3"], 4800)
+	conn.Write(append(mailOf(cleo, ann, "", event("REQUEST", "u1", organizer(cleo)+attendees(ann))), ".\r\n"...))
+	for range 200 {
+		if l := line(); !strings.HasPrefix(l, "250 ") {
+			t.Fatalf("%q", l)
+		}
+	}
+	h.want("effect", h.partstat("ann", "u1", ann), "NEEDS-ACTION")
+}
+
 // 100 MB, announced or not: refused, in little memory, and the session goes on.
 func TestLMTPHugeMail(t *testing.T) {
 	h := open(t, "sqlite")

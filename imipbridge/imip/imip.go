@@ -94,6 +94,9 @@ type Mail struct {
 	// Problems tells of the calendar parts that could not be read, in words for
 	// the decision record.
 	Problems []string
+	// Shown: there is a calendar without METHOD, which is for the reader and no
+	// message to anybody (RFC 6047 §2.4, note 2).
+	Shown bool
 	// Repairs tells what was amended so that Objects can be used, in few words
 	// each.
 	Repairs []string

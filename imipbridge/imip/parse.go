@@ -202,6 +202,7 @@ func (m *Mail) calendars(parts []part, lim Limits) {
 			if method == "" {
 				// A calendar that is only shown, no message to anybody (RFC 6047
 				// §2.4, note 2).
+				m.Shown = true
 				continue
 			}
 			if note != "" {
