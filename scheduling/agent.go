@@ -61,6 +61,15 @@ func (s *sitting) answer(h *holding, before *ics.Object) ([]*letter, error) {
 	if !ans.Delegate.IsZero() {
 		after = delegated(h.obj, me.Self, ans)
 	}
+	msgs, err := s.say(h, me, after, x)
+	if err != nil || msgs == nil {
+		return nil, err
+	}
+	return msgs, s.book(rules, p.ID, h.uid, organizer)
+}
+
+// say makes the agent's copy after, and returns the messages that tell so.
+func (s *sitting) say(h *holding, me itip.Actor, after *ics.Object, x db.Decision) ([]*letter, error) {
 	out, err := itip.Originate(me, h.obj, after, itip.Options{})
 	var no *itip.Refusal
 	if errors.As(err, &no) {
@@ -74,9 +83,6 @@ func (s *sitting) answer(h *holding, before *ics.Object) ([]*letter, error) {
 	out.Changed = true
 	h.take(out)
 	s.decide(x)
-	if err := s.book(rules, p.ID, h.uid, organizer); err != nil {
-		return nil, err
-	}
 	return letters(out.Messages, h.owner, nil, "agent", false), nil
 }
 

@@ -98,6 +98,10 @@ func (d *Desk) do(ctx context.Context, j db.Job) error {
 			return s.lapse(j)
 		case jobRecord:
 			return s.recordAnew(j)
+		case jobAsk:
+			return s.askOwner(j)
+		case jobDecided:
+			return s.decidedByOwner(j)
 		}
 		return errors.New("scheduling: no such job: " + j.Kind)
 	})

@@ -172,6 +172,9 @@ type inboxItem struct {
 // flush writes everything: collections are bumped once, ascending (STORAGE 1,
 // 5), then objects, inbox, queue and decisions.
 func (s *sitting) flush() error {
+	if err := s.consult(); err != nil {
+		return err
+	}
 	if err := s.flushObjects(); err != nil {
 		return err
 	}

@@ -1,0 +1,259 @@
+package scheduling
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"strconv"
+	"strings"
+
+	"github.com/convene-server/convene/db"
+	"github.com/convene-server/convene/directory/cuaddr"
+	"github.com/convene-server/convene/scheduling/ics"
+	"github.com/convene-server/convene/scheduling/itip"
+	"github.com/convene-server/convene/scheduling/policy"
+)
+
+// A room whose owner decides asks him by an invitation of its own: he answers
+// it with whatever he answers invitations with, and the room answers in the same
+// way to who asked for it. The question is an event in the room's calendar that
+// takes no time and says of what it is:
+const propConfirms = "X-CONVENE-CONFIRMS"
+
+const (
+	jobAsk     = "ask"     // bring the question to the owner up to date
+	jobDecided = "decided" // the owner has answered it
+)
+
+// confirmArgs names the other of the two conversations.
+type confirmArgs struct{ UID string }
+
+// questionUID names the question that a room has about a meeting.
+func questionUID(room int64, uid string) string {
+	if len(uid) > 200 {
+		sum := sha256.Sum256([]byte(uid))
+		uid = hex.EncodeToString(sum[:])
+	}
+	return "confirm-" + strconv.FormatInt(room, 10) + "-" + uid
+}
+
+// about is what an object asks about, "" where it is no question of this room:
+// nobody else can ask in its name.
+func about(o *ics.Object, room func(cuaddr.Address) bool) string {
+	if o == nil || o.First() == nil || !room(ics.Organizer(o.First())) {
+		return ""
+	}
+	return o.First().Text(propConfirms)
+}
+
+// consult queues what follows for owners from what changed in a room's
+// calendar: a question for a new booking, and an answer for one that was asked
+// about.
+func (s *sitting) consult() error {
+	for _, h := range s.order {
+		if !h.changed || h.owner.Kind != db.Room && h.owner.Kind != db.Resource {
+			continue
+		}
+		job := db.Job{Principal: h.owner.ID}
+		room := s.self(h.owner, false)
+		switch of := about(h.obj, room); {
+		case of != "":
+			job.Kind, job.UID = jobDecided, of
+		case about(h.was, room) == "" && len(policyOf(h.owner).Owners()) > 0:
+			job.Kind, job.UID = jobAsk, questionUID(h.owner.ID, h.uid)
+		default:
+			continue
+		}
+		var err error
+		if job.Args, err = json.Marshal(confirmArgs{h.uid}); err != nil {
+			return err
+		}
+		s.jobs = append(s.jobs, job)
+	}
+	return nil
+}
+
+// both loads a room's part in the conversation that a job locked, and the object
+// of the other one as it is: whoever changes that later queues a job of his own.
+func (s *sitting) both(j db.Job) (h *holding, other *ics.Object, err error) {
+	var args confirmArgs
+	if err := json.Unmarshal(j.Args, &args); err != nil {
+		return nil, nil, err
+	}
+	room, err := s.tx.Principal(j.Principal)
+	if errors.Is(err, db.ErrNotFound) {
+		return nil, nil, nil
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := s.lockWith(room); err != nil {
+		return nil, nil, err
+	}
+	if err := s.load(j.UID, room); err != nil {
+		return nil, nil, err
+	}
+	rows, err := s.tx.ObjectsByUID(args.UID, room.ID)
+	if err != nil {
+		return nil, nil, err
+	}
+	if len(rows) > 0 {
+		if other, err = s.parse(&rows[0].Object); err != nil {
+			return nil, nil, err
+		}
+	}
+	return s.holdings[thread{room.ID, j.UID}], other, s.meetIn(other)
+}
+
+// askOwner brings the question about a booking up to date: it is put while the room
+// has answered TENTATIVE, and taken back when there is nothing left to decide
+// about.
+func (s *sitting) askOwner(j db.Job) error {
+	h, booking, err := s.both(j)
+	if h == nil || err != nil {
+		return err
+	}
+	room := h.owner
+	self := s.self(room, false)
+	open, gone := false, booking == nil
+	if booking != nil {
+		gone = true
+		for _, c := range booking.Main() {
+			gone = gone && strings.EqualFold(c.Value("STATUS"), "CANCELLED")
+			me := ics.Attendee(c, self)
+			open = open || me != nil && ics.PartStat(me) == "TENTATIVE"
+		}
+	}
+	switch {
+	case gone && h.obj != nil:
+		return s.originate(h, nil, itip.Options{}, "agent")
+	case gone || !open || !s.place(h, booking.Kind()):
+		return nil
+	}
+	want := question(booking, room, policyOf(room).Owners(), j.UID, self)
+	if h.obj != nil && asks(h.obj) == asks(want) {
+		return nil
+	}
+	return s.originate(h, want, itip.Options{}, "agent")
+}
+
+// asks is when a question says that it would be.
+func asks(o *ics.Object) string {
+	var b strings.Builder
+	for _, c := range o.Main() {
+		for _, n := range []string{"RECURRENCE-ID", "DTSTART", "DTEND", "DURATION", "RRULE", "RDATE", "EXDATE", "SUMMARY"} {
+			for _, p := range c.PropsNamed(n) {
+				b.WriteString(n + ":" + p.Value + "\n")
+			}
+		}
+	}
+	return b.String()
+}
+
+// question makes the event by which owners are asked about a booking.
+func question(booking *ics.Object, room db.Principal, owners []cuaddr.Address, uid string, self func(cuaddr.Address) bool) *ics.Object {
+	root := booking.Root().Clone()
+	root.Remove("METHOD")
+	name := room.Name
+	if name == "" {
+		name = room.Address
+	}
+	for _, c := range root.Children {
+		if c.Name == "VTIMEZONE" {
+			continue
+		}
+		who := ics.Organizer(c)
+		var keep []ics.Prop
+		for _, p := range c.Props {
+			switch p.Name {
+			case "DTSTART", "DTEND", "DURATION", "RRULE", "RDATE", "EXDATE", "RECURRENCE-ID", "DTSTAMP", "SEQUENCE", "STATUS":
+				keep = append(keep, p)
+			}
+		}
+		title := c.Text("SUMMARY")
+		c.Props, c.Children = keep, nil
+		c.Set(ics.NewProp("UID", uid))
+		c.Set(ics.NewProp("SUMMARY", ics.Escape(strings.TrimSuffix(name+": "+title, ": "))))
+		c.Set(ics.NewProp("DESCRIPTION", ics.Escape(who.Mail()+" asks for "+name+". Your answer to this invitation is the answer.")))
+		c.Set(ics.NewProp("LOCATION", ics.Escape(name)))
+		c.Set(ics.NewProp("TRANSP", "TRANSPARENT"))
+		c.Set(ics.NewProp(propConfirms, ics.Escape(booking.UID())))
+		c.Set(ics.NewProp("ORGANIZER", cuaddr.Mailto(room.Address).String()))
+		for _, o := range owners {
+			c.Add(ics.NewProp("ATTENDEE", o.String(),
+				ics.Param{Name: "PARTSTAT", Values: []string{"NEEDS-ACTION"}}, ics.Param{Name: "RSVP", Values: []string{"TRUE"}}))
+		}
+	}
+	return ics.New(root)
+}
+
+// decidedByOwner lets a room answer as its owner decided.
+func (s *sitting) decidedByOwner(j db.Job) error {
+	h, asked, err := s.both(j)
+	if h == nil || h.obj == nil || err != nil || about(asked, s.self(h.owner, false)) != h.uid {
+		return err
+	}
+	me, err := s.actor(h, true)
+	if err != nil {
+		return err
+	}
+	ans := policy.Answer{Reason: policy.Reason{Text: "decided by its owner"}}
+	for _, c := range asked.Main() {
+		partstat, by := verdict(c)
+		if partstat == "" {
+			continue
+		}
+		ans.Reason = policy.Reason{Text: "decided by %s", Args: []any{by}}
+		rid := asked.RID(c)
+		mine := h.obj.Master()
+		if rid != "" {
+			if mine = h.obj.Override(rid); mine == nil {
+				mine = h.obj.Master()
+			}
+		}
+		if mine == nil {
+			continue
+		}
+		if l := ics.Attendee(mine, me.Self); l == nil || ics.PartStat(l) == partstat || ics.PartStat(l) == "DELEGATED" {
+			continue
+		}
+		if rid == "" {
+			ans.Master = partstat
+		} else {
+			ans.Single = append(ans.Single, policy.Occurrence{RID: rid, PartStat: partstat})
+		}
+	}
+	if ans.None() {
+		return nil
+	}
+	organizer := ics.Organizer(h.obj.First())
+	x := db.Decision{
+		Direction: "agent", Door: "agent", UID: h.uid, Method: string(itip.Reply), Principal: h.owner.ID, From: h.owner.Address,
+		To: organizer.String(), Rule: ans.Reason.String(), Outcome: "applied", Detail: summary(ans),
+	}
+	msgs, err := s.say(h, me, reply(h.obj, me.Self, ans), x)
+	if err != nil {
+		return err
+	}
+	status := map[cuaddr.Address]string{}
+	if err := s.circulate(msgs, status); err != nil {
+		return err
+	}
+	s.stamp(h, status)
+	return nil
+}
+
+// verdict is what the owners say to one occurrence, and which of them: one who
+// accepts is enough.
+func verdict(c *ics.Component) (partstat, by string) {
+	for _, a := range ics.Attendees(c) {
+		switch s := ics.PartStat(a); {
+		case s == "ACCEPTED":
+			return s, ics.CalAddress(a).Mail()
+		case s == "DECLINED" && partstat == "":
+			partstat, by = s, ics.CalAddress(a).Mail()
+		}
+	}
+	return partstat, by
+}
