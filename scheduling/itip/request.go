@@ -352,7 +352,6 @@ func (me Actor) keepAnswer(oa *ics.Object, old *ics.Component, ob *ics.Object, c
 	}
 	had, said := ics.PartStat(mine), mine.Param(paramSaid)
 	d := compare(oa, old, ob, c)
-	again := d.moved || d.grown // an EXDATE that is gone may have been his own
 	for i := range c.Props {
 		l := &c.Props[i]
 		if l.Name != "ATTENDEE" || !me.Self(ics.CalAddress(l)) {
@@ -363,14 +362,14 @@ func (me Actor) keepAnswer(oa *ics.Object, old *ics.Component, ob *ics.Object, c
 		case says == had && said == "":
 		case had == "NEEDS-ACTION":
 			switch {
-			case said == "" || again:
+			case said == "" || d.moved:
 			case says == had:
 				*l = l.WithParam(paramSaid, said)
 			default:
 				*l = l.WithParam("PARTSTAT", said)
 			}
-		case says == "NEEDS-ACTION" && (again || givenBack(mine, c)):
-		case says == "NEEDS-ACTION" && sequence(c) > sequence(old):
+		case says == "NEEDS-ACTION" && (d.moved || givenBack(mine, c)):
+		case says == "NEEDS-ACTION" && (d.grown || sequence(c) > sequence(old)): // an EXDATE that is gone may have been his own
 			if had != "DELEGATED" {
 				*l = l.WithParam(paramSaid, had)
 			}
