@@ -82,7 +82,7 @@ func addressData(e *dav.Element) (datum, error) {
 		return nil, err
 	}
 	return func(x *exchange, r *resource, w *dav.Writer) *dav.Error {
-		if r.kind != kCard {
+		if r.kind&(kCard|kEntry) == 0 {
 			return notFound
 		}
 		if d.Whole() {

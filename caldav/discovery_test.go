@@ -291,7 +291,7 @@ func TestPropfindDepth(t *testing.T) {
 		h.propfind(ann, annHome, "2", "D:displayname").want(t, 400)
 		for path, want := range map[string]string{
 			"/":                        "/ /dav/",
-			"/dav/":                    "/dav/ /dav/principals/ /dav/calendars/ /dav/addressbooks/",
+			"/dav/":                    "/dav/ /dav/principals/ /dav/calendars/ /dav/addressbooks/ /dav/directory/",
 			"/dav/principals/":         "/dav/principals/ " + annSelf,
 			"/dav/calendars/":          "/dav/calendars/ " + annHome,
 			"/dav/addressbooks/":       "/dav/addressbooks/ /dav/addressbooks/ann@example.org/",

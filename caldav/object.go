@@ -56,7 +56,7 @@ func (x *exchange) sendObject(r *resource, status int) error {
 			if n.Match(r.obj.ETag) {
 				status = http.StatusNotModified
 			}
-		} else if since := in.Get("If-Modified-Since"); since != "" {
+		} else if since := in.Get("If-Modified-Since"); since != "" && !r.obj.Modified.IsZero() {
 			if t, err := http.ParseTime(since); err == nil && !r.obj.Modified.Truncate(time.Second).After(t) {
 				status = http.StatusNotModified
 			}
@@ -66,7 +66,9 @@ func (x *exchange) sendObject(r *resource, status int) error {
 	if r.obj.ScheduleTag != "" {
 		h["Schedule-Tag"] = []string{`"` + r.obj.ScheduleTag + `"`} // RFC 6638 §8.2
 	}
-	h["Last-Modified"] = []string{r.obj.Modified.UTC().Format(http.TimeFormat)}
+	if !r.obj.Modified.IsZero() {
+		h["Last-Modified"] = []string{r.obj.Modified.UTC().Format(http.TimeFormat)}
+	}
 	// Whatever stands between may keep it, if it asks before each use.
 	h["Cache-Control"] = []string{"private, no-cache"}
 	if status == http.StatusNotModified {

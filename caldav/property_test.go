@@ -287,7 +287,7 @@ func TestEveryProperty(t *testing.T) {
 		paths := map[kind]string{kRoot: "/dav/", kPrincipals: "/dav/principals/", kPrincipal: "/dav/principals/bob@example.org/", kProxy: bobPath + "calendar-proxy-read/", kCalendars: "/dav/calendars/", kCalendarHome: bobHome,
 			kCalendar: bobCalendar, kInbox: bobHome + "inbox/", kOutbox: bobHome + "outbox/", kEvent: h.propfind(bob, bobCalendar, "1", "D:getetag").rows(t)[1].href, kNotice: notice,
 			kBooks: "/dav/addressbooks/", kBookHome: "/dav/addressbooks/bob@example.org/", kBook: "/dav/addressbooks/bob@example.org/contacts/", kCard: "/dav/addressbooks/bob@example.org/contacts/c.vcf",
-			kPlain: bobHome + "files/", kFile: bobHome + "files/f"}
+			kPlain: bobHome + "files/", kFile: bobHome + "files/f", kDirectory: "/dav/directory/", kEntry: "/dav/directory/ann@example.org.vcf"}
 		for k := kRoot; k <= kLast; k <<= 1 {
 			path := paths[k]
 			if path == "" {

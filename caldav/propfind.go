@@ -61,6 +61,9 @@ func (x *exchange) propfind(segments []string, slash bool) error {
 
 // renderMembers writes what is one level below r.
 func (x *exchange) renderMembers(ms *dav.MultiStatus, r *resource, p *plan) error {
+	if r.kind == kDirectory {
+		return x.renderDirectory(ms, r, p)
+	}
 	if r.kind&kSynced != 0 && p.lean(r) {
 		return x.renderLean(ms, r, p)
 	}
@@ -111,6 +114,7 @@ func (x *exchange) below(r *resource) ([]*resource, error) {
 			{kind: kPrincipals, href: hrefPrincipals},
 			{kind: kCalendars, href: dav.Path(true, "dav", wingCalendars)},
 			{kind: kBooks, href: dav.Path(true, "dav", wingBooks)},
+			x.directoryBook(),
 		}, nil
 	case kPrincipals:
 		return []*resource{me}, nil

@@ -35,7 +35,7 @@ func readResourceType(x *exchange, r *resource, w *dav.Writer) bool {
 		w.Raw("<C:schedule-inbox/>") // RFC 6638 §2.2
 	case kOutbox:
 		w.Raw("<C:schedule-outbox/>") // RFC 6638 §2.1
-	case kBook:
+	case kBook, kDirectory:
 		w.Raw("<CR:addressbook/>") // RFC 6352 §5.2
 	}
 	return true
@@ -63,6 +63,8 @@ func readDisplayName(x *exchange, r *resource, w *dav.Writer) bool {
 		name = "Calendars"
 	case r.kind == kBooks:
 		name = "Address books"
+	case r.kind == kDirectory:
+		name = "Directory"
 	}
 	w.Text(name)
 	return true
@@ -160,7 +162,7 @@ func readSupportedReports(x *exchange, r *resource, w *dav.Writer) bool {
 
 // readResourceID makes a URN that stays with a resource (RFC 5842 §3.1).
 func readResourceID(x *exchange, r *resource, w *dav.Writer) bool {
-	what := fmt.Sprint("principal ", r.owner.ID, " ", r.owner.Created.UnixMicro())
+	what := principalName(r.owner)
 	switch {
 	case r.kind == kProxy:
 		what = proxyNames[r.writes] + " " + what
@@ -171,12 +173,22 @@ func readResourceID(x *exchange, r *resource, w *dav.Writer) bool {
 	case r.kind&kMember != 0:
 		what = fmt.Sprint("object ", r.obj.ID, " ", r.obj.Created.UnixMicro())
 	}
-	h := sha1.Sum([]byte("convene " + what)) // RFC 9562 §5.5
+	w.Raw("<D:href>urn:uuid:" + stableUUID(what) + "</D:href>")
+	return true
+}
+
+// principalName is one that no other principal ever had.
+func principalName(p *db.Principal) string {
+	return fmt.Sprint("principal ", p.ID, " ", p.Created.UnixMicro())
+}
+
+// stableUUID makes a UUID of a name that is unique here (RFC 9562 §5.5).
+func stableUUID(name string) string {
+	h := sha1.Sum([]byte("convene " + name))
 	h[6] = h[6]&0x0f | 0x50
 	h[8] = h[8]&0x3f | 0x80
 	s := hex.EncodeToString(h[:16])
-	w.Raw("<D:href>urn:uuid:" + s[:8] + "-" + s[8:12] + "-" + s[12:16] + "-" + s[16:20] + "-" + s[20:] + "</D:href>")
-	return true
+	return s[:8] + "-" + s[8:12] + "-" + s[12:16] + "-" + s[16:20] + "-" + s[20:]
 }
 
 func readSyncToken(x *exchange, r *resource, w *dav.Writer) bool {
@@ -425,7 +437,7 @@ func readScheduleTag(x *exchange, r *resource, w *dav.Writer) bool {
 // inside (RFC 5545 §8.1).
 func contentType(r *resource) string {
 	switch r.kind {
-	case kCard:
+	case kCard, kEntry:
 		return "text/vcard; charset=utf-8"
 	case kFile:
 		return r.obj.Component

@@ -39,6 +39,8 @@ func init() {
 		{name: dav.C("calendar-multiget"), kinds: kCalendarHome | kCalendar | kInbox | kEvent | kNotice, spec: "RFC 4791 §7.9", serve: (*exchange).multiget},
 		{name: dav.CR("addressbook-query"), kinds: kBook | kCard, spec: "RFC 6352 §8.6", serve: (*exchange).addressbookQuery},
 		{name: dav.CR("addressbook-multiget"), kinds: kBookHome | kBook | kCard, spec: "RFC 6352 §8.7", serve: (*exchange).multiget},
+		{name: dav.CR("addressbook-query"), kinds: kDirectory | kEntry, spec: "RFC 6352 §8.6", serve: (*exchange).directoryQuery},
+		{name: dav.CR("addressbook-multiget"), kinds: kDirectory | kEntry, spec: "RFC 6352 §8.7", serve: (*exchange).directoryMultiget},
 		{name: dav.C("free-busy-query"), kinds: kCalendar, spec: "RFC 4791 §7.10", serve: (*exchange).freeBusyQuery},
 	}
 }
@@ -117,7 +119,7 @@ func (x *exchange) calendarData(r *resource) func(*dav.Element) (datum, error) {
 
 // reportPlan prepares what a report asks of each object.
 func (x *exchange) reportPlan(r *resource, wanted dav.Request) (*plan, error) {
-	if r.kind&(kBookHome|kBook|kCard) != 0 {
+	if r.kind&(kBookHome|kBook|kCard|kDirectory|kEntry) != 0 {
 		return planOf(wanted, addressData)
 	}
 	return planOf(wanted, x.calendarData(r))

@@ -268,6 +268,9 @@ func (x *exchange) options(segments []string, slash bool) error {
 }
 
 func allow(k kind) string {
+	if k&(kDirectory|kEntry) != 0 {
+		return "OPTIONS, GET, HEAD, PROPFIND, REPORT"
+	}
 	a := "OPTIONS, GET, HEAD, PROPFIND, PROPPATCH, REPORT, ACL"
 	if k&(kColl|kMember) != 0 {
 		a += ", LOCK, UNLOCK"

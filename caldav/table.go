@@ -10,11 +10,11 @@ import (
 var table = []property{
 	// RFC 4918
 	{name: dav.D("resourcetype"), kinds: kEvery, spec: "RFC 4918 §15.9", all: true, read: readResourceType},
-	{name: dav.D("displayname"), kinds: kEvery &^ kMember, spec: "RFC 4918 §15.2", all: true, read: readDisplayName, write: writeDisplayName},
+	{name: dav.D("displayname"), kinds: kContainer, spec: "RFC 4918 §15.2", all: true, read: readDisplayName, write: writeDisplayName},
 	{name: dav.D("creationdate"), kinds: kColl | kMember, spec: "RFC 4918 §15.1", all: true, read: readCreationDate, heavy: true},
-	{name: dav.D("getetag"), kinds: kMember, spec: "RFC 4918 §15.6", all: true, read: readETag},
-	{name: dav.D("getcontenttype"), kinds: kMember, spec: "RFC 4918 §15.5", all: true, read: readContentType},
-	{name: dav.D("getcontentlength"), kinds: kMember, spec: "RFC 4918 §15.4", all: true, read: readContentLength, heavy: true},
+	{name: dav.D("getetag"), kinds: kMember | kEntry, spec: "RFC 4918 §15.6", all: true, read: readETag},
+	{name: dav.D("getcontenttype"), kinds: kMember | kEntry, spec: "RFC 4918 §15.5", all: true, read: readContentType},
+	{name: dav.D("getcontentlength"), kinds: kMember | kEntry, spec: "RFC 4918 §15.4", all: true, read: readContentLength, heavy: true},
 	{name: dav.D("getlastmodified"), kinds: kMember, spec: "RFC 4918 §15.7", all: true, read: readLastModified, heavy: true},
 
 	{name: dav.D("lockdiscovery"), kinds: kColl | kMember, spec: "RFC 4918 §15.8", all: true, read: readLockDiscovery},
@@ -57,9 +57,11 @@ var table = []property{
 
 	// RFC 6352
 	{name: dav.CR("addressbook-home-set"), kinds: kPrincipal, spec: "RFC 6352 §7.1.1", read: readBookHome},
-	{name: dav.CR("supported-address-data"), kinds: kBook, spec: "RFC 6352 §6.2.2", read: readSupportedAddressData},
-	{name: dav.CR("max-resource-size"), kinds: kBook, spec: "RFC 6352 §6.2.3", read: readMaxResourceSize},
-	{name: dav.CR("supported-collation-set"), kinds: kBook | kCard, spec: "RFC 6352 §8.3.1", read: readCardCollations},
+	{name: dav.CR("directory-gateway"), kinds: kPrincipal | kBooks | kBookHome, spec: "draft-daboo-carddav-directory-gateway §3", read: readDirectoryGateway},
+	{name: dav.CR("addressbook-description"), kinds: kDirectory, spec: "RFC 6352 §6.2.1", read: readDirectoryDescription},
+	{name: dav.CR("supported-address-data"), kinds: kBook | kDirectory, spec: "RFC 6352 §6.2.2", read: readSupportedAddressData},
+	{name: dav.CR("max-resource-size"), kinds: kBook | kDirectory, spec: "RFC 6352 §6.2.3", read: readMaxResourceSize},
+	{name: dav.CR("supported-collation-set"), kinds: kBook | kCard | kDirectory | kEntry, spec: "RFC 6352 §8.3.1", read: readCardCollations},
 
 	// RFC 6638
 	{name: dav.C("calendar-user-address-set"), kinds: kPrincipal, spec: "RFC 6638 §2.4.1", read: readAddresses},

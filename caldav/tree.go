@@ -30,13 +30,15 @@ const (
 	kBookHome  // /dav/addressbooks/ADDRESS/
 	kBook      // /dav/addressbooks/ADDRESS/NAME/
 	kCard      // an object in an address book
-	kLast      = kCard
+	kDirectory // /dav/directory/
+	kEntry     // somebody in it
+	kLast      = kEntry
 	kEvery     = kLast<<1 - 1
 	kHome      = kCalendarHome | kBookHome
 	kColl      = kCalendar | kInbox | kOutbox | kPlain | kBook // those with a row in the database
 	kSynced    = kCalendar | kInbox | kBook                    // those with members that change and nothing else
 	kMember    = kEvent | kNotice | kFile | kCard
-	kContainer = kEvery &^ kMember
+	kContainer = kEvery &^ (kMember | kEntry)
 	kOwned     = kHome | kColl | kMember
 )
 
@@ -44,9 +46,9 @@ const (
 type resource struct {
 	kind  kind
 	href  string         // encoded, in the one spelling that answers have
-	owner *db.Principal  // of kPrincipal, kProxy and kOwned
+	owner *db.Principal  // of kPrincipal, kProxy and kOwned; whom a kEntry describes
 	coll  *db.Collection // of kColl and kMember
-	obj   db.Object      // of kMember; with Body where a method needed it
+	obj   db.Object      // of kMember, with Body where a method needed it; of kEntry, made on the spot
 
 	writes bool // of kProxy: the group that may also write
 
@@ -227,6 +229,11 @@ func (x *exchange) find(segments []string) (*resource, error) {
 			return x.proxyGroup(segments[2], segments[3])
 		}
 		return nil, notFound
+	case segments[1] == wordDirectory && n <= 3:
+		if n == 2 {
+			return x.directoryBook(), nil
+		}
+		return x.entry(segments[2])
 	}
 	w := wings[segments[1]]
 	switch {

@@ -143,7 +143,10 @@ func (tx *Tx) InsertPrincipal(p *Principal) error {
 	if err == nil && n == 0 { // taken since we looked
 		err = tx.fail(ErrConflict)
 	}
-	return err
+	if err != nil {
+		return err
+	}
+	return tx.regram(p.ID)
 }
 
 // UpdatePrincipal stores everything but ID, Address, Created and LastDAV and
@@ -152,9 +155,13 @@ func (tx *Tx) UpdatePrincipal(p *Principal) error {
 	if err := needText(nil, p.Name, p.Language, p.TZ, p.Password, p.Policy); err != nil {
 		return err
 	}
-	return tx.row(`UPDATE principal SET kind = $2, name = $3, language = $4, tz = $5, password = $6, mail_copies = $7, policy = $8,
+	err := tx.row(`UPDATE principal SET kind = $2, name = $3, language = $4, tz = $5, password = $6, mail_copies = $7, policy = $8,
 		capacity = $9, version = version + 1 WHERE id = $1 RETURNING version`,
 		[]any{p.ID, string(p.Kind), p.Name, p.Language, p.TZ, p.Password, p.MailCopies, p.Policy, p.Capacity}, &p.Version)
+	if err != nil {
+		return err
+	}
+	return tx.regram(p.ID)
 }
 
 // TouchPrincipal sets LastDAV.
@@ -201,6 +208,7 @@ func (tx *Tx) DeletePrincipal(id int64) error {
 		`DELETE FROM proposal WHERE principal = $1`,
 		`DELETE FROM availability WHERE principal = $1`,
 		`DELETE FROM remembered WHERE principal = $1`,
+		`DELETE FROM gram WHERE principal = $1`,
 		`DELETE FROM member WHERE grp = $1`,
 		`DELETE FROM address WHERE principal = $1`,
 		`DELETE FROM principal WHERE id = $1`,
@@ -275,7 +283,10 @@ func (tx *Tx) AddAlias(principal int64, address string) error {
 	if n == 0 {
 		return fmt.Errorf("%w: the address %s", ErrExists, address)
 	}
-	return tx.changed(principal)
+	if err := tx.changed(principal); err != nil {
+		return err
+	}
+	return tx.regram(principal)
 }
 
 // RemoveAlias removes one that is not the primary and raises Version;
@@ -288,7 +299,10 @@ func (tx *Tx) RemoveAlias(principal int64, address string) error {
 	if n == 0 {
 		return ErrNotFound
 	}
-	return tx.changed(principal)
+	if err := tx.changed(principal); err != nil {
+		return err
+	}
+	return tx.regram(principal)
 }
 
 // Members returns the addresses of a group's members, as given.

@@ -209,3 +209,46 @@ func FuzzFilter(f *testing.F) {
 		}
 	})
 }
+
+// What a filter looks for in cards of which only some properties are indexed.
+func TestNeedles(t *testing.T) {
+	has := map[string]bool{"FN": true, "N": true, "KIND": false}
+	test := func(filter, want string) {
+		t.Helper()
+		f, err := ParseFilter(element(t, `<C:filter`+filter+`</C:filter>`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		texts, ok := f.Needles(has)
+		got := "every card"
+		if ok {
+			got = strings.Join(texts, "|")
+		}
+		if got != want {
+			t.Errorf("%s: %q, want %q", filter, got, want)
+		}
+	}
+	fn := func(attrs, in string) string { return `<C:prop-filter name="FN"` + attrs + `>` + in + `</C:prop-filter>` }
+	text := func(s string) string { return `<C:text-match>` + s + `</C:text-match>` }
+	not := `<C:text-match negate-condition="yes">x</C:text-match>`
+	tel := `<C:prop-filter name="TEL">` + text("1") + `</C:prop-filter>`
+	kind := `<C:prop-filter name="KIND">` + text("group") + `</C:prop-filter>`
+	test(`>`, "every card")
+	test(`>`+fn("", text("ann")), "ANN")
+	test(`>`+fn("", ""), "every card")
+	test(`>`+fn("", not), "every card")
+	test(`>`+fn("", text("")), "every card")
+	test(`>`+fn("", text("doe;ann-marie")), "ANN-MARIE")
+	test(`>`+fn("", text("ann")+text("bob")), "ANN|BOB")
+	test(`>`+fn("", text("ann")+not), "every card")
+	test(`>`+fn(` test="allof"`, not+text("ann")), "ANN")
+	test(`>`+fn("", text("ann")+`<C:param-filter name="X"/>`), "every card")
+	test(`>`+fn(` test="allof"`, text("ann")+`<C:param-filter name="X"/>`), "ANN")
+	test(`>`+tel, "")
+	test(`>`+tel+fn("", text("ann")), "ANN")
+	test(`>`+kind+fn("", text("ann")), "every card")
+	test(` test="allof">`+kind+fn("", text("ann")), "ANN")
+	test(` test="allof">`+kind, "every card")
+	test(` test="allof">`+tel+fn("", text("ann")), "")
+	test(`>`+`<C:prop-filter name="TEL"><C:is-not-defined/></C:prop-filter>`, "every card")
+}

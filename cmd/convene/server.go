@@ -113,6 +113,11 @@ func start(ctx context.Context, c Config, log *slog.Logger) (_ *server, err erro
 	s.work(func() { s.Desk.Work(run) })
 	s.work(func() { s.Bridge.Work(run) })
 	s.work(func() { s.sweep(run) })
+	s.work(func() {
+		if err := s.Store.Gram(run); err != nil && run.Err() == nil {
+			s.log.Warn("the directory is searched slowly", "error", err)
+		}
+	})
 	if c.FreeBusy.Fetch {
 		fetch := published.New(published.Options{Store: s.Store, Networks: c.fetchNetworks(), Log: log})
 		s.work(func() { fetch.Work(run) })
