@@ -47,6 +47,7 @@ var binary = sync.OnceValues(func() (string, error) {
 type process struct {
 	t         *testing.T
 	bin, conf string
+	dsn       string
 	http      string // address
 	lmtp      string
 	relay     *sink
@@ -64,7 +65,7 @@ func newProcess(t *testing.T, dsn, extra string) *process {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &process{t: t, bin: bin, relay: newSink(t, false), nextHop: newSink(t, true),
+	p := &process{t: t, bin: bin, dsn: dsn, relay: newSink(t, false), nextHop: newSink(t, true),
 		http: freeAddr(t), lmtp: freeAddr(t), out: &lockedBuffer{}}
 	p.conf = filepath.Join(t.TempDir(), "convene.toml")
 	text := fmt.Sprintf(`domains = ["example.org"]
