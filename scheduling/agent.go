@@ -57,10 +57,7 @@ func (s *sitting) answer(h *holding, before *ics.Object) ([]*letter, error) {
 			Principal: p.ID, UID: h.uid, RID: string(c.RID), Start: c.Start.UnixMicro(), Fin: c.End.UnixMicro(), Expires: s.now.Add(c.Hold),
 		})
 	}
-	after := reply(h.obj, me.Self, ans)
-	if !ans.Delegate.IsZero() {
-		after = delegated(h.obj, me.Self, ans)
-	}
+	after := answered(h.obj, me.Self, ans)
 	msgs, err := s.say(h, me, after, x)
 	if err != nil || msgs == nil {
 		return nil, err
@@ -137,63 +134,16 @@ func (s *sitting) others(h *holding, from, to time.Time) ([]ics.Span, error) {
 	return spans, err
 }
 
-// delegated puts into the agent's copy that somebody else takes it (RFC 5546
-// §3.2.2.3).
-func delegated(o *ics.Object, self func(cuaddr.Address) bool, ans policy.Answer) *ics.Object {
-	root := o.Root().Clone()
-	for _, c := range root.Children {
-		mine := ics.Attendee(c, self)
-		if mine == nil {
-			continue
-		}
-		who := ics.CalAddress(mine)
-		*mine = mine.WithoutParams("RSVP").WithParam("PARTSTAT", "DELEGATED").WithParam("DELEGATED-TO", ans.Delegate.String())
-		line := ics.NewProp("ATTENDEE", ans.Delegate.String(), ics.Param{Name: "PARTSTAT", Values: []string{"NEEDS-ACTION"}},
-			ics.Param{Name: "RSVP", Values: []string{"TRUE"}}, ics.Param{Name: "DELEGATED-FROM", Values: []string{who.String()}})
-		if t := mine.Param("CUTYPE"); t != "" {
-			line = line.WithParam("CUTYPE", t)
-		}
-		c.Add(line)
+// answered is the agent's copy with its answer.
+func answered(o *ics.Object, self func(cuaddr.Address) bool, ans policy.Answer) *ics.Object {
+	if !ans.Delegate.IsZero() {
+		return itip.PassOn(o, self, ans.Delegate)
 	}
-	return ics.New(root)
-}
-
-// reply puts an answer into the agent's copy.
-func reply(o *ics.Object, self func(cuaddr.Address) bool, ans policy.Answer) *ics.Object {
-	set := func(r ics.RID, partstat string) {
-		if n := itip.SetPartStat(o, self, r, partstat, ans.Reason.String()); n != nil {
-			o = n
-		}
+	single := make([]itip.Choice, len(ans.Single))
+	for i, one := range ans.Single {
+		single[i] = itip.Choice{RID: one.RID, PartStat: one.PartStat}
 	}
-	if ans.Master != "" {
-		// The whole is set first; occurrences that answer otherwise after it.
-		stands := map[ics.RID]string{}
-		for _, c := range o.Overrides() {
-			if me := ics.Attendee(c, self); me != nil {
-				stands[o.RID(c)] = ics.PartStat(me)
-			}
-		}
-		was := ""
-		if m := o.Master(); m != nil {
-			if me := ics.Attendee(m, self); me != nil {
-				was = ics.PartStat(me)
-			}
-		}
-		if was != ans.Master {
-			set("", ans.Master)
-		}
-		for r, partstat := range stands {
-			if c := o.Override(r); c != nil {
-				if me := ics.Attendee(c, self); me != nil && ics.PartStat(me) != partstat {
-					set(r, partstat)
-				}
-			}
-		}
-	}
-	for _, one := range ans.Single {
-		set(one.RID, one.PartStat)
-	}
-	return o
+	return itip.SetAnswer(o, self, ans.Master, single, ans.Reason.String())
 }
 
 // summary tells an answer in words for the decision record.

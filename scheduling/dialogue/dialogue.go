@@ -127,10 +127,10 @@ type Step struct {
 }
 
 // NeedsServer reports whether the script has a part that the core alone cannot
-// play: a room.
+// play: a room that asks its owner.
 func (s *Script) NeedsServer() bool {
 	for _, p := range s.People {
-		if p.Kind == "room" {
+		if p.Kind == "room" && slices.ContainsFunc(p.Policy, func(rule string) bool { return strings.HasPrefix(rule, "owner ") }) {
 			return true
 		}
 	}

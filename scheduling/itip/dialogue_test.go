@@ -28,7 +28,7 @@ func TestScripts(t *testing.T) {
 				t.Fatal(err)
 			}
 			if s.NeedsServer() {
-				t.Skip("a room answers only at the height of the server")
+				t.Skip("a room asks its owner only at the height of the server")
 			}
 			dialogue.Run(t, s, newCore(s))
 		})
@@ -46,6 +46,9 @@ type core struct {
 
 	prefs     map[string]string // by person and name
 	available map[string][]byte
+	offers    []offer                           // of rooms
+	heard     map[string]bool                   // rooms that answered what is being settled
+	quotas    map[string][]string               // by name and organizer: room and UID
 	known     map[string][]BusyTime             // by person and whom
 	seen      bool                              // the write in hand is of what was read
 	left      map[string]map[string]*ics.Object // what people remember that they no longer have
@@ -64,7 +67,7 @@ type entry struct {
 
 func newCore(s *dialogue.Script) *core {
 	c := &core{script: s, store: map[string]map[string]*entry{}, told: map[string][][]byte{}, left: map[string]map[string]*ics.Object{},
-		open: map[string][]Proposal{}, prefs: map[string]string{}, available: map[string][]byte{}, known: map[string][]BusyTime{}}
+		open: map[string][]Proposal{}, prefs: map[string]string{}, available: map[string][]byte{}, known: map[string][]BusyTime{}, quotas: map[string][]string{}, heard: map[string]bool{}}
 	for _, p := range s.People {
 		c.store[p.Name], c.left[p.Name] = map[string]*entry{}, map[string]*ics.Object{}
 	}
@@ -352,6 +355,12 @@ func (c *core) settle(who, uid string, out Outcome) error {
 	if err != nil {
 		return err
 	}
+	for a := range status { // an answer that is there already says more
+		if name, _ := c.name(a); c.heard[name+" "+uid] {
+			delete(status, a)
+			delete(c.heard, name+" "+uid)
+		}
+	}
 	if e := c.store[who][uid]; e != nil {
 		if o := Stamp(e.obj, status); o != e.obj {
 			e.obj = o
@@ -450,6 +459,16 @@ func (c *core) deliver(to string, m Message) (string, error) {
 	}
 	if err := c.settle(to, m.UID, Outcome{Messages: out.Messages}); err != nil {
 		return "", err
+	}
+	if c.person(to).Kind == "room" {
+		switch {
+		case m.Method == DeclineCounter:
+			c.offers = slices.DeleteFunc(c.offers, func(o offer) bool { return o.room == to && o.uid == m.UID })
+		case (m.Method == Request || m.Method == Add) && c.store[to][m.UID] != nil:
+			if err := c.answer(to, m.UID, have); err != nil {
+				return "", err
+			}
+		}
 	}
 	if out.Refresh {
 		c.refresh(to, m.UID)

@@ -1,0 +1,71 @@
+package itip
+
+import (
+	"github.com/convene-server/convene/directory/cuaddr"
+	"github.com/convene-server/convene/scheduling/ics"
+)
+
+// Choice is an answer to one occurrence.
+type Choice struct {
+	RID      ics.RID
+	PartStat string
+}
+
+// SetAnswer returns o with the answers of an attendee who decides about each
+// occurrence: whole for the series ("" leaves it as it is), and single for those
+// that differ. Overrides that neither speaks of keep what they have.
+func SetAnswer(o *ics.Object, self func(cuaddr.Address) bool, whole string, single []Choice, comment string) *ics.Object {
+	set := func(r ics.RID, partstat string) {
+		if n := SetPartStat(o, self, r, partstat, comment); n != nil {
+			o = n
+		}
+	}
+	if whole != "" {
+		stands := map[ics.RID]string{}
+		for _, c := range o.Overrides() {
+			if me := ics.Attendee(c, self); me != nil {
+				stands[o.RID(c)] = ics.PartStat(me)
+			}
+		}
+		was := ""
+		if m := o.Master(); m != nil {
+			if me := ics.Attendee(m, self); me != nil {
+				was = ics.PartStat(me)
+			}
+		}
+		if was != whole {
+			set("", whole) // of all components; the overrides get theirs back
+		}
+		for r, partstat := range stands {
+			if c := o.Override(r); c != nil {
+				if me := ics.Attendee(c, self); me != nil && ics.PartStat(me) != partstat {
+					set(r, partstat)
+				}
+			}
+		}
+	}
+	for _, one := range single {
+		set(one.RID, one.PartStat)
+	}
+	return o
+}
+
+// PassOn returns o with the attendee's line saying that he sends another in his
+// place, who is invited by it (RFC 5546 §3.2.2.3).
+func PassOn(o *ics.Object, self func(cuaddr.Address) bool, to cuaddr.Address) *ics.Object {
+	root := o.Root().Clone()
+	for _, c := range root.Children {
+		mine := ics.Attendee(c, self)
+		if mine == nil {
+			continue
+		}
+		line := ics.NewProp("ATTENDEE", to.String(), ics.Param{Name: "PARTSTAT", Values: []string{"NEEDS-ACTION"}},
+			ics.Param{Name: "RSVP", Values: []string{"TRUE"}}, ics.Param{Name: "DELEGATED-FROM", Values: []string{ics.CalAddress(mine).String()}})
+		if t := mine.Param("CUTYPE"); t != "" {
+			line = line.WithParam("CUTYPE", t)
+		}
+		*mine = mine.WithoutParams("RSVP").WithParam("PARTSTAT", "DELEGATED").WithParam("DELEGATED-TO", to.String())
+		c.Add(line)
+	}
+	return ics.New(root)
+}
