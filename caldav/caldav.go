@@ -30,6 +30,9 @@ type Options struct {
 	// PublicURL is how people reach the server from outside, behind whatever
 	// proxy; "" is the host of each request.
 	PublicURL string
+	// TimezoneService is the URL of the time zone service (RFC 7808) from which
+	// programs may take rules that are left out of objects; "" is none.
+	TimezoneService string
 	// MaxResource is the most octets that an object may have; zero: 10 MB.
 	MaxResource int64
 	// Quota is the most octets that one person may keep; zero: no limit.
@@ -46,6 +49,8 @@ type door struct {
 	directory   *directory.Directory
 	desk        *scheduling.Desk
 	publicHost  string
+	classes     string // the DAV header
+	timezones   string // URL of a time zone service
 	maxResource int64
 	quota       int64
 	bound       ics.Bound
@@ -64,6 +69,10 @@ func New(opt Options) http.Handler {
 		maxResource: opt.MaxResource, quota: opt.Quota, bound: opt.Bound, log: opt.Log, now: opt.Now}
 	if u, err := url.Parse(opt.PublicURL); err == nil {
 		d.publicHost = u.Host
+	}
+	d.classes, d.timezones = capabilities, opt.TimezoneService
+	if d.timezones != "" {
+		d.classes += ", calendar-no-timezone" // RFC 7809 §3.1.1, §3.1.2: not without such a service
 	}
 	if d.maxResource <= 0 {
 		d.maxResource = 10 << 20

@@ -65,7 +65,7 @@ func newHouse(t testing.TB, s *db.Store) *house {
 	log := slog.New(slog.NewTextHandler(failOnError{t}, &slog.HandlerOptions{Level: slog.LevelError}))
 	h.desk = scheduling.New(s, scheduling.Options{Domains: []string{"example.org"}, MaxResource: 1 << 20, MaxAttendees: 1000,
 		Now: func() time.Time { return now }, Log: slog.New(slog.DiscardHandler)})
-	h.http = httptest.NewServer(New(Options{Store: s, Directory: directory.New(s), Desk: h.desk, PublicURL: "https://cal.example.org",
+	h.http = httptest.NewServer(New(Options{Store: s, Directory: directory.New(s), Desk: h.desk, PublicURL: "https://cal.example.org", TimezoneService: "https://zones.example.org/tz",
 		MaxResource: 1 << 20, Log: log, Now: func() time.Time { return now }}))
 	t.Cleanup(h.http.Close)
 	return h

@@ -140,7 +140,7 @@ func (x *exchange) post(segments []string, slash bool) error {
 			x.writeFreeBusy(w, q, i, fb)
 		}
 	})
-	x.w.Header().Set("DAV", capabilities)
+	x.w.Header().Set("DAV", x.classes)
 	x.w.Header().Set("Cache-Control", "private, no-store")
 	x.sendXML(http.StatusOK, answer)
 	return nil

@@ -75,15 +75,16 @@ func (x *exchange) sendObject(r *resource, status int) error {
 		x.w.WriteHeader(status)
 		return nil
 	}
+	body := x.represent(r)
 	h["Content-Type"] = []string{contentType(r)}
-	h["Content-Length"] = []string{strconv.Itoa(len(r.obj.Body))}
+	h["Content-Length"] = []string{strconv.Itoa(len(body))}
 	h["X-Content-Type-Options"] = []string{"nosniff"} // a body is somebody's text, not a page
 	if r.kind == kFile {
 		h["Content-Security-Policy"] = []string{"sandbox; default-src 'none'"} // and if it is one, it does nothing
 	}
 	x.w.WriteHeader(status)
 	if x.r.Method != "HEAD" {
-		x.w.Write(r.obj.Body)
+		x.w.Write(body)
 	}
 	return nil
 }

@@ -80,7 +80,7 @@ func (x *exchange) searchProperties(r *resource, root *dav.Element) error {
 			w.Raw(`</D:prop><D:description xml:lang="en">` + s.about + "</D:description></D:principal-search-property>")
 		}
 	})
-	x.w.Header().Set("DAV", capabilities)
+	x.w.Header().Set("DAV", x.classes)
 	x.sendXML(http.StatusOK, body)
 	return nil
 }

@@ -75,7 +75,7 @@ func (x *exchange) proppatch(segments []string, slash bool) error {
 	}
 	if x.prefer.Minimal && failed == nil {
 		x.preferred() // RFC 8144 §2.2: nothing to tell
-		x.w.Header().Set("DAV", capabilities)
+		x.w.Header().Set("DAV", x.classes)
 		x.w.Header().Set("Content-Length", "0")
 		x.w.WriteHeader(http.StatusOK)
 		return nil
@@ -320,7 +320,9 @@ func writeTimezone(x *exchange, r *resource, c dav.Change, u *update) error {
 	if err != nil {
 		return err
 	}
-	if loc != nil {
+	if loc == nil {
+		u.zone("") // RFC 7809 §3.1.5: calendar-timezone-id never names another zone
+	} else {
 		u.zone(loc.String())
 	}
 	return u.keep(c)

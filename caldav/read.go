@@ -321,6 +321,13 @@ func readTimezoneID(x *exchange, r *resource, w *dav.Writer) bool {
 	return r.coll.TZ != ""
 }
 
+func readTimezoneServices(x *exchange, r *resource, w *dav.Writer) bool {
+	w.Raw("<D:href>")
+	w.Text(x.timezones)
+	w.Raw("</D:href>")
+	return x.timezones != ""
+}
+
 // addresses of a principal, the preferred one first.
 func (x *exchange) addresses(p *db.Principal) []string {
 	if p.ID == x.me.ID && x.self != nil {

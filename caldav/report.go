@@ -93,6 +93,7 @@ func (x *exchange) calendarData(r *resource) func(*dav.Element) (datum, error) {
 		if err != nil {
 			return nil, err
 		}
+		d.Zones = x.zones()
 		return func(x *exchange, r *resource, w *dav.Writer) *dav.Error {
 			if r.kind&(kEvent|kNotice) == 0 {
 				return notFound

@@ -256,7 +256,7 @@ func (x *exchange) options(segments []string, slash bool) error {
 		return err
 	}
 	h := x.w.Header()
-	h.Set("DAV", capabilities)
+	h.Set("DAV", x.classes)
 	if err != nil { // something of mine that may be created here
 		h.Set("Allow", "OPTIONS, PUT, MKCALENDAR, MKCOL, LOCK")
 	} else {
@@ -311,7 +311,7 @@ func (x *exchange) body() (*dav.Element, error) {
 func (x *exchange) multistatus() *dav.MultiStatus {
 	h := x.w.Header()
 	h.Set("Content-Type", "application/xml; charset=utf-8")
-	h.Set("DAV", capabilities) // Apple's programs read it here too
+	h.Set("DAV", x.classes) // Apple's programs read it here too
 	x.preferred()
 	x.out = &lazy{x: x}
 	return dav.NewMultiStatus(x.out, x.prefer.Minimal)

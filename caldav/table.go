@@ -55,6 +55,8 @@ var table = []property{
 	{name: dav.C("calendar-timezone"), kinds: kCalendar, spec: "RFC 4791 §5.2.2", read: readTimezone, own: true, kept: true, write: writeTimezone},
 	{name: dav.C("calendar-timezone-id"), kinds: kCalendar, spec: "RFC 7809 §5.2", read: readTimezoneID, write: writeTimezoneID},
 
+	{name: dav.C("timezone-service-set"), kinds: kCalendarHome, spec: "RFC 7809 §5.1", read: readTimezoneServices},
+
 	// RFC 6352
 	{name: dav.CR("addressbook-home-set"), kinds: kPrincipal, spec: "RFC 6352 §7.1.1", read: readBookHome},
 	{name: dav.CR("directory-gateway"), kinds: kPrincipal | kBooks | kBookHome, spec: "draft-daboo-carddav-directory-gateway §3", read: readDirectoryGateway},

@@ -8,9 +8,19 @@ import (
 	"github.com/convene-server/convene/scheduling/ics"
 )
 
+// Zones says which VTIMEZONE a client wants (RFC 7809 §7.1).
+type Zones uint8
+
+const (
+	AsStored     Zones = iota
+	WithZones          // all that are referred to
+	WithoutZones       // none that goes by its IANA name
+)
+
 // Data is a CALDAV:calendar-data element of a request (RFC 4791 §9.6): which
 // parts of an object a client wants. The zero value is the whole object.
 type Data struct {
+	Zones    Zones
 	Comp     *Pick  // nil: everything
 	Expand   *Range // both sides set
 	Limit    *Range // limit-recurrence-set
@@ -117,7 +127,7 @@ func (p *parts) pick(e *dav.Element, depth int) (Pick, error) {
 
 // Whole reports whether every object is returned as it is stored.
 func (d *Data) Whole() bool {
-	return d == nil || d.Comp == nil && d.Expand == nil && d.Limit == nil && d.FreeBusy == nil
+	return d == nil || *d == Data{}
 }
 
 // Of returns the wanted parts of an object as iCalendar. zone is where
@@ -144,6 +154,19 @@ func (d *Data) Of(o *ics.Object, zone *time.Location, b ics.Bound) ([]byte, erro
 	}
 	if d.FreeBusy != nil && o.Kind() == "VFREEBUSY" {
 		root, changed = limitFreeBusy(root, *d.FreeBusy), true
+	}
+	switch d.Zones {
+	case WithZones, WithoutZones: // before parts are picked, which may pass over VTIMEZONE
+		own := &ics.Component{Name: root.Name, Props: root.Props, Children: root.Children}
+		n := len(own.Children)
+		if d.Zones == WithZones {
+			ics.WithTimezones(own)
+		} else {
+			ics.WithoutTimezones(own)
+		}
+		if len(own.Children) != n {
+			root, changed = own, true
+		}
 	}
 	if d.Comp != nil {
 		root, changed = d.Comp.of(root), true

@@ -36,6 +36,8 @@ type Config struct {
 		PublicURL   string // without a slash at the end
 		MaxResource int64  // octets of one object
 		Quota       int64  // octets that one person may keep; 0: no limit
+		// TimezoneService is the URL of a time zone service (RFC 7808); "" is none.
+		TimezoneService string
 	}
 	Store struct {
 		DSN string
@@ -100,6 +102,7 @@ var configKeys = []configKey{
 		c.HTTP.Quota = n
 		return nil
 	}},
+	{"http.timezone_service", stringInto(func(c *Config) *string { return &c.HTTP.TimezoneService }, optional(checkServiceURL))},
 	{"store.dsn", stringInto(func(c *Config) *string { return &c.Store.DSN }, checkDSN)},
 	{"lmtp.listen", stringInto(func(c *Config) *string { return &c.LMTP.Listen }, optional(checkAddr))},
 	{"lmtp.deliver_to", stringInto(func(c *Config) *string { return &c.LMTP.DeliverTo }, optional(checkAddr))},
@@ -511,6 +514,13 @@ func checkPublicURL(s string) (string, error) {
 		return "", errors.New("must not have anything after the host: Convene answers at the root of its own host name")
 	}
 	return strings.TrimRight(s, "/"), nil
+}
+
+func checkServiceURL(s string) (string, error) {
+	if u, err := url.Parse(s); err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
+		return "", errors.New("is no address of a service; write it as https://zones.example.org/tz")
+	}
+	return s, nil
 }
 
 func checkDSN(s string) (string, error) {

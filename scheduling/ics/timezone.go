@@ -375,3 +375,15 @@ func WithTimezones(root *Component) {
 		root.Children = slices.Insert(slices.Clone(root.Children), at, add...)
 	}
 }
+
+// WithoutTimezones takes from a VCALENDAR the VTIMEZONE of every zone that
+// goes by its IANA name, which whoever reads it has anyway (RFC 7809 §3.1.3);
+// rules under any other name stay. It reports whether one went. The tree must
+// be the caller's to edit.
+func WithoutTimezones(root *Component) bool {
+	n := len(root.Children)
+	root.Children = slices.DeleteFunc(slices.Clone(root.Children), func(c *Component) bool {
+		return c.Name == "VTIMEZONE" && ianaZone(c.Value("TZID")) != nil
+	})
+	return len(root.Children) < n
+}
