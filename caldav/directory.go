@@ -261,8 +261,3 @@ func readDirectoryGateway(x *exchange, r *resource, w *dav.Writer) bool {
 	w.Href(x.directoryBook().href)
 	return true
 }
-
-func readDirectoryDescription(x *exchange, r *resource, w *dav.Writer) bool {
-	w.Text("Everybody here: people, rooms, resources and groups")
-	return true
-}

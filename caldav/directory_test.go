@@ -150,9 +150,9 @@ func TestDirectorySearch(t *testing.T) {
 		test(`<CR:filter>`+prop("FN", "", "ÄRM")+`</CR:filter>`, "ann")
 		test(`<CR:filter>`+prop("N", ` match-type="starts-with"`, "ärmel;a")+`</CR:filter>`, "ann")
 		test(`<CR:filter>`+prop("EMAIL", "", "ann.b@")+`</CR:filter>`, "ann")
-		test(`<CR:filter>`+prop("FN", ` match-type="equals"`, "bo")+`</CR:filter>`)
+		test(`<CR:filter>` + prop("FN", ` match-type="equals"`, "bo") + `</CR:filter>`)
 		test(`<CR:filter>`+prop("FN", ` match-type="equals"`, "bob")+`</CR:filter>`, "bob")
-		test(`<CR:filter>`+prop("NICKNAME", "", "bob")+`</CR:filter>`)
+		test(`<CR:filter>` + prop("NICKNAME", "", "bob") + `</CR:filter>`)
 		test(`<CR:filter test="allof">`+prop("FN", "", "crowd 7")+prop("FN", ` negate-condition="yes"`, "crowd 7 ")+prop("EMAIL", ` match-type="starts-with"`, "crowd77")+`</CR:filter>`, "crowd77")
 		// As Apple's and Evolution's searches are: any of several.
 		test(`<CR:filter test="anyof">`+prop("FN", "", "bob")+prop("NICKNAME", "", "bob")+prop("EMAIL", "", "room@")+prop("FN", "", "b")+`</CR:filter>`+

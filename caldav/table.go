@@ -60,7 +60,6 @@ var table = []property{
 	// RFC 6352
 	{name: dav.CR("addressbook-home-set"), kinds: kPrincipal, spec: "RFC 6352 §7.1.1", read: readBookHome},
 	{name: dav.CR("directory-gateway"), kinds: kPrincipal | kBooks | kBookHome, spec: "draft-daboo-carddav-directory-gateway §3", read: readDirectoryGateway},
-	{name: dav.CR("addressbook-description"), kinds: kDirectory, spec: "RFC 6352 §6.2.1", read: readDirectoryDescription},
 	{name: dav.CR("supported-address-data"), kinds: kBook | kDirectory, spec: "RFC 6352 §6.2.2", read: readSupportedAddressData},
 	{name: dav.CR("max-resource-size"), kinds: kBook | kDirectory, spec: "RFC 6352 §6.2.3", read: readMaxResourceSize},
 	{name: dav.CR("supported-collation-set"), kinds: kBook | kCard | kDirectory | kEntry, spec: "RFC 6352 §8.3.1", read: readCardCollations},

@@ -228,7 +228,9 @@ func TestNeedles(t *testing.T) {
 			t.Errorf("%s: %q, want %q", filter, got, want)
 		}
 	}
-	fn := func(attrs, in string) string { return `<C:prop-filter name="FN"` + attrs + `>` + in + `</C:prop-filter>` }
+	fn := func(attrs, in string) string {
+		return `<C:prop-filter name="FN"` + attrs + `>` + in + `</C:prop-filter>`
+	}
 	text := func(s string) string { return `<C:text-match>` + s + `</C:text-match>` }
 	not := `<C:text-match negate-condition="yes">x</C:text-match>`
 	tel := `<C:prop-filter name="TEL">` + text("1") + `</C:prop-filter>`
