@@ -127,10 +127,14 @@ func (b *Bridge) compose(ctx context.Context, k keys, d *db.Delivery) (letter, e
 			m.ReplyTo = m.Speaker
 		}
 	}
-	if b.opt.PublicURL != "" && (body.Method() == "REQUEST" || body.Method() == "ADD") {
-		m.Answer = b.opt.PublicURL + "/rsvp/" + k.page(invitation{
-			Organizer: d.Principal, UID: d.UID, Attendee: invited, Expires: expiry(body, d.Created),
-		})
+	page := invitation{Organizer: d.Principal, UID: d.UID, Attendee: invited, Expires: expiry(body, d.Created), Language: language}
+	switch method := body.Method(); {
+	case b.opt.PublicURL == "":
+	case method == "REQUEST" || method == "ADD":
+		m.Answer = b.opt.PublicURL + "/rsvp/" + k.page(page)
+	case method == "COUNTER" && reader != nil: // the organizer decides (decision 26)
+		page.Organizer, page.Attendee, page.Decide, page.RID = reader.ID, speaker, true, body.RID(body.First())
+		m.Answer = b.opt.PublicURL + "/rsvp/" + k.page(page)
 	}
 	kind := kindBounce
 	if d.LocalCopy {

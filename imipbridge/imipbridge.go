@@ -79,6 +79,8 @@ type desk interface {
 	Deliver(context.Context, scheduling.Deliver) (scheduling.Verdict, error)
 	Observe(context.Context, scheduling.Observe) (scheduling.Verdict, error)
 	Answer(context.Context, scheduling.Answer) (scheduling.Verdict, error)
+	Propose(context.Context, scheduling.Proposal) (scheduling.Verdict, error)
+	AnswerProposal(context.Context, scheduling.ProposalAnswer) (scheduling.Verdict, error)
 	BundledBusyTime(ctx context.Context, principal int64) (itip.BusyTime, bool, error)
 	Bounced(ctx context.Context, principal int64, uid string, rcpt cuaddr.Address, status, detail string) error
 }
@@ -96,9 +98,9 @@ type Bridge struct {
 	secretMu sync.Mutex
 	secret   []byte
 
-	words  *words.Book
-	look   imip.Look
-	answer *template.Template // of the pages
+	words *words.Book
+	look  imip.Look
+	pages *template.Template
 
 	relay  relay
 	memory *semaphore.Weighted // octets of mails that are being taken
@@ -158,7 +160,7 @@ func New(opt Options) (*Bridge, error) {
 	if b.words = opt.Words; b.words == nil {
 		b.words = words.Default()
 	}
-	b.answer = answerTemplate
+	b.pages = answerTemplate
 	if opt.Templates != nil {
 		if err := b.templates(opt.Templates); err != nil {
 			return nil, err

@@ -11,6 +11,7 @@ import (
 
 	"github.com/convene-server/convene/db"
 	"github.com/convene-server/convene/directory/cuaddr"
+	"github.com/convene-server/convene/scheduling/ics"
 )
 
 // keys makes and checks tokens: what a token says is sealed with a HMAC under
@@ -129,26 +130,40 @@ func (k keys) conversation(uid string) string {
 	return "c" + base32Text.EncodeToString(k.seal(15, "conversation", uid))
 }
 
-// invitation is what the address of an answer page says (decision: bound to
-// organizer, UID and attendee, until it expires).
+// invitation is what the address of a page says: bound to organizer, UID and
+// attendee, until it expires.
 type invitation struct {
 	Organizer int64
 	UID       string
 	Attendee  cuaddr.Address
 	Expires   time.Time
+	Language  string // of the mail; "": nobody has said
+	// Decide: it is the organizer's, to decide what the Attendee proposed for RID.
+	Decide bool
+	RID    ics.RID
 }
 
 const pageMacLen = 16
 
-// page makes the token of an answer page: base64, since no mail system touches
-// it and a UID is long.
+// label keeps the two kinds of pages apart: nobody makes the one of the other.
+func (i invitation) label() string {
+	if i.Decide {
+		return "decide"
+	}
+	return "page"
+}
+
+// page makes the token of a page: base64, since no mail system touches it and
+// a UID is long.
 func (k keys) page(i invitation) string {
 	p := binary.AppendUvarint(nil, uint64(i.Expires.Unix()))
 	p = binary.AppendUvarint(p, uint64(i.Organizer))
-	p = binary.AppendUvarint(p, uint64(len(i.UID)))
-	p = append(p, i.UID...)
+	for _, s := range []string{i.UID, i.Language, string(i.RID)} {
+		p = binary.AppendUvarint(p, uint64(len(s)))
+		p = append(p, s...)
+	}
 	p = append(p, i.Attendee.String()...)
-	return base64.RawURLEncoding.EncodeToString(append(p, k.seal(pageMacLen, "page", string(p))...))
+	return base64.RawURLEncoding.EncodeToString(append(p, k.seal(pageMacLen, i.label(), string(p))...))
 }
 
 func (k keys) readPage(token string) (i invitation, ok bool) {
@@ -160,24 +175,32 @@ func (k keys) readPage(token string) (i invitation, ok bool) {
 		return i, false
 	}
 	p := raw[:len(raw)-pageMacLen]
-	if !hmac.Equal(raw[len(p):], k.seal(pageMacLen, "page", string(p))) {
-		return i, false
-	}
-	var n [3]uint64
-	for j := range n {
-		v, size := binary.Uvarint(p)
-		if size <= 0 {
-			return i, false
+	for _, i.Decide = range []bool{false, true} {
+		if ok = hmac.Equal(raw[len(p):], k.seal(pageMacLen, i.label(), string(p))); ok {
+			break
 		}
-		n[j], p = v, p[size:]
 	}
-	if n[2] > uint64(len(p)) {
-		return i, false
+	number := func() (v uint64) {
+		v, n := binary.Uvarint(p)
+		if ok = ok && n > 0; ok {
+			p = p[n:]
+		}
+		return v
 	}
-	i.Expires = time.Unix(int64(n[0]), 0).UTC()
-	i.Organizer = int64(n[1])
-	i.UID = string(p[:n[2]])
-	i.Attendee, err = cuaddr.Parse(string(p[n[2]:]))
+	text := func() (s string) {
+		n := number()
+		if ok = ok && n <= uint64(len(p)); ok {
+			s, p = string(p[:n]), p[n:]
+		}
+		return s
+	}
+	i.Expires = time.Unix(int64(number()), 0).UTC()
+	i.Organizer = int64(number())
+	i.UID, i.Language, i.RID = text(), text(), ics.RID(text())
+	if !ok {
+		return invitation{}, false
+	}
+	i.Attendee, err = cuaddr.Parse(string(p))
 	return i, err == nil
 }
 

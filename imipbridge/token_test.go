@@ -53,9 +53,14 @@ func TestTokens(t *testing.T) {
 
 func TestPageToken(t *testing.T) {
 	k := testKeys
-	i := invitation{7, "u1@x/ü", cuaddr.Mailto("cleo@example.net"), time.Unix(1772438400, 0).UTC()}
+	i := invitation{Organizer: 7, UID: "u1@x/ü", Attendee: cuaddr.Mailto("cleo@example.net"), Expires: time.Unix(1772438400, 0).UTC(), Language: "pt-BR", RID: "20260309T090000Z"}
 	token := k.page(i)
 	if got, ok := k.readPage(token); !ok || got != i {
+		t.Errorf("%+v", got)
+	}
+	decide := i
+	decide.Decide = true
+	if got, ok := k.readPage(k.page(decide)); !ok || got != decide || k.page(decide) == token {
 		t.Errorf("%+v", got)
 	}
 	for j := range token {
@@ -103,7 +108,7 @@ func TestNewChecksOptions(t *testing.T) {
 func FuzzTokens(f *testing.F) {
 	f.Add(testKeys.reply(7, "u1", cuaddr.Mailto("cleo@example.net")))
 	f.Add(testKeys.delivery(kindBounce, &db.Delivery{ID: 3, Created: time.UnixMicro(5)}))
-	f.Add(testKeys.page(invitation{7, "u1", cuaddr.Mailto("cleo@example.net"), time.Unix(9, 0)}))
+	f.Add(testKeys.page(invitation{Organizer: 7, UID: "u1", Attendee: cuaddr.Mailto("cleo@example.net"), Expires: time.Unix(9, 0)}))
 	f.Fuzz(func(t *testing.T, s string) {
 		if kind, payload := testKeys.unpack(s); kind != "" {
 			readReply(payload)
