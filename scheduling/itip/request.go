@@ -161,7 +161,7 @@ func (me Actor) update(have *ics.Object, in *series, msg Message) Outcome {
 		}
 		merged[p.rid] = me.merge(was, old, in, p)
 		applied = true
-		if !whole && was.master != nil && old == nil && !was.excludes(p.rid) {
+		if !whole && was.master != nil && !was.master.off && old == nil && !was.excludes(p.rid) {
 			missed = p.self(me) // RFC 5546 §4.7.2: something went by him
 		}
 	}
