@@ -9,6 +9,7 @@ import (
 	"github.com/convene-server/convene/scheduling/ics"
 	"github.com/convene-server/convene/scheduling/itip"
 	"github.com/convene-server/convene/scheduling/policy"
+	"github.com/convene-server/convene/words"
 )
 
 // answer lets a room, a resource or an auto-replying person answer the
@@ -47,7 +48,7 @@ func (s *sitting) answer(h *holding, before *ics.Object) ([]*letter, error) {
 		return nil, err
 	}
 	if c := ans.Counter; c != nil {
-		msg := itip.Propose(me, h.obj, c.RID, c.Start, c.End, ans.Reason.String())
+		msg := itip.Propose(me, h.obj, c.RID, c.Start, c.End, ans.Reason.In(s.speaks(h.obj)))
 		if msg == nil {
 			return nil, nil
 		}
@@ -57,7 +58,7 @@ func (s *sitting) answer(h *holding, before *ics.Object) ([]*letter, error) {
 			Principal: p.ID, UID: h.uid, RID: string(c.RID), Start: c.Start.UnixMicro(), Fin: c.End.UnixMicro(), Expires: s.now.Add(c.Hold),
 		})
 	}
-	after := answered(h.obj, me.Self, ans)
+	after := answered(h.obj, me.Self, ans, s.speaks(h.obj))
 	msgs, err := s.say(h, me, after, x)
 	if err != nil || msgs == nil {
 		return nil, err
@@ -134,8 +135,20 @@ func (s *sitting) others(h *holding, from, to time.Time) ([]ics.Span, error) {
 	return spans, err
 }
 
+// speaks is the language of whoever organizes a meeting.
+func (s *sitting) speaks(o *ics.Object) *words.Language {
+	tag := ""
+	if line := o.First().Prop("ORGANIZER"); line != nil {
+		tag = line.Param("LANGUAGE")
+		if p := s.find(ics.CalAddress(line)); p != nil && p.Language != "" {
+			tag = p.Language
+		}
+	}
+	return words.Default().For(tag)
+}
+
 // answered is the agent's copy with its answer.
-func answered(o *ics.Object, self func(cuaddr.Address) bool, ans policy.Answer) *ics.Object {
+func answered(o *ics.Object, self func(cuaddr.Address) bool, ans policy.Answer, l *words.Language) *ics.Object {
 	if !ans.Delegate.IsZero() {
 		return itip.PassOn(o, self, ans.Delegate)
 	}
@@ -143,7 +156,7 @@ func answered(o *ics.Object, self func(cuaddr.Address) bool, ans policy.Answer) 
 	for i, one := range ans.Single {
 		single[i] = itip.Choice{RID: one.RID, PartStat: one.PartStat}
 	}
-	return itip.SetAnswer(o, self, ans.Master, single, ans.Reason.String())
+	return itip.SetAnswer(o, self, ans.Master, single, ans.Reason.In(l))
 }
 
 // summary tells an answer in words for the decision record.

@@ -9,6 +9,7 @@ import (
 	"github.com/convene-server/convene/scheduling/ics"
 	. "github.com/convene-server/convene/scheduling/itip"
 	"github.com/convene-server/convene/scheduling/policy"
+	"github.com/convene-server/convene/words"
 )
 
 // offer is a time that a room keeps for whom it proposed it to.
@@ -79,10 +80,11 @@ func (c *core) answer(room, uid string, before *ics.Object) error {
 	if err != nil || ans.None() {
 		return err
 	}
+	why := ans.Reason.In(words.Default().For(e.obj.First().Prop("ORGANIZER").Param("LANGUAGE")))
 	c.offers = slices.DeleteFunc(c.offers, func(o offer) bool { return o.room == room && o.uid == uid })
 	if x := ans.Counter; x != nil {
 		c.offers = append(c.offers, offer{room, uid, x.Start, x.End, c.now.Add(x.Hold)})
-		_, err := c.hand([]Message{*Propose(me, e.obj, x.RID, x.Start, x.End, ans.Reason.String())})
+		_, err := c.hand([]Message{*Propose(me, e.obj, x.RID, x.Start, x.End, why)})
 		return err
 	}
 	after := PassOn(e.obj, me.Self, ans.Delegate)
@@ -91,7 +93,7 @@ func (c *core) answer(room, uid string, before *ics.Object) error {
 		for _, one := range ans.Single {
 			single = append(single, Choice{RID: one.RID, PartStat: one.PartStat})
 		}
-		after = SetAnswer(e.obj, me.Self, ans.Master, single, ans.Reason.String())
+		after = SetAnswer(e.obj, me.Self, ans.Master, single, why)
 	}
 	out, err := Originate(me, e.obj, after, Options{})
 	if err != nil {

@@ -280,7 +280,7 @@ func (in *inquiry) reason(a Answer) Reason {
 	case n == 0:
 		return yes
 	case n < all:
-		return Reason{Text: no.Text + " (%d of %d occurrences)", Args: append(slices.Clone(no.Args), n, all)}
+		no.Some, no.All = n, all
 	}
 	return no
 }

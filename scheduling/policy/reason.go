@@ -4,21 +4,29 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"github.com/convene-server/convene/words"
 )
 
-// Reason says in few words why an answer is as it is. Text is a format of fmt
-// in English, which a catalogue translates.
+// Reason says in few words why an answer is as it is. Text is English and an id
+// of the catalogues; its verbs are filled in by Args.
 type Reason struct {
 	Text string
 	Args []any
+	// Some of All occurrences are meant; zero: all, or there is only one.
+	Some, All int
 }
 
 // String returns it in English.
-func (r Reason) String() string {
-	if len(r.Args) == 0 {
-		return r.Text
+func (r Reason) String() string { return r.In(words.Default().For("")) }
+
+// In returns it in somebody's language.
+func (r Reason) In(l *words.Language) string {
+	text := l.Say(r.Text, r.Args...)
+	if r.Some > 0 {
+		text += " " + l.Say("(%d of %d occurrences)", r.Some, r.All)
 	}
-	return fmt.Sprintf(r.Text, r.Args...)
+	return text
 }
 
 // Length is a duration that a person reads: "1:30 h", "20 min", "7 d".

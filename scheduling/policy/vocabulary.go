@@ -20,8 +20,8 @@ type Form struct{ Name, Arguments, Meaning string }
 // alphabet.
 func Forms() []Form {
 	var all []Form
-	for _, name := range slices.Sorted(maps.Keys(words)) {
-		all = append(all, Form{name, words[name].arguments, words[name].meaning})
+	for _, name := range slices.Sorted(maps.Keys(vocabulary)) {
+		all = append(all, Form{name, vocabulary[name].arguments, vocabulary[name].meaning})
 	}
 	return all
 }
@@ -31,9 +31,9 @@ type word struct {
 	read               func(p *Policy, args []string) error
 }
 
-// words are the rules with small letters: imip-agent's scheduling functions
+// vocabulary holds the rules with small letters: imip-agent's scheduling functions
 // and preferences under their names, and what large suites know for rooms.
-var words = map[string]word{
+var vocabulary = map[string]word{
 	"schedule_in_freebusy": {"[N]", "free: at no instant N (1) other bookings",
 		func(p *Policy, args []string) error { return p.addFreeBusy(args, false, false) }},
 	"schedule_corrected_in_freebusy": {"[N]", "free; a time that is not permitted is answered by the next permitted one",
@@ -138,7 +138,7 @@ var words = map[string]word{
 }
 
 func (p *Policy) add(name string, args []string) error {
-	if w, ok := words[name]; ok {
+	if w, ok := vocabulary[name]; ok {
 		if err := w.read(p, args); err != nil {
 			return fmt.Errorf("%s %w", strings.TrimSpace(name+" "+w.arguments), colon(err))
 		}
