@@ -48,6 +48,7 @@ type door struct {
 	store       *db.Store
 	directory   *directory.Directory
 	desk        *scheduling.Desk
+	publicURL   *url.URL // nil: as each request came
 	publicHost  string
 	classes     string // the DAV header
 	timezones   string // URL of a time zone service
@@ -62,13 +63,14 @@ type door struct {
 	epochAt time.Time // when it was read
 }
 
-// New makes the door. It serves "/", "/.well-known/caldav",
-// "/.well-known/carddav", everything below "/dav/" and "/freebusy/".
+// New makes the door. It serves "/", "/connect.mobileconfig",
+// "/.well-known/caldav", "/.well-known/carddav", Thunderbird's file below
+// "/.well-known/autoconfig/", everything below "/dav/" and "/freebusy/".
 func New(opt Options) http.Handler {
 	d := &door{store: opt.Store, directory: opt.Directory, desk: opt.Desk,
 		maxResource: opt.MaxResource, quota: opt.Quota, bound: opt.Bound, log: opt.Log, now: opt.Now}
-	if u, err := url.Parse(opt.PublicURL); err == nil {
-		d.publicHost = u.Host
+	if u, err := url.Parse(opt.PublicURL); err == nil && u.Host != "" {
+		d.publicURL, d.publicHost = u, u.Host
 	}
 	d.classes, d.timezones = capabilities, opt.TimezoneService
 	if d.timezones != "" {

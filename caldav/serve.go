@@ -107,8 +107,8 @@ func (x *exchange) route() error {
 		x.w.WriteHeader(http.StatusMovedPermanently)
 		return nil
 	}
-	if path == "/" && (x.r.Method == "GET" || x.r.Method == "HEAD") {
-		return x.front()
+	if done, err := x.aux(path); done {
+		return err
 	}
 	segments, slash, err := dav.Segments(path)
 	misnamed := err != nil
@@ -336,17 +336,4 @@ func (x *exchange) sendXML(status int, body []byte) {
 	if x.r.Method != "HEAD" {
 		x.w.Write(body)
 	}
-}
-
-// front is the page for whoever comes with a browser.
-func (x *exchange) front() error {
-	const page = "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>Convene</title></head>\n" +
-		"<body><h1>Convene</h1><p>This is a calendar server. Give your calendar program this server's name, your address and your password.</p></body></html>\n"
-	x.w.Header().Set("Content-Type", "text/html; charset=utf-8")
-	x.w.Header().Set("Content-Length", strconv.Itoa(len(page)))
-	x.w.WriteHeader(http.StatusOK)
-	if x.r.Method != "HEAD" {
-		x.w.Write([]byte(page))
-	}
-	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"net/url"
 	"strings"
 	"time"
 
@@ -53,6 +54,9 @@ func (configCheckCmd) Run(e *env) error {
 	for _, w := range warnings(e.ctx, c, s) {
 		row("warning", "%s", w)
 	}
+	for _, line := range dnsLines(c) {
+		row("dns", "%s", line)
+	}
 	for _, peer := range []struct{ key, addr string }{{"[smtp] relay", c.SMTP.Relay}, {"[lmtp] deliver_to", c.LMTP.DeliverTo}} {
 		if peer.addr == "" {
 			continue
@@ -64,6 +68,30 @@ func (configCheckCmd) Run(e *env) error {
 		}
 	}
 	return nil
+}
+
+// dnsLines are the records by which programs find the server from a mail
+// address alone (RFC 6764 §3, §4), as a zone file has them; none while the
+// server has no name.
+func dnsLines(c Config) (lines []string) {
+	u, err := url.Parse(c.HTTP.PublicURL)
+	if err != nil || net.ParseIP(u.Hostname()) != nil || !strings.Contains(u.Hostname(), ".") {
+		return nil
+	}
+	services, port := []string{"_caldavs", "_carddavs"}, "443"
+	if u.Scheme == "http" {
+		services, port = []string{"_caldav", "_carddav"}, "80"
+	}
+	if p := u.Port(); p != "" {
+		port = p
+	}
+	for _, domain := range c.Domains {
+		for _, s := range services {
+			name := s + "._tcp." + domain + "."
+			lines = append(lines, name+" IN SRV 0 1 "+port+" "+u.Hostname()+".", name+` IN TXT "path=/dav/"`)
+		}
+	}
+	return lines
 }
 
 // dials tries whether anybody answers at "host:port" or "unix:/path".
