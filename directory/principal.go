@@ -3,6 +3,7 @@ package directory
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/convene-server/convene/db"
@@ -183,6 +184,38 @@ func groupsAbove(tx *db.Tx, id int64) ([]int64, error) {
 		level = next
 	}
 	return all, nil
+}
+
+// Inherited returns the rules by which a principal without any of its own
+// answers: those of the nearest group that holds it and has some, the first by
+// address among equally near ones. "" without such a group.
+func Inherited(tx *db.Tx, p db.Principal) (string, error) {
+	seen := map[int64]bool{p.ID: true}
+	level := []int64{p.ID}
+	for range depth {
+		var next []db.Principal
+		for _, at := range level {
+			gs, err := tx.GroupsOf(at)
+			if err != nil {
+				return "", err
+			}
+			for _, g := range gs {
+				if !seen[g.ID] {
+					seen[g.ID] = true
+					next = append(next, g)
+				}
+			}
+		}
+		slices.SortFunc(next, func(a, b db.Principal) int { return strings.Compare(a.Address, b.Address) })
+		level = level[:0]
+		for _, g := range next {
+			if strings.TrimSpace(g.Policy) != "" {
+				return g.Policy, nil
+			}
+			level = append(level, g.ID)
+		}
+	}
+	return "", nil
 }
 
 // Expand returns the people, rooms and resources behind a principal: itself,

@@ -32,13 +32,20 @@ func (s *sitting) answer(h *holding, before *ics.Object) ([]*letter, error) {
 	if err != nil {
 		return nil, err
 	}
-	rules := policyOf(p)
+	delete(s.inherited, p.ID)
+	rules := s.rules(p)
 	ans, err := rules.Decide(s.question(h, p, me, before, organizer))
 	if errors.Is(err, ics.ErrTooMany) {
 		ans, err = policy.Answer{Master: "DECLINED", Reason: policy.Reason{Text: "recurs too often to be checked"}}, nil
 	}
-	if err != nil || ans.None() {
+	if err != nil {
 		return nil, err
+	}
+	if ans.None() {
+		if ans.Tell {
+			s.notify(p, rules, itip.Message{Method: itip.Publish, UID: h.uid, From: organizer, Body: published(h.obj)})
+		}
+		return nil, nil
 	}
 	x := db.Decision{
 		Direction: "agent", Door: "agent", UID: h.uid, Method: string(itip.Reply), Principal: p.ID, From: p.Address,
@@ -62,6 +69,14 @@ func (s *sitting) answer(h *holding, before *ics.Object) ([]*letter, error) {
 	msgs, err := s.say(h, me, after, x)
 	if err != nil || msgs == nil {
 		return nil, err
+	}
+	if ans.Tell {
+		for _, l := range msgs {
+			if l.Method == itip.Reply {
+				s.notify(p, rules, l.Message)
+				break
+			}
+		}
 	}
 	return msgs, s.book(rules, p.ID, h.uid, organizer)
 }

@@ -228,7 +228,7 @@ func (s *sitting) tellOthers(j db.Job) error {
 			before := h.obj
 			h.obj, h.changed = o, true
 			n++
-			if agent(p) && policyOf(p).Releases() {
+			if agent(p) && s.rules(p).Releases() {
 				answers, err := s.answer(h, before)
 				if err != nil {
 					return err

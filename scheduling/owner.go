@@ -60,7 +60,7 @@ func (s *sitting) consult() error {
 		switch of := about(h.obj, room); {
 		case of != "":
 			job.Kind, job.UID = jobDecided, of
-		case about(h.was, room) == "" && len(policyOf(h.owner).Owners()) > 0:
+		case about(h.was, room) == "" && len(s.rules(h.owner).Owners()) > 0:
 			job.Kind, job.UID = jobAsk, questionUID(h.owner.ID, h.uid)
 		default:
 			continue
@@ -131,7 +131,7 @@ func (s *sitting) askOwner(j db.Job) error {
 	case gone || !open || !s.place(h, booking.Kind()):
 		return nil
 	}
-	want := question(booking, room, policyOf(room).Owners(), j.UID, self)
+	want := question(booking, room, s.rules(room).Owners(), j.UID, self)
 	if h.obj != nil && asks(h.obj) == asks(want) {
 		return nil
 	}

@@ -22,6 +22,9 @@ type people struct {
 	seen   map[*ics.Object]bool
 	groups map[int64]*membership
 	lists  map[int64][]itip.Member
+
+	site      string           // rules of rooms and resources that have none
+	inherited map[int64]string // rules that are not their own, by principal
 }
 
 // membership is who is behind a group.
@@ -175,13 +178,40 @@ func agent(p db.Principal) bool {
 	return p.Kind == db.Room || p.Kind == db.Resource || p.Kind == db.Person && strings.TrimSpace(p.Policy) != ""
 }
 
-// policyOf returns by which rules a principal answers. Rules that a newer
-// release wrote and this one cannot read answer nothing for a person, and
-// decline for a room.
-func policyOf(p db.Principal) policy.Policy {
-	pol, err := policy.Parse(strings.Split(p.Policy, "\n"))
-	if err != nil && p.Kind != db.Person {
-		pol, _ = policy.Parse([]string{"accept_mode never"})
+// rulesText returns the rules of a principal as they are written: its own; a
+// room or resource without any has those of a group that holds it, or else the
+// site's.
+func (p *people) rulesText(pr db.Principal) string {
+	if strings.TrimSpace(pr.Policy) != "" || pr.Kind != db.Room && pr.Kind != db.Resource {
+		return pr.Policy
+	}
+	text, ok := p.inherited[pr.ID]
+	if ok {
+		return text
+	}
+	text, err := directory.Inherited(p.tx, pr)
+	switch {
+	case err != nil:
+		text = never // the transaction refuses every later statement
+	case text == "":
+		text = p.site
+	}
+	if p.inherited == nil {
+		p.inherited = map[int64]string{}
+	}
+	p.inherited[pr.ID] = text
+	return text
+}
+
+const never = "accept_mode never"
+
+// rules returns by which rules a principal answers. Rules that a newer release
+// wrote and this one cannot read answer nothing for a person, and decline for a
+// room.
+func (p *people) rules(pr db.Principal) policy.Policy {
+	pol, err := policy.Parse(strings.Split(p.rulesText(pr), "\n"))
+	if err != nil && pr.Kind != db.Person {
+		pol, _ = policy.Parse([]string{never})
 	}
 	return pol
 }

@@ -1,6 +1,8 @@
 package scheduling
 
 import (
+	"errors"
+	"slices"
 	"strings"
 	"time"
 
@@ -69,10 +71,10 @@ func (s *sitting) lockWith(agents ...db.Principal) error {
 // beside returns whose busy time an agent's answer depends on, too: the members
 // of its pool, and all that share a quota with it (STORAGE 2).
 func (s *sitting) beside(p db.Principal) ([]int64, error) {
-	if !strings.Contains(p.Policy, "pool ") && !strings.Contains(p.Policy, "schedule_for_delegate ") && !strings.Contains(p.Policy, "quota ") {
+	if text := s.rulesText(p); !strings.Contains(text, "pool ") && !strings.Contains(text, "schedule_for_delegate ") && !strings.Contains(text, "quota ") {
 		return nil, nil
 	}
-	rules := policyOf(p)
+	rules := s.rules(p)
 	members := rules.Members()
 	if err := s.meet(members...); err != nil {
 		return nil, err
@@ -99,11 +101,36 @@ func (s *sitting) beside(p db.Principal) ([]int64, error) {
 		if err != nil {
 			continue
 		}
-		for _, q := range other.Quotas() {
-			if mine[q] {
-				ids = append(ids, id)
-				break
-			}
+		if !slices.ContainsFunc(other.Quotas(), func(q string) bool { return mine[q] }) {
+			continue
+		}
+		all, err := s.ruledBy(id)
+		if err != nil {
+			return nil, err
+		}
+		ids = append(ids, all...)
+	}
+	return ids, nil
+}
+
+// ruledBy returns who answers by the rules of a principal: itself, and what has
+// none of its own in a group.
+func (s *sitting) ruledBy(id int64) ([]int64, error) {
+	p, err := s.tx.Principal(id)
+	if errors.Is(err, db.ErrNotFound) {
+		return nil, nil
+	}
+	if err != nil || p.Kind != db.Group {
+		return []int64{id}, err
+	}
+	m, err := s.members(p)
+	if err != nil {
+		return nil, err
+	}
+	var ids []int64
+	for _, pr := range m.local {
+		if pr.Kind != db.Person && strings.TrimSpace(pr.Policy) == "" {
+			ids = append(ids, pr.ID)
 		}
 	}
 	return ids, nil

@@ -174,6 +174,25 @@ func TestPolicies(t *testing.T) {
 	})
 }
 
+// What has no rules and is in no group with any has the site's.
+func TestSitePolicy(t *testing.T) {
+	each(t, func(h *house) {
+		o := options()
+		o.Policy = "ACT_TENTATIVE"
+		h.desk = scheduling.New(h.store, o)
+		h.persons("ann")
+		h.add(db.Room, "plain", inRoom)
+		h.add(db.Room, "grouped", inRoom)
+		h.add(db.Room, "own", func(p *db.Principal) { p.Policy = "ACT_ACCEPT" })
+		g := h.add(db.Group, "floor", func(p *db.Principal) { p.Policy = "ACT_REJECT" })
+		h.write(func(tx *db.Tx) error { return tx.SetMembers(g.ID, []string{"grouped@example.org", "own@example.org"}) })
+		h.put("ann", invitation("m1", "20260303T1000", "20260303T1100", "ann", "plain", "grouped", "own"))
+		h.says("ann", "m1", "", "plain", "TENTATIVE")
+		h.says("ann", "m1", "", "grouped", "DECLINED")
+		h.says("ann", "m1", "", "own", "ACCEPTED")
+	})
+}
+
 // Of many requests for one slot at the same time a room accepts exactly one.
 func TestOneSlot(t *testing.T) {
 	each(t, func(h *house) {

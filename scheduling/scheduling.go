@@ -24,6 +24,7 @@ type Options struct {
 	MaxAttendees    int           // of one component, members of groups not counted; zero: 5,000
 	Bound           ics.Bound     // instances and steps of one series
 	PastGrace       time.Duration // what ended longer ago sends nothing (decision 18); zero: 7 days
+	Policy          string        // rules, one a line, of rooms and resources that have none and inherit none; without quotas
 	LocalInline     int           // local recipients settled in the transaction; zero: 500
 	TellOthers      int           // answers reach the other attendees' copies in meetings of up to so many; zero: 250
 	Now             func() time.Time

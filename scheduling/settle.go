@@ -1,6 +1,7 @@
 package scheduling
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"slices"
@@ -29,6 +30,7 @@ type letter struct {
 	// outside: only people outside get it; those here have what it tells.
 	outside bool
 	door    string
+	rule    string // why it is mailed, where that is not for where somebody is
 
 	local    []db.Principal
 	external []cuaddr.Address
@@ -395,7 +397,7 @@ func (s *sitting) mail(l *letter, to cuaddr.Address, prior *ics.Object, copy boo
 	s.deliveries = append(s.deliveries, q)
 	s.decide(db.Decision{
 		Direction: "out", Door: l.door, UID: l.UID, Method: q.Method, Principal: l.from.ID, From: q.From, To: q.Rcpt,
-		Rule: mailRule(copy), Outcome: "queued",
+		Rule: cmp.Or(l.rule, mailRule(copy)), Outcome: "queued",
 	})
 }
 

@@ -60,6 +60,9 @@ type Config struct {
 		PastGrace  time.Duration
 		TellOthers int
 	}
+	Rooms struct {
+		Policy []string // rules of rooms and resources that have none
+	}
 	Trust struct {
 		AuthservIDs []string
 		Unverified  string // all, reply, none
@@ -137,6 +140,7 @@ var configKeys = []configKey{
 		c.Scheduling.TellOthers = int(n)
 		return nil
 	}},
+	{"rooms.policy", listInto(func(c *Config) *[]string { return &c.Rooms.Policy }, sitePolicy)},
 	{"freebusy.fetch", func(c *Config, v any) error {
 		b, ok := v.(bool)
 		if !ok {

@@ -222,6 +222,7 @@ type groupAddCmd struct {
 	Address string   `arg:"" help:"Mail address."`
 	Profile profile  `embed:""`
 	Member  []string `sep:"none" placeholder:"ADDRESS" help:"A member, from here or outside; may be repeated." required:""`
+	Policy  []string `sep:"none" placeholder:"RULE" help:"How rooms and resources in it answer that have no rules of their own; may be repeated."`
 }
 
 func (c *groupAddCmd) Run(e *env) error {
@@ -229,7 +230,11 @@ func (c *groupAddCmd) Run(e *env) error {
 	if err != nil {
 		return err
 	}
-	return add(e, db.Principal{Kind: c.kind, MailCopies: "never"}, c.Address, c.Profile, members)
+	p := db.Principal{Kind: c.kind, MailCopies: "never"}
+	if err := setPlace(&p, nil, c.Policy); err != nil {
+		return err
+	}
+	return add(e, p, c.Address, c.Profile, members)
 }
 
 func memberArgs(list []string) ([]string, error) {
@@ -412,6 +417,8 @@ type groupSetCmd struct {
 	FreeBusy    freeBusy `embed:"" prefix:"freebusy-"`
 	RemoveAlias []string `sep:"none" placeholder:"ADDRESS" help:"An alias to take away; may be repeated."`
 	Member      []string `sep:"none" placeholder:"ADDRESS" help:"A member; those given replace all; may be repeated."`
+	Policy      []string `sep:"none" placeholder:"RULE" xor:"policy" help:"How rooms and resources in it answer from now on that have no rules of their own; may be repeated."`
+	NoPolicy    bool     `xor:"policy" help:"Without such rules."`
 }
 
 func (c *groupSetCmd) Run(e *env) error {
@@ -420,6 +427,12 @@ func (c *groupSetCmd) Run(e *env) error {
 		return err
 	}
 	return change(e, c.kind, c.Address, c.Profile, c.RemoveAlias, func(tx *db.Tx, p *db.Principal) error {
+		if c.NoPolicy {
+			p.Policy = ""
+		}
+		if err := setPlace(p, nil, c.Policy); err != nil {
+			return err
+		}
 		if err := c.FreeBusy.set(tx, p); err != nil || len(members) == 0 {
 			return err
 		}
@@ -528,11 +541,20 @@ func (c *showCmd) Run(e *env) error {
 			if p.Capacity > 0 {
 				row("capacity", fmt.Sprint(p.Capacity))
 			}
+			inherited := ""
 			if p.Policy == "" {
-				row("policy", "accepts when free, declines when not")
+				if inherited, err = directory.Inherited(tx, p); err != nil {
+					return err
+				}
+				if inherited == "" {
+					row("policy", "accepts when free, declines when not")
+				}
 			}
 			for rule := range strings.Lines(p.Policy) {
 				row("policy", strings.TrimSpace(rule))
+			}
+			for rule := range strings.Lines(inherited) {
+				row("policy of its group", strings.TrimSpace(rule))
 			}
 		case db.Group:
 			members, err := tx.Members(p.ID)
@@ -541,6 +563,9 @@ func (c *showCmd) Run(e *env) error {
 			}
 			for _, m := range members {
 				row("member", m)
+			}
+			for rule := range strings.Lines(p.Policy) {
+				row("policy", strings.TrimSpace(rule))
 			}
 		}
 		if err := showFreeBusy(tx, p, row); err != nil {

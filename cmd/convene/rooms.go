@@ -42,6 +42,7 @@ func newDesk(s *db.Store, c Config, log *slog.Logger) *scheduling.Desk {
 		PastGrace:       c.Scheduling.PastGrace,
 		TellOthers:      c.Scheduling.TellOthers,
 		MaxResource:     c.HTTP.MaxResource,
+		Policy:          strings.Join(c.Rooms.Policy, "\n"),
 		Now:             time.Now,
 		Log:             log,
 	})
