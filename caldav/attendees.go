@@ -1,7 +1,6 @@
 package caldav
 
 import (
-	"net/http"
 	"strings"
 
 	"github.com/convene-server/convene/caldav/dav"
@@ -59,34 +58,5 @@ func (x *exchange) attendeeSearch(r *resource, root *dav.Element) error {
 		}
 		return true
 	}
-	ms := x.multistatus()
-	found := 0
-	for after := ""; ; {
-		var page []db.Principal
-		if !x.view(func(tx *db.Tx) (err error) {
-			page, err = tx.Principals(after, pageRows)
-			return err
-		}) {
-			return x.broken
-		}
-		for i := range page {
-			if !meets(&page[i]) {
-				if x.broken != nil {
-					return x.broken
-				}
-				continue
-			}
-			if found++; found > limit {
-				ms.Status(r.href, http.StatusInsufficientStorage, dav.D("number-of-matches-within-limits"))
-				return ms.End("")
-			}
-			if err := x.renderPrincipal(ms, &page[i], p); err != nil {
-				return err
-			}
-		}
-		if len(page) < pageRows {
-			return ms.End("")
-		}
-		after = page[len(page)-1].Address
-	}
+	return x.principals(r, p, limit, meets)
 }

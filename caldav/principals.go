@@ -107,39 +107,44 @@ func (x *exchange) principalSearch(r *resource, root *dav.Element) error {
 		// The search is below the request's URL, where there is nobody.
 		return x.multistatus().End("")
 	}
-	ms := x.multistatus()
-	found := 0
 	if who, ok := x.exactly(&s); ok {
-		return x.renderPrincipals(ms, who, p)
+		return x.renderPrincipals(x.multistatus(), who, p)
 	}
+	return x.principals(r, p, limit, func(who *db.Principal) bool { return x.matches(&s, who) })
+}
+
+// principals streams those of everybody here who meet a search, up to limit.
+func (x *exchange) principals(r *resource, p *plan, limit int, meets func(*db.Principal) bool) error {
+	ms := x.multistatus()
+	n := 0
 	for after := ""; ; {
-		var ps []db.Principal
-		if err := x.store.View(x.ctx, func(tx *db.Tx) (err error) {
-			ps, err = tx.Principals(after, pageRows)
+		var page []db.Principal
+		if !x.view(func(tx *db.Tx) (err error) {
+			page, err = tx.Principals(after, pageRows)
 			return err
-		}); err != nil {
-			return err
+		}) {
+			return x.broken
 		}
-		for i := range ps {
-			if !x.matches(&s, &ps[i]) {
+		for i := range page {
+			if !meets(&page[i]) {
 				if x.broken != nil {
 					return x.broken
 				}
 				continue
 			}
-			if found++; found > limit {
+			if n++; n > limit {
 				// RFC 3744 §9.4: number-of-matches-within-limits
 				ms.Status(r.href, http.StatusInsufficientStorage, dav.D("number-of-matches-within-limits"))
 				return ms.End("")
 			}
-			if err := x.renderPrincipal(ms, &ps[i], p); err != nil {
+			if err := x.renderPrincipal(ms, &page[i], p); err != nil {
 				return err
 			}
 		}
-		if len(ps) < pageRows {
+		if len(page) < pageRows {
 			return ms.End("")
 		}
-		after = ps[len(ps)-1].Address
+		after = page[len(page)-1].Address
 	}
 }
 
