@@ -13,6 +13,7 @@ import (
 	"github.com/convene-server/convene/db"
 	"github.com/convene-server/convene/db/dbtest"
 	"github.com/convene-server/convene/directory"
+	"github.com/convene-server/convene/scheduling/ics"
 )
 
 // house is a whole server in the test's process, with the demo's people.
@@ -82,6 +83,25 @@ func (h *house) eventually(owner, uid, attendee, want string) {
 	h.t.Fatalf("in the calendar of %s %s is %s, not %s", owner, attendee, got, want)
 }
 
+// unreached waits until the organizer's event says that an attendee's mailbox
+// does not take mail.
+func (h *house) unreached(owner, uid, attendee string) {
+	h.t.Helper()
+	got := ""
+	for end := time.Now().Add(20 * time.Second); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
+		f := h.arrived(owner, uid)
+		for _, p := range ics.Attendees(f.Object.First()) {
+			if ics.CalAddress(p).Mail() == attendee {
+				got = p.Param("SCHEDULE-STATUS")
+			}
+		}
+		if strings.HasPrefix(got, "5.") {
+			return
+		}
+	}
+	h.t.Fatalf("SCHEDULE-STATUS of %s is %q; %s", attendee, got, h.why(uid))
+}
+
 // arrived waits for an event in somebody's calendar.
 func (h *house) arrived(owner, uid string) found {
 	h.t.Helper()
@@ -113,6 +133,9 @@ func (l testLog) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
+// Whose mailbox is no more, outside and here; the mail server does not know it.
+const gone, lost = "gone@example.net", "lost@example.org"
+
 // startSink starts a catcher that takes mail by SMTP, or by LMTP as a mailbox
 // server, and returns its address.
 func startSink(t *testing.T, lmtp bool) (*catcher.Catcher, string) {
@@ -123,6 +146,7 @@ func startSink(t *testing.T, lmtp bool) (*catcher.Catcher, string) {
 	}
 	t.Cleanup(func() { l.Close() })
 	c := catcher.New("sink")
+	c.Gone = []string{gone, lost}
 	if lmtp {
 		go c.ServeLMTP(l)
 	} else {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"net"
 	"net/smtp"
 	"strings"
 	"testing"
@@ -31,79 +32,110 @@ func TestPostfix(t *testing.T) {
 				if mode.name == "inline" {
 					deliverTo = boxesAddr
 				}
-				mta := startPostfix(t, mode.recipe, mode.master, []string{ann, ben, "dave@example.org"}, outsideAddr,
+				mta := startPostfix(t, mode.recipe, mode.master, []string{ann, ben, "dave@example.org", lost}, outsideAddr,
 					"127.0.0.1:2424", lmtp, "$mailbox_server", boxesAddr)
 				h := startHouse(t, dsn, lmtp, deliverTo, mta.smtp)
-				send := func(from, to string, mail []byte) {
-					t.Helper()
-					if err := smtp.SendMail(mta.smtp, nil, from, []string{to}, mail); err != nil {
-						t.Fatal(err)
-					}
-				}
-
-				// Out: CalDAV PUT, through Postfix, to the sink.
-				const uid = "postfix-1@example.org"
-				event := demoEvent(time.Now(), uid, "Plans", ann, ben, blue, carol)
-				if _, err := h.as(ann).put(t.Context(), calendarOf(ann)+"plans.ics", event, "If-None-Match", "*"); err != nil {
-					t.Fatal(err)
-				}
-				invitation := waitMail(t, outside, carol, "REQUEST", "Plans")
-				if !bytes.Contains(invitation.Raw, []byte("by mx.example.org (Postfix)")) {
-					t.Error("the invitation did not go through Postfix")
-				}
-				h.eventually(ann, uid, carol, "NEEDS-ACTION")
-
-				// In: her mail program's answer.
-				from, to, reply, err := invitation.Reply("ACCEPTED", time.Now())
-				if err != nil {
-					t.Fatal(err)
-				}
-				send(from, to, reply)
-				h.eventually(ann, uid, carol, "ACCEPTED")
-				h.eventually(ben, uid, carol, "ACCEPTED") // the others learn of it
-				original := waitMail(t, boxes, ann, "REPLY", "Accepted")
-				sent, _, _ := bytes.Cut(reply, []byte("\r\n\r\n"))
-				if !bytes.HasSuffix(original.Raw, reply[len(sent):]) {
-					t.Errorf("the original was altered on its way to the mailbox:\n%s", original.Raw)
-				}
-				h.eventually(ann, uid, blue, "ACCEPTED")
-
-				// From outside, to a person and to a room.
-				const uid2 = "outside-1@example.net"
-				request := outsideRequest(uid2, "Their plans", ann, blue)
-				send(carol, ann, request)
-				send(carol, blue, request)
-				f := h.arrived(ann, uid2)
-				answer := strings.Replace(string(f.Object.Bytes()), "PARTSTAT=NEEDS-ACTION;RSVP=TRUE:mailto:"+ann, "PARTSTAT=ACCEPTED:mailto:"+ann, 1)
-				if _, err := h.as(ann).put(t.Context(), f.Href, answer, "If-Match", f.ETag); err != nil {
-					t.Fatal(err)
-				}
-				waitMail(t, boxes, ann, "REQUEST", "Their plans")
-				waitReply(t, outside, uid2, ann, "ACCEPTED")
-				waitReply(t, outside, uid2, blue, "ACCEPTED")
-				for _, m := range boxes.Mails() {
-					if m.Rcpt() == blue {
-						t.Error("the room got a mail into a mailbox")
-					}
-				}
-
-				// Mail that is none of Convene's business, for somebody it does
-				// not know.
-				send("eve@example.net", "dave@example.org", []byte("From: eve@example.net\r\nTo: dave@example.org\r\nSubject: lunch\r\n\r\nNow?\r\n"))
-				waitMail(t, boxes, "dave@example.org", "", "lunch")
-				if err := smtp.SendMail(mta.smtp, nil, "eve@example.net", []string{"nobody@example.org"}, []byte("Subject: x\r\n\r\nx\r\n")); err == nil || !strings.HasPrefix(err.Error(), "550") {
-					t.Errorf("mail to nobody: %v, want 550", err)
-				}
-				// The copy of a mail for somebody without a calendar is no
-				// bounce.
-				time.Sleep(time.Second)
-				for _, m := range outside.Mails() {
-					if m.EnvelopeFrom == "" {
-						t.Errorf("a bounce went out:\n%s", m.Raw)
-					}
-				}
+				throughMTA(t, h, mta, "by mx.example.org (Postfix)", outside, boxes)
 			})
 		})
+	}
+}
+
+// throughMTA plays the main job with a mail server between Convene, the world
+// outside and the mailboxes, until the recipe is taken out again. received is
+// how the server signs what passes it.
+func throughMTA(t *testing.T, h *house, mta *mta, received string, outside, boxes *catcher.Catcher) {
+	send := func(from, to string, mail []byte) {
+		t.Helper()
+		if err := smtp.SendMail(mta.smtp, nil, from, []string{to}, mail); err != nil {
+			t.Fatal(err)
+		}
+	}
+
+	// Out: CalDAV PUT, through Postfix, to the sink.
+	const uid = "plans-1@example.org"
+	event := demoEvent(time.Now(), uid, "Plans", ann, ben, blue, carol, gone)
+	if _, err := h.as(ann).put(t.Context(), calendarOf(ann)+"plans.ics", event, "If-None-Match", "*"); err != nil {
+		t.Fatal(err)
+	}
+	invitation := waitMail(t, outside, carol, "REQUEST", "Plans")
+	if !bytes.Contains(invitation.Raw, []byte(received)) {
+		t.Error("the invitation did not go through the mail server")
+	}
+	h.eventually(ann, uid, carol, "NEEDS-ACTION")
+
+	// Back: the mailbox that is no more.
+	h.unreached(ann, uid, gone)
+
+	// In: her mail program's answer.
+	from, to, reply, err := invitation.Reply("ACCEPTED", time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	send(from, to, reply)
+	h.eventually(ann, uid, carol, "ACCEPTED")
+	h.eventually(ben, uid, carol, "ACCEPTED") // the others learn of it
+	original := waitMail(t, boxes, ann, "REPLY", "Accepted")
+	sent, _, _ := bytes.Cut(reply, []byte("\r\n\r\n"))
+	if !bytes.HasSuffix(original.Raw, reply[len(sent):]) {
+		t.Errorf("the original was altered on its way to the mailbox:\n%s", original.Raw)
+	}
+	h.eventually(ann, uid, blue, "ACCEPTED")
+
+	// From outside, to a person and to a room.
+	const uid2 = "outside-1@example.net"
+	request := outsideRequest(uid2, "Their plans", ann, blue)
+	send(carol, ann, request)
+	send(carol, blue, request)
+	f := h.arrived(ann, uid2)
+	answer := strings.Replace(string(f.Object.Bytes()), "PARTSTAT=NEEDS-ACTION;RSVP=TRUE:mailto:"+ann, "PARTSTAT=ACCEPTED:mailto:"+ann, 1)
+	if _, err := h.as(ann).put(t.Context(), f.Href, answer, "If-Match", f.ETag); err != nil {
+		t.Fatal(err)
+	}
+	waitMail(t, boxes, ann, "REQUEST", "Their plans")
+	waitReply(t, outside, uid2, ann, "ACCEPTED")
+	waitReply(t, outside, uid2, blue, "ACCEPTED")
+	for _, m := range boxes.Mails() {
+		if m.Rcpt() == blue {
+			t.Error("the room got a mail into a mailbox")
+		}
+	}
+
+	// Mail that is none of Convene's business, for somebody it does
+	// not know.
+	send("eve@example.net", "dave@example.org", []byte("From: eve@example.net\r\nTo: dave@example.org\r\nSubject: lunch\r\n\r\nNow?\r\n"))
+	waitMail(t, boxes, "dave@example.org", "", "lunch")
+	if err := smtp.SendMail(mta.smtp, nil, "eve@example.net", []string{"nobody@example.org"}, []byte("Subject: x\r\n\r\nx\r\n")); err == nil || !strings.HasPrefix(err.Error(), "550") {
+		t.Errorf("mail to nobody: %v, want 550", err)
+	}
+	// What the mailbox server refuses comes back to the sender, and nothing
+	// else does: no copy for somebody without a calendar becomes a bounce.
+	send("eve@example.net", lost, []byte("From: eve@example.net\r\nTo: "+lost+"\r\nSubject: dinner\r\n\r\nNow?\r\n"))
+	waitMail(t, outside, "eve@example.net", "", "")
+	time.Sleep(time.Second)
+	for _, m := range outside.Mails() {
+		if m.EnvelopeFrom == "" && (m.Rcpt() != "eve@example.net" || !bytes.Contains(m.Raw, []byte("dinner"))) {
+			t.Errorf("a bounce went out:\n%s", m.Raw)
+		}
+	}
+
+	// Uninstalled, mail flows as before: Convene gets none.
+	mta.uninstall()
+	h.Stop()
+	var after *catcher.Mail
+	for try := 1; after == nil; try++ {
+		// The first may meet the configuration that was, and wait in its queue.
+		uid := fmt.Sprintf("outside-%d@example.org", try)
+		err := smtp.SendMail(mta.smtp, nil, carol, []string{ann}, outsideRequest(uid, "Afterwards", ann))
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		after, _ = boxes.Wait(ctx, func(m *catcher.Mail) bool { return m.Rcpt() == ann && m.Subject == "Afterwards" })
+		cancel()
+		if after == nil && try == 20 {
+			t.Fatalf("no mail comes to the mailbox after the recipe went: %v", err)
+		}
+	}
+	if bytes.Contains(after.Raw, []byte("X-Convene-")) {
+		t.Errorf("Convene still had it in its hands:\n%s", after.Raw)
 	}
 }
 
@@ -121,8 +153,15 @@ func TestPostfixObserve(t *testing.T) {
 		"permit_sasl_authenticated,reject", "permit_mynetworks,reject",
 		"  -o smtpd_sender_restrictions=reject_sender_login_mismatch\n", "")
 	h := startHouse(t, dbtest.DSN(t, "sqlite"), lmtp, boxesAddr, mta.smtp, "observe = \""+observe+"\"")
+	observed(t, h, mta.smtp, submission, nil, outside, boxes)
+}
+
+// observed answers an invitation from the mail program, through submission
+// with a log-in where auth is given: it counts, and goes out once.
+func observed(t *testing.T, h *house, mx, submission string, auth smtp.Auth, outside, boxes *catcher.Catcher) {
+	t.Helper()
 	const uid = "observed@example.net"
-	if err := smtp.SendMail(mta.smtp, nil, carol, []string{ann}, outsideRequest(uid, "Their plans", ann)); err != nil {
+	if err := smtp.SendMail(mx, nil, carol, []string{ann}, outsideRequest(uid, "Their plans", ann)); err != nil {
 		t.Fatal(err)
 	}
 	h.arrived(ann, uid)
@@ -131,7 +170,7 @@ func TestPostfixObserve(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := smtp.SendMail(submission, nil, from, []string{to}, reply); err != nil {
+	if err := smtp.SendMail(submission, auth, from, []string{to}, reply); err != nil {
 		t.Fatal(err)
 	}
 	h.eventually(ann, uid, ann, "TENTATIVE")
@@ -146,6 +185,39 @@ func TestPostfixObserve(t *testing.T) {
 	if replies != 1 {
 		t.Errorf("the organizer outside got %d answers", replies)
 	}
+}
+
+// TestExim plays the same by the recipes of deploy/exim.
+func TestExim(t *testing.T) {
+	for _, mode := range []string{"inline", "copy"} {
+		t.Run(mode, func(t *testing.T) {
+			outside, outsideAddr := startSink(t, false)
+			boxes, boxesAddr := startSink(t, true)
+			lmtp := freeAddr(t)
+			deliverTo := ""
+			if mode == "inline" {
+				deliverTo = boxesAddr
+			}
+			mta := startExim(t, "convene-"+mode, []string{ann, ben, "dave@example.org", lost}, boxesAddr, outsideAddr, "", "2424", port(lmtp))
+			h := startHouse(t, dbtest.DSN(t, "sqlite"), lmtp, deliverTo, mta.smtp)
+			throughMTA(t, h, mta, "by mx.example.org with esmtp (Exim", outside, boxes)
+		})
+	}
+}
+
+// TestEximObserve is the recipe for what users send, with a log-in.
+func TestEximObserve(t *testing.T) {
+	outside, outsideAddr := startSink(t, false)
+	boxes, boxesAddr := startSink(t, true)
+	lmtp, observe := freeAddr(t), freeAddr(t)
+	mta := startExim(t, "convene-inline", []string{ann, ben}, boxesAddr, outsideAddr, "convene-observe", "2424", port(lmtp), "2425", port(observe))
+	h := startHouse(t, dbtest.DSN(t, "sqlite"), lmtp, boxesAddr, mta.smtp, "observe = \""+observe+"\"")
+	observed(t, h, mta.smtp, mta.smtp, smtp.PlainAuth("", ann, "secret", "127.0.0.1"), outside, boxes)
+}
+
+func port(addr string) string {
+	_, port, _ := net.SplitHostPort(addr)
+	return port
 }
 
 // outsideRequest is an invitation that somebody's mail program sends.

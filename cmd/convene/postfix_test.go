@@ -11,43 +11,14 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 )
-
-// needs skips a test for want of a program; in continuous integration it fails
-// instead, so that nothing is skipped there without anybody knowing.
-func needs(t *testing.T, ok bool, format string, args ...any) {
-	t.Helper()
-	if ok {
-		return
-	}
-	text := fmt.Sprintf(format, args...) + " (deploy/test/install)"
-	if os.Getenv("CI") != "" {
-		t.Fatal(text)
-	}
-	t.Skip(text)
-}
-
-// postfix is a real Postfix on loopback with a configuration and a queue of its
-// own, unpacked beside whatever mail server the machine has.
-type postfix struct {
-	dir  string
-	smtp string // address of its port 25
-}
 
 // startPostfix runs the mail server of example.org: recipe is main.cf's part
 // from deploy/postfix with the files that it names, master more of master.cf.
 // What it names by its address in the recipe is replaced as with says.
-func startPostfix(t *testing.T, recipe, master string, mailboxes []string, outside string, with ...string) *postfix {
+func startPostfix(t *testing.T, recipe, master string, mailboxes []string, outside string, with ...string) *mta {
 	t.Helper()
-	root := os.Getenv("CONVENE_TEST_ROOT")
-	if root == "" {
-		root = "/var/cache/convene-test"
-	}
-	root += "/postfix"
-	_, err := os.Stat(root + "/usr/sbin/postfix")
-	needs(t, err == nil, "no Postfix in %s", root)
-	needs(t, os.Getuid() == 0, "Postfix starts as root only")
+	root := unpacked(t, "postfix", "usr/sbin/postfix")
 	account, err := user.Lookup("postfix")
 	needs(t, err == nil, "no account postfix")
 	drop, err := user.LookupGroup("postdrop")
@@ -55,18 +26,8 @@ func startPostfix(t *testing.T, recipe, master string, mailboxes []string, outsi
 	uid, _ := strconv.Atoi(account.Uid)
 	gid, _ := strconv.Atoi(drop.Gid)
 
-	p := &postfix{smtp: freeAddr(t)}
-	if p.dir, err = os.MkdirTemp("", "convene-postfix-"); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { os.RemoveAll(p.dir) })
-	check := func(err error) {
-		t.Helper()
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
-	check(os.Chmod(p.dir, 0o755))
+	p := newMTA(t, "postfix")
+	check := p.check
 	for _, d := range []struct {
 		name string
 		mode os.FileMode
@@ -83,23 +44,21 @@ func startPostfix(t *testing.T, recipe, master string, mailboxes []string, outsi
 		check(os.Chown(filepath.Join(p.dir, d.name), d.uid, d.gid))
 		check(os.Chmod(filepath.Join(p.dir, d.name), d.mode))
 	}
-	replace := strings.NewReplacer(append(with, "/etc/postfix/", p.dir+"/conf/")...)
-	file := func(name, text string) {
-		check(os.WriteFile(filepath.Join(p.dir, "conf", name), []byte(text), 0o644))
-	}
+	with = append(with, "/etc/postfix/", p.dir+"/conf/")
+	replace := strings.NewReplacer(with...)
 	from := func(name string) string {
 		data, err := os.ReadFile("../../deploy/postfix/" + name)
 		check(err)
 		return replace.Replace(string(data))
 	}
 	for _, name := range []string{"convene-copies", "convene-generic", "convene-transport", "convene-recipients"} {
-		file(name, from(name))
+		p.recipe("postfix/"+name, "conf/"+name, with...)
 	}
 	boxes := ""
 	for _, m := range mailboxes {
 		boxes += m + " box\n"
 	}
-	file("mailboxes", boxes)
+	p.file("conf/mailboxes", boxes, 0o644)
 	lib := root + "/usr/lib/postfix"
 	host, port, _ := net.SplitHostPort(outside)
 	main := fmt.Sprintf(`compatibility_level = 3.6
@@ -129,8 +88,10 @@ virtual_mailbox_domains = example.org
 virtual_transport = lmtp:inet:$mailbox_server
 # The world outside.
 default_transport = smtp:[%[4]s]:%[5]s
+virtual_mailbox_maps = texthash:%[1]s/conf/mailboxes
 `, p.dir, root, lib, host, port)
-	file("main.cf", replace.Replace(main)+from(recipe))
+	main = replace.Replace(main)
+	p.file("conf/main.cf", main+from(recipe), 0o644)
 	services := p.smtp + ` inet n - n - - smtpd
 pickup unix n - n 60 1 pickup
 cleanup unix n - n - 0 cleanup
@@ -150,33 +111,19 @@ anvil unix - - n - 1 anvil
 scache unix - - n - 1 scache
 postlog unix-dgram n - n - 1 postlogd
 `
+	more := ""
 	if master != "" {
-		services += from(master)
+		more = from(master)
 	}
-	file("master.cf", services)
+	p.file("conf/master.cf", services+more, 0o644)
 
 	cmd := exec.Command(lib+"/sbin/master", "-d", "-c", p.dir+"/conf")
 	cmd.Env = append(os.Environ(), "LD_LIBRARY_PATH="+lib)
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // it signals its whole group when it stops
-	var out lockedBuffer
-	cmd.Stdout, cmd.Stderr = &out, &out
-	check(cmd.Start())
-	t.Cleanup(func() {
-		cmd.Process.Signal(syscall.SIGTERM)
-		cmd.Wait()
-		if t.Failed() {
-			log, _ := os.ReadFile(p.dir + "/log")
-			t.Logf("Postfix:\n%s%s", out.String(), log)
-		}
-	})
-	for end := time.Now().Add(20 * time.Second); ; time.Sleep(50 * time.Millisecond) {
-		conn, err := net.DialTimeout("tcp", p.smtp, time.Second)
-		if err == nil {
-			conn.Close()
-			return p
-		}
-		if time.Now().After(end) {
-			t.Fatalf("Postfix does not answer: %v\n%s", err, out.String())
-		}
+	p.run(cmd, p.dir+"/log")
+	p.uninstall = func() {
+		p.file("conf/main.cf", main, 0o644)
+		p.file("conf/master.cf", services, 0o644)
+		check(cmd.Process.Signal(syscall.SIGHUP))
 	}
+	return p
 }

@@ -30,6 +30,8 @@ type Catcher struct {
 	Send func(from string, to []string, mail []byte) error
 	// Title of the page.
 	Title string
+	// Gone are recipients that it refuses, as in "carol@example.net".
+	Gone []string
 
 	mu    sync.Mutex
 	mails []*Mail
@@ -135,6 +137,9 @@ func (s *session) Mail(from string, _ *smtp.MailOptions) error {
 }
 
 func (s *session) Rcpt(to string, _ *smtp.RcptOptions) error {
+	if slices.Contains(s.catcher.Gone, to) {
+		return &smtp.SMTPError{Code: 550, EnhancedCode: smtp.EnhancedCode{5, 1, 1}, Message: "no such mailbox"}
+	}
 	s.to = append(s.to, to)
 	return nil
 }

@@ -1,0 +1,124 @@
+package main
+
+import (
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// needs skips a test for want of a program; in continuous integration it fails
+// instead, so that nothing is skipped there without anybody knowing.
+func needs(t *testing.T, ok bool, format string, args ...any) {
+	t.Helper()
+	if ok {
+		return
+	}
+	text := fmt.Sprintf(format, args...) + " (deploy/test/install)"
+	if os.Getenv("CI") != "" {
+		t.Fatal(text)
+	}
+	t.Skip(text)
+}
+
+// unpacked returns the root of a server that deploy/test/install has unpacked,
+// beside whatever mail server the machine has.
+func unpacked(t *testing.T, name, program string) string {
+	t.Helper()
+	root := os.Getenv("CONVENE_TEST_ROOT")
+	if root == "" {
+		root = "/var/cache/convene-test"
+	}
+	root = filepath.Join(root, name)
+	_, err := os.Stat(filepath.Join(root, program))
+	needs(t, err == nil, "no %s in %s", program, root)
+	needs(t, os.Getuid() == 0, "%s starts as root only", name)
+	return root
+}
+
+// mta is a real mail server on loopback with a configuration and a queue of its
+// own.
+type mta struct {
+	t    *testing.T
+	dir  string
+	smtp string // address of its port 25
+
+	// uninstall takes the recipe out and lets the server read its
+	// configuration again.
+	uninstall func()
+}
+
+func newMTA(t *testing.T, name string) *mta {
+	t.Helper()
+	m := &mta{t: t, smtp: freeAddr(t)}
+	var err error
+	// Not t.TempDir: others than root must get there.
+	m.dir, err = os.MkdirTemp("", "convene-"+name+"-")
+	m.check(err)
+	t.Cleanup(func() { os.RemoveAll(m.dir) })
+	m.check(os.Chmod(m.dir, 0o755))
+	return m
+}
+
+func (m *mta) check(err error) {
+	m.t.Helper()
+	if err != nil {
+		m.t.Fatal(err)
+	}
+}
+
+func (m *mta) file(name, text string, mode os.FileMode) {
+	m.t.Helper()
+	m.check(os.WriteFile(filepath.Join(m.dir, name), []byte(text), mode))
+}
+
+// recipe installs a file of deploy as it is, but for addresses that are
+// replaced as with says.
+func (m *mta) recipe(from, to string, with ...string) {
+	m.t.Helper()
+	data, err := os.ReadFile("../../deploy/" + from)
+	m.check(err)
+	m.file(to, strings.NewReplacer(with...).Replace(string(data)), 0o644)
+}
+
+// run starts the server, waits until it answers and ends it with the test,
+// which shows its logs if it failed.
+func (m *mta) run(cmd *exec.Cmd, logs ...string) {
+	m.t.Helper()
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // some signal their whole group when they stop
+	cmd.WaitDelay = 2 * time.Second
+	var out lockedBuffer
+	cmd.Stdout, cmd.Stderr = &out, &out
+	m.check(cmd.Start())
+	m.t.Cleanup(func() {
+		syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM)
+		cmd.Wait()
+		if m.t.Failed() {
+			m.t.Logf("the mail server: %s", out.String())
+			for _, log := range logs {
+				data, _ := os.ReadFile(log)
+				m.t.Logf("%s:\n%s", log, data)
+			}
+		}
+	})
+	m.answers(m.smtp, &out)
+}
+
+func (m *mta) answers(addr string, out fmt.Stringer) {
+	m.t.Helper()
+	for end := time.Now().Add(20 * time.Second); ; time.Sleep(50 * time.Millisecond) {
+		conn, err := net.DialTimeout("tcp", addr, time.Second)
+		if err == nil {
+			conn.Close()
+			return
+		}
+		if time.Now().After(end) {
+			m.t.Fatalf("the mail server does not answer: %v\n%s", err, out)
+		}
+	}
+}
