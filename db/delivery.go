@@ -2,7 +2,9 @@ package db
 
 import (
 	"errors"
+	"fmt"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -138,20 +140,35 @@ func (tx *Tx) WithdrawDeliveries(uid string, principal, sequence int64, rcpts []
 // ClaimDeliveries takes up to limit due ones, oldest of each conversation and
 // recipient first, for the time of lease (STORAGE 27): a row that has not
 // ended holds back its successors. The claim counts as an attempt, for the
-// worker may die after the mail has gone.
-func (tx *Tx) ClaimDeliveries(limit int, lease time.Duration) ([]Delivery, error) {
+// worker may die after the mail has gone. Mail to these domains is left alone.
+func (tx *Tx) ClaimDeliveries(limit int, lease time.Duration, except ...string) ([]Delivery, error) {
 	now, err := tx.Now()
 	if err != nil {
 		return nil, err
 	}
+	args, others := []any{micros(now), limit, micros(now.Add(lease)), randomText()}, ""
+	for _, domain := range except {
+		args = append(args, "%@"+strings.NewReplacer(`\`, `\\`, "%", `\%`, "_", `\_`).Replace(domain))
+		others += fmt.Sprintf(` AND d.rcpt NOT LIKE $%d ESCAPE '\'`, len(args))
+	}
 	ds, err := collect(tx, `WITH c AS MATERIALIZED (
-			SELECT d.id FROM delivery d WHERE d.due <= $1 AND NOT EXISTS (
+			SELECT d.id FROM delivery d WHERE d.due <= $1`+others+` AND NOT EXISTS (
 				SELECT 1 FROM delivery e WHERE e.uid = d.uid AND e.rcpt = d.rcpt AND e.id < d.id)
 			ORDER BY d.due, d.id LIMIT $2 {skip})
 		UPDATE delivery SET due = $3, token = $4, attempts = attempts + 1 WHERE id IN (SELECT id FROM c)
-		RETURNING `+deliveryColumns, []any{micros(now), limit, micros(now.Add(lease)), randomText()}, (*Delivery).fields)
+		RETURNING `+deliveryColumns, args, (*Delivery).fields)
 	slices.SortFunc(ds, func(a, b Delivery) int { return int(a.ID - b.ID) })
 	return ds, err
+}
+
+// RenewDeliveries makes the lease of what was claimed under a token begin anew.
+func (tx *Tx) RenewDeliveries(token string, lease time.Duration) error {
+	now, err := tx.Now()
+	if err != nil {
+		return err
+	}
+	_, err = tx.exec(`UPDATE delivery SET due = $2 WHERE token = $1`, token, micros(now.Add(lease)))
+	return err
 }
 
 // FinishDelivery removes a claimed row; false if the claim was lost.

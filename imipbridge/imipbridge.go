@@ -10,6 +10,7 @@ package imipbridge
 import (
 	"context"
 	"crypto/rand"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"html/template"
@@ -54,6 +55,13 @@ type Options struct {
 	// mail system delivers the original itself (decision 2).
 	DeliverTo string
 	Relay     string // SMTP server for what we send, "host:port" or "unix:/path"
+	// RelayUser and RelayPassword log in to the relay (RFC 4954); "": nobody does.
+	RelayUser, RelayPassword string
+	// RelayTLS is "" for TLS where it is offered, with any certificate, or
+	// "required" for TLS with a certificate of the relay's name.
+	RelayTLS   string
+	RelayRoots *x509.CertPool // who signs it; nil: the system's
+
 	From      string // mail address of the calendar itself
 	PublicURL string // of the answer pages; "": mails have no links
 	Trust     Trust
@@ -63,6 +71,9 @@ type Options struct {
 	MaxSessions   int   // at once, on one listener; zero: 100
 	// GiveUp is how long a mail is tried, by the queue's clock; zero: 5 days.
 	GiveUp time.Duration
+	// PerDomain is how many mails to one domain are on their way at once from one
+	// node; zero: 8.
+	PerDomain int
 
 	// Words are the languages of mails and pages; nil: those that are built in.
 	Words *words.Book
@@ -103,6 +114,7 @@ type Bridge struct {
 	pages *template.Template
 
 	relay  relay
+	beat   time.Duration       // between renewals of a lease
 	memory *semaphore.Weighted // octets of mails that are being taken
 }
 
@@ -167,7 +179,11 @@ func New(opt Options) (*Bridge, error) {
 		}
 	}
 	b.memory = semaphore.NewWeighted(4 * b.opt.MaxMessage)
-	b.relay = relay{addr: opt.Relay, hello: b.from.Domain()}
+	if b.opt.PerDomain <= 0 {
+		b.opt.PerDomain = 8
+	}
+	b.beat = lease / 3
+	b.relay = relay{addr: opt.Relay, hello: b.from.Domain(), user: opt.RelayUser, password: opt.RelayPassword, strict: opt.RelayTLS == "required", roots: opt.RelayRoots}
 	return b, nil
 }
 

@@ -5,7 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/emersion/go-smtp"
@@ -16,8 +16,8 @@ import (
 )
 
 const (
-	workers = 8                // mails on their way at once, on one node
-	lease   = 10 * time.Minute // of a claimed row (STORAGE 28)
+	workers = 16          // mails on their way at once, on one node
+	lease   = time.Minute // of a claimed row, renewed while its worker lives
 )
 
 // Work sends what is due until ctx ends. It is woken by the queue and looks by
@@ -62,36 +62,112 @@ func (b *Bridge) untilDue(ctx context.Context) (time.Duration, error) {
 
 // WorkOnce sends what is due now and returns how many mails it took in hand.
 // The error is the database's; what the relay says is in the rows.
-func (b *Bridge) WorkOnce(ctx context.Context) (int, error) {
+//
+// While mail to one domain is slow, others go on: of the mails on their way at
+// most PerDomain are for one, and what is behind them waits in the queue.
+func (b *Bridge) WorkOnce(ctx context.Context) (n int, err error) {
 	defer b.relay.rest()
-	n := 0
-	for ctx.Err() == nil {
-		var rows []db.Delivery
-		err := b.store.Write(ctx, nil, func(tx *db.Tx) (err error) {
-			rows, err = tx.ClaimDeliveries(workers, lease)
-			return err
-		})
-		if err != nil || len(rows) == 0 {
-			return n, err
-		}
-		n += len(rows)
-		// All at once: none waits for another while its lease runs.
-		faults := make([]error, len(rows))
-		var wg sync.WaitGroup
-		for i := range rows {
-			wg.Go(func() { faults[i] = b.work(ctx, &rows[i]) })
-		}
-		wg.Wait()
-		if err := errors.Join(faults...); err != nil {
-			return n, err
-		}
+	type done struct {
+		domain string
+		err    error
 	}
-	return n, ctx.Err()
+	ended := make(chan done)
+	running, domains := 0, map[string]int{}
+	half := max(b.opt.PerDomain/2, 1)
+	for empty := false; ; {
+		for err == nil && ctx.Err() == nil && !empty && running < workers {
+			var busy []string
+			for domain, k := range domains {
+				if k+half > b.opt.PerDomain {
+					busy = append(busy, domain)
+				}
+			}
+			var rows []db.Delivery
+			err = b.store.Write(ctx, nil, func(tx *db.Tx) (err error) {
+				rows, err = tx.ClaimDeliveries(min(half, workers-running), lease, busy...)
+				return err
+			})
+			empty = len(rows) == 0
+			if err != nil || empty {
+				break
+			}
+			n += len(rows)
+			stop, left := b.heartbeat(ctx, rows[0].Token), new(atomic.Int64)
+			left.Store(int64(len(rows)))
+			for i := range rows {
+				d := &rows[i]
+				domain := domainOf(d.Rcpt)
+				domains[domain]++
+				running++
+				go func() {
+					err := b.work(ctx, d)
+					if left.Add(-1) == 0 {
+						stop()
+					}
+					ended <- done{domain, err}
+				}()
+			}
+		}
+		if running == 0 {
+			return n, errors.Join(err, ctx.Err())
+		}
+		// Several at once, if several have ended: a claim is a transaction.
+		pause := time.NewTimer(5 * time.Millisecond)
+		for first := true; running > 0 && (first || running > workers-half); first = false {
+			var waiting <-chan time.Time
+			if !first {
+				waiting = pause.C
+			}
+			select {
+			case e := <-ended:
+				running--
+				if domains[e.domain]--; domains[e.domain] == 0 {
+					delete(domains, e.domain)
+				}
+				err, empty = errors.Join(err, e.err), false
+				continue
+			case <-waiting:
+			}
+			break
+		}
+		pause.Stop()
+	}
 }
 
-// patience is how long a mail in hand waits for a database that is away: the
-// claim must outlast it and the relay's deadline.
-const patience = lease/2 - time.Minute
+// heartbeat renews the lease of a claim until it is stopped: a node that dies
+// has its mails taken over within a lease, one that lives keeps what is slow.
+func (b *Bridge) heartbeat(ctx context.Context, token string) (stop func()) {
+	ctx, stop = context.WithCancel(context.WithoutCancel(ctx))
+	go func() {
+		beat := time.NewTicker(b.beat)
+		defer beat.Stop()
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-beat.C:
+			}
+			err := b.store.Write(ctx, nil, func(tx *db.Tx) error { return tx.RenewDeliveries(token, lease) })
+			if err != nil && ctx.Err() == nil {
+				b.log.Warn("the lease of mails in hand is not renewed", "error", err)
+			}
+		}
+	}()
+	return stop
+}
+
+// domainOf is the domain of a calendar user address.
+func domainOf(rcpt string) string {
+	a, err := cuaddr.Parse(rcpt)
+	if err != nil {
+		return ""
+	}
+	return a.Domain()
+}
+
+// patience is how long a mail in hand waits for a database that is away. While
+// it is, nobody else can claim it either.
+const patience = 4 * time.Minute
 
 // insist tries again while the database is away, so that a mail in hand is
 // settled when it is back and need not wait for the end of its lease. stop ends

@@ -4,12 +4,14 @@ import (
 	"bytes"
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"net"
 	"strings"
 	"sync"
 	"time"
 
+	"github.com/emersion/go-sasl"
 	"github.com/emersion/go-smtp"
 
 	"github.com/convene-server/convene/scheduling/itip"
@@ -18,7 +20,10 @@ import (
 // relay is the SMTP server that takes what we send. Connections are kept for
 // the next mail of a run.
 type relay struct {
-	addr, hello string
+	addr, hello    string
+	user, password string
+	strict         bool // only TLS, and only with the relay's own certificate
+	roots          *x509.CertPool
 
 	mu    sync.Mutex
 	idle  []*relayConn
@@ -128,10 +133,36 @@ func isASCII(s string) bool {
 	return !strings.ContainsFunc(s, func(r rune) bool { return r >= 0x80 })
 }
 
-// connect opens a connection, with TLS where it is offered. Certificates are
-// not checked: without TLS nothing would be either (RFC 7435 §3), and the relay
-// is the organization's own.
+// errNoTLS is about the set-up: the mail waits until it is mended.
+var errNoTLS = errors.New("the relay offers no TLS, which [smtp] tls or username asks for")
+
+// connect opens a connection, with TLS where it is offered, and logs in if we
+// have a name there. Certificates are checked only where that is asked for:
+// without TLS nothing would be either (RFC 7435 §3), and the relay is the
+// organization's own. A password goes over TLS, or stays on this machine.
 func (r *relay) connect(ctx context.Context) (*relayConn, error) {
+	c, err := r.greet(ctx)
+	if err != nil || r.user == "" {
+		return c, err
+	}
+	if _, encrypted := c.TLSConnectionState(); !encrypted && !r.here() {
+		c.Close()
+		return nil, errNoTLS
+	}
+	if err := c.Auth(sasl.NewPlainClient("", r.user, r.password)); err != nil { // RFC 4954 §4
+		c.Close()
+		return nil, err
+	}
+	return c, nil
+}
+
+// here reports whether the relay is on this machine.
+func (r *relay) here() bool {
+	host, _, _ := net.SplitHostPort(r.addr)
+	return strings.HasPrefix(r.addr, "unix:") || host == "localhost" || net.ParseIP(host).IsLoopback()
+}
+
+func (r *relay) greet(ctx context.Context) (*relayConn, error) {
 	conn, err := dial(ctx, r.addr)
 	if err != nil {
 		return nil, err
@@ -143,9 +174,13 @@ func (r *relay) connect(ctx context.Context) (*relayConn, error) {
 		return nil, err
 	}
 	r.mu.Lock()
-	plain := r.plain
+	plain := r.plain && !r.strict
 	r.mu.Unlock()
 	if offered, _ := c.Extension("STARTTLS"); !offered || plain {
+		if r.strict {
+			c.Close()
+			return nil, errNoTLS
+		}
 		return &relayConn{c, conn}, nil
 	}
 	c.Quit()
@@ -153,10 +188,10 @@ func (r *relay) connect(ctx context.Context) (*relayConn, error) {
 	if conn, err = dial(ctx, r.addr); err != nil {
 		return nil, err
 	}
-	// The client says EHLO before STARTTLS by itself.
+	// The client says EHLO before STARTTLS by itself (RFC 3207 §4).
 	conn.SetDeadline(time.Now().Add(time.Minute))
 	host, _, _ := net.SplitHostPort(r.addr)
-	c, err = smtp.NewClientStartTLS(conn, &tls.Config{ServerName: host, InsecureSkipVerify: true})
+	c, err = smtp.NewClientStartTLS(conn, &tls.Config{ServerName: host, InsecureSkipVerify: !r.strict, RootCAs: r.roots})
 	if err == nil {
 		c.CommandTimeout = time.Minute
 		if err = c.Hello(r.hello); err == nil {

@@ -51,6 +51,10 @@ type Config struct {
 		Relay    string
 		From     string
 		Coalesce time.Duration
+
+		Username, Password string // at the relay
+		TLS                string // "" or required
+		PerDomain          int    // mails on their way to one domain at once
 	}
 	Mail struct {
 		Catalogues string // folder of translations
@@ -119,6 +123,17 @@ var configKeys = []configKey{
 			return fmt.Errorf(`%s is no time from "0s" to "1h"; write it as "10s"`, show(v))
 		}
 		c.SMTP.Coalesce = d
+		return nil
+	}},
+	{"smtp.username", stringInto(func(c *Config) *string { return &c.SMTP.Username }, anyText)},
+	{"smtp.password", stringInto(func(c *Config) *string { return &c.SMTP.Password }, anyText)},
+	{"smtp.tls", stringInto(func(c *Config) *string { return &c.SMTP.TLS }, optional(oneOf("required")))},
+	{"smtp.per_domain", func(c *Config, v any) error {
+		n, ok := v.(int64)
+		if !ok || n < 1 || n > 1000 {
+			return fmt.Errorf("%s is no number from 1 to 1000", show(v))
+		}
+		c.SMTP.PerDomain = int(n)
 		return nil
 	}},
 	{"mail.catalogues", stringInto(func(c *Config) *string { return &c.Mail.Catalogues }, optional(checkFolder))},
@@ -293,6 +308,12 @@ func (c *Config) complete(given map[string]bool, line func(string) int) (mistake
 	def("smtp.from", &c.SMTP.From, "calendar@"+c.Domains[0])
 	if !slices.Contains(c.Domains, cuaddr.Mailto(c.SMTP.From).Domain()) {
 		wrong("smtp.from", "%s is in none of the domains %s: mail from it could not be answered", c.SMTP.From, strings.Join(c.Domains, ", "))
+	}
+	if c.SMTP.PerDomain == 0 {
+		c.SMTP.PerDomain = 8
+	}
+	if (c.SMTP.Username == "") != (c.SMTP.Password == "") {
+		wrong("smtp.username", "username and password belong together: give both or neither")
 	}
 	if !given["smtp.coalesce"] {
 		c.SMTP.Coalesce = 10 * time.Second
@@ -482,6 +503,8 @@ func oneOf(words ...string) func(string) (string, error) {
 		return s, nil
 	}
 }
+
+func anyText(s string) (string, error) { return s, nil }
 
 // checkFolder takes a folder that is there.
 func checkFolder(s string) (string, error) {

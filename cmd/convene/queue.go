@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
@@ -10,9 +11,25 @@ import (
 	"github.com/convene-server/convene/db"
 )
 
-type queueListCmd struct{}
+type queueListCmd struct {
+	JSON bool `help:"One JSON object a line."`
+}
 
-func (queueListCmd) Run(e *env) error {
+// queueEntry is a line of queue list --json.
+type queueEntry struct {
+	ID       int64     `json:"id"`
+	UID      string    `json:"uid"`
+	From     string    `json:"from"`
+	To       string    `json:"to"`
+	Method   string    `json:"method"`
+	Created  time.Time `json:"created"`
+	Due      time.Time `json:"due"`
+	Attempts int       `json:"attempts"`
+	InHand   bool      `json:"in_hand"` // a worker has it
+	Answer   string    `json:"answer,omitempty"`
+}
+
+func (c queueListCmd) Run(e *env) error {
 	_, s, err := e.open()
 	if err != nil {
 		return err
@@ -30,6 +47,12 @@ func (queueListCmd) Run(e *env) error {
 		}
 		for _, d := range page {
 			after = d.ID
+			if c.JSON {
+				if err := json.NewEncoder(e.stdout).Encode(queueEntry{d.ID, d.UID, d.From, d.Rcpt, d.Method, d.Created.UTC(), d.Due.UTC(), d.Attempts, d.Token != "", d.Answer}); err != nil {
+					return err
+				}
+				continue
+			}
 			fmt.Fprintf(w, "%d\t%s\t%s\t%s\tdue %s\t%d tries\t%s\n", d.ID, or(d.Rcpt), d.Method, d.UID,
 				d.Due.UTC().Format(time.RFC3339), d.Attempts, strings.Join(strings.Fields(d.Answer), " "))
 		}
