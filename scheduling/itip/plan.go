@@ -1,6 +1,8 @@
 package itip
 
 import (
+	"slices"
+
 	"github.com/convene-server/convene/directory/cuaddr"
 	"github.com/convene-server/convene/scheduling/ics"
 )
@@ -96,6 +98,16 @@ func (v *revision) plan(a cuaddr.Address) *plan {
 			}
 		}
 	}
+	// Where an instance is gone for everybody, copies here learn also what is left.
+	// One that is called off in words, or takes place without him, is lost by its
+	// CANCEL alone (RFC 6638 §3.2.1.2).
+	echo := func() {
+		gone := func(r ics.RID) bool { return v.isAt[r] == nil }
+		if len(g.request) == 0 && slices.ContainsFunc(g.cancel, gone) {
+			whole()
+			g.echo = true
+		}
+	}
 	switch {
 	case !anyWas && !anyIs:
 	case !anyWas: // invited
@@ -136,14 +148,12 @@ func (v *revision) plan(a cuaddr.Address) *plan {
 		} else {
 			v.some(g, a, took)
 			lost()
-			if len(g.request) == 0 && len(g.cancel) > 0 {
-				whole()
-				g.echo = true
-			}
+			echo()
 		}
 	default: // only ever in some instances
 		v.some(g, a, took)
 		lost()
+		echo()
 	}
 	if anyIs && (len(g.request) == 0 || g.echo) && (v.forced[a] == string(Request) || v.asked[a]) { // RFC 6638 §3.2.7
 		g.request, g.without, g.echo = nil, nil, false
