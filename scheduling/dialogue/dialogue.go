@@ -127,10 +127,14 @@ type Step struct {
 }
 
 // NeedsServer reports whether the script has a part that the core alone cannot
-// play: a room that asks its owner.
+// play: a room that asks or tells its owner, rules of a group, and somebody for
+// whom the server answers.
 func (s *Script) NeedsServer() bool {
 	for _, p := range s.People {
-		if p.Kind == "room" && slices.ContainsFunc(p.Policy, func(rule string) bool { return strings.HasPrefix(rule, "owner ") }) {
+		if p.Kind != "room" && len(p.Policy) > 0 {
+			return true
+		}
+		if p.Kind == "room" && slices.ContainsFunc(p.Policy, func(rule string) bool { return strings.HasPrefix(rule, "owner ") || rule == "auto_release" }) {
 			return true
 		}
 	}

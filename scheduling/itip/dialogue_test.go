@@ -28,7 +28,7 @@ func TestScripts(t *testing.T) {
 				t.Fatal(err)
 			}
 			if s.NeedsServer() {
-				t.Skip("a room asks its owner only at the height of the server")
+				t.Skip("the server alone asks owners, inherits rules and gives rooms back")
 			}
 			dialogue.Run(t, s, newCore(s))
 		})
