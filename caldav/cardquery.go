@@ -124,3 +124,10 @@ func readCardCollations(x *exchange, r *resource, w *dav.Writer) bool {
 	}
 	return true
 }
+
+// readMaxImageSize: a picture in base64 is four thirds of itself, and its card
+// has the limit that counts.
+func readMaxImageSize(x *exchange, r *resource, w *dav.Writer) bool {
+	w.Int(x.maxResource / 4 * 3)
+	return true
+}

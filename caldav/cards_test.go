@@ -327,13 +327,16 @@ func TestAddressbookMultiget(t *testing.T) {
 			!strings.Contains(rows[1].href, "%40") || rows[2].status != "HTTP/1.1 404 Not Found" {
 			t.Errorf("%+v", rows)
 		}
-		// RFC 6352 §8.7.2: one card is of another version than the program takes.
+		// RFC 6352 §5.1.1: one card is of another version than the program takes.
 		rows = get(`<CR:address-data content-type="text/vcard" version="3.0"/>`)
-		if len(rows) != 3 || rows[0].has("CR:address-data") || !rows[1].has("CR:address-data") {
+		if len(rows) != 3 || !strings.HasPrefix(rows[0].text("CR:address-data"), "BEGIN:VCARD\r\nVERSION:3.0\r\n") || rows[1].text("CR:address-data") != card("u-a", "Anna Berg", "EMAIL;TYPE=HOME:anna@example.org") {
 			t.Errorf("%+v", rows)
 		}
-		if _, told := rows[0].props["HTTP/1.1 415 Unsupported Media Type"]["CR:address-data"]; !told || !rows[0].has("D:getetag") {
-			t.Errorf("%+v", rows[0])
+		rows = get(`<CR:address-data content-type="text/vcard" version="4.0"/>`)
+		for _, w := range rows[:2] {
+			if !strings.HasPrefix(w.text("CR:address-data"), "BEGIN:VCARD\r\nVERSION:4.0\r\n") {
+				t.Errorf("%+v", w)
+			}
 		}
 	})
 }
@@ -412,5 +415,88 @@ func TestCardsArePrivate(t *testing.T) {
 		if b := h.do(ann, "GET", annContacts+"a.vcf", "").want(t, 200).body; strings.Contains(b, "mine") {
 			t.Errorf("%q", b)
 		}
+	})
+}
+
+// RFC 6352 §5.1.1: a card is had in the version that Accept names, as stored
+// where it names none, and as jCard (RFC 7095).
+func TestCardVersions(t *testing.T) {
+	each(t, func(t *testing.T, h *house) {
+		photo := "PHOTO;ENCODING=b;TYPE=PNG:AAAA"
+		stored := card("v-1", "Vera", photo)
+		h.putCard(ann, annContacts+"v.vcf", stored).want(t, 201)
+		test := func(path, accept, contentType, body string) {
+			t.Helper()
+			r := h.do(ann, "GET", path, "", "Accept", accept).want(t, 200)
+			if r.header.Get("Content-Type") != contentType || !strings.Contains(r.body, body) || r.header.Get("Vary") != "Accept" {
+				t.Errorf("%s: %v\n%s", accept, r.header, r.body)
+			}
+			// DAVx5 refuses a card without an entity tag, whichever its version.
+			if etag := h.propfind(ann, path, "0", "D:getetag").row(t, path).text("D:getetag"); contentType != "application/vcard+json" && r.header.Get("ETag") != etag || contentType == "application/vcard+json" && r.header.Get("ETag") != "" {
+				t.Errorf("%s: ETag %s", accept, r.header.Get("ETag"))
+			}
+			if head := h.do(ann, "HEAD", path, "", "Accept", accept).want(t, 200); head.header.Get("Content-Length") != fmt.Sprint(len(r.body)) {
+				t.Errorf("%s: HEAD %v", accept, head.header)
+			}
+		}
+		const path, four, jcard = annContacts + "v.vcf", "text/vcard; charset=utf-8; version=4.0", "application/vcard+json"
+		test(path, "", vcardType, stored)
+		test(path, "*/*", vcardType, stored)
+		test(path, "text/vcard", vcardType, stored)
+		test(path, "text/vcard; version=3.0", vcardType, stored)
+		test(path, `text/vcard; version="4.0"`, four, "PHOTO:data:image/png;base64,AAAA\r\n")
+		test(path, "text/vcard;version=4.0, text/vcard;version=3.0;q=0.9", four, "VERSION:4.0")
+		test(path, "text/vcard;version=4.0;q=0.5, text/vcard;version=3.0", vcardType, stored)
+		test(path, "text/*;q=0.3, application/vcard+json", jcard, `["vcard",[["version",{},"text","4.0"],["uid",{},"text","v-1"]`)
+		test(path, "application/vcard+json;q=0, */*", vcardType, stored)
+		test(path, "image/png", vcardType, stored)
+		test(path, ";;;,", vcardType, stored)
+		test(theDirectory+"ann@example.org.vcf", "text/vcard;version=4.0", four, "EMAIL;TYPE=INTERNET;PREF=1:ann@example.org")
+		test(theDirectory+"ann@example.org.vcf", "application/vcard+json", jcard, `["fn",{},"text","Ann Ärmel"]`)
+		test(theDirectory+"ann@example.org.vcf", "", vcardType, "VERSION:3.0")
+		if got := h.do(ann, "GET", path, "").body; got != stored {
+			t.Errorf("it was changed: %s", got)
+		}
+	})
+}
+
+// A group of Apple's programs is stored, found by its members, and a group of
+// 4.0 on request (RFC 6350 §6.1.4, §6.6.5).
+func TestGroupCards(t *testing.T) {
+	each(t, func(t *testing.T, h *house) {
+		body := card("g-1", "Friends", "X-ADDRESSBOOKSERVER-KIND:group", "X-ADDRESSBOOKSERVER-MEMBER:urn:uuid:u-a", "X-ADDRESSBOOKSERVER-MEMBER:urn:uuid:u-b")
+		h.putCard(ann, annContacts+"g.vcf", body).want(t, 201)
+		h.putCard(ann, annContacts+"a.vcf", card("u-a", "Anna")).want(t, 201)
+		if got := h.do(ann, "GET", annContacts+"g.vcf", "").body; got != body {
+			t.Errorf("%s", got)
+		}
+		rows := h.report(ann, annContacts, `<CR:addressbook-query><D:prop><CR:address-data version="4.0"/></D:prop><CR:filter><CR:prop-filter name="X-ADDRESSBOOKSERVER-MEMBER"><CR:text-match match-type="equals">urn:uuid:u-a</CR:text-match></CR:prop-filter></CR:filter></CR:addressbook-query>`, "Depth", "1").rows(t)
+		if len(rows) != 1 || !strings.Contains(rows[0].text("CR:address-data"), "\r\nKIND:group\r\nMEMBER:urn:uuid:u-a\r\nMEMBER:urn:uuid:u-b\r\n") {
+			t.Errorf("%+v", rows)
+		}
+	})
+}
+
+// Apple's programs keep with the home which card is one's own, and ask how
+// large a picture may be.
+func TestMeCard(t *testing.T) {
+	each(t, func(t *testing.T, h *house) {
+		h.putCard(ann, annContacts+"me.vcf", card("me", "Ann")).want(t, 201)
+		for _, path := range []string{annBooks, annSelf} {
+			h.proppatch(ann, path, `<D:set><D:prop><CS:me-card><D:href>`+annContacts+`me.vcf</D:href></CS:me-card></D:prop></D:set>`).want(t, 207)
+			if got := h.propfind(ann, path, "0", "CS:me-card").row(t, path).text("CS:me-card"); got != "<D:href>"+annContacts+"me.vcf</D:href>" {
+				t.Errorf("%s: %s", path, got)
+			}
+		}
+		if h.propfind(bob, annSelf, "0", "CS:me-card").row(t, annSelf).has("CS:me-card") {
+			t.Error("another person sees it")
+		}
+		for _, path := range []string{annBooks, annContacts} {
+			w := h.propfind(ann, path, "0", "CR:max-image-size CR:max-resource-size").row(t, path)
+			if w.text("CR:max-image-size") != fmt.Sprint(1<<20/4*3) || w.text("CR:max-resource-size") != fmt.Sprint(1<<20) {
+				t.Errorf("%s: %+v", path, w)
+			}
+		}
+		h.putCard(ann, annContacts+"p.vcf", card("p", "P", "PHOTO;ENCODING=b;TYPE=PNG:"+strings.Repeat("AAAA", 1<<18))).refused(t, 403, "CR:max-resource-size")
 	})
 }

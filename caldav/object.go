@@ -40,6 +40,9 @@ func (x *exchange) get(segments []string, slash bool) error {
 		}
 		return nil
 	}
+	if r.kind&(kCard|kEntry) != 0 {
+		x.inForm(r)
+	}
 	return x.sendObject(r, http.StatusOK)
 }
 
@@ -62,7 +65,9 @@ func (x *exchange) sendObject(r *resource, status int) error {
 			}
 		}
 	}
-	h["Etag"] = []string{`"` + r.obj.ETag + `"`}
+	if r.obj.ETag != "" {
+		h["Etag"] = []string{`"` + r.obj.ETag + `"`}
+	}
 	if r.obj.ScheduleTag != "" {
 		h["Schedule-Tag"] = []string{`"` + r.obj.ScheduleTag + `"`} // RFC 6638 §8.2
 	}

@@ -443,6 +443,9 @@ func readScheduleTag(x *exchange, r *resource, w *dav.Writer) bool {
 // contentType of an object, with its component, which saves programs a look
 // inside (RFC 5545 §8.1).
 func contentType(r *resource) string {
+	if r.form != "" {
+		return r.form
+	}
 	switch r.kind {
 	case kCard, kEntry:
 		return "text/vcard; charset=utf-8"

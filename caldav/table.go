@@ -61,7 +61,8 @@ var table = []property{
 	{name: dav.CR("addressbook-home-set"), kinds: kPrincipal, spec: "RFC 6352 §7.1.1", read: readBookHome},
 	{name: dav.CR("directory-gateway"), kinds: kPrincipal | kBooks | kBookHome, spec: "draft-daboo-carddav-directory-gateway §3", read: readDirectoryGateway},
 	{name: dav.CR("supported-address-data"), kinds: kBook | kDirectory, spec: "RFC 6352 §6.2.2", read: readSupportedAddressData},
-	{name: dav.CR("max-resource-size"), kinds: kBook | kDirectory, spec: "RFC 6352 §6.2.3", read: readMaxResourceSize},
+	{name: dav.CR("max-image-size"), kinds: kBook | kBookHome, spec: "Apple's programs", read: readMaxImageSize},
+	{name: dav.CR("max-resource-size"), kinds: kBook | kBookHome | kDirectory, spec: "RFC 6352 §6.2.3", read: readMaxResourceSize},
 	{name: dav.CR("supported-collation-set"), kinds: kBook | kCard | kDirectory | kEntry, spec: "RFC 6352 §8.3.1", read: readCardCollations},
 
 	// RFC 6638

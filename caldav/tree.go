@@ -50,7 +50,8 @@ type resource struct {
 	coll  *db.Collection // of kColl and kMember
 	obj   db.Object      // of kMember, with Body where a method needed it; of kEntry, made on the spot
 
-	writes bool // of kProxy: the group that may also write
+	form   string // media type of a body that is not in the form of its kind
+	writes bool   // of kProxy: the group that may also write
 
 	dead []db.Property // once loaded
 }

@@ -1,9 +1,10 @@
 // Package carddav is what RFC 6352 demands of vCards as functions over bytes:
 // what may be stored, what an addressbook-query matches, which parts to return.
 //
-// A card is kept and served as it was sent; it is read here line by line, in
-// time linear in its size, and never written anew. Cards of versions 3.0 (RFC
-// 2426) and 4.0 (RFC 6350) are taken; one is not made into the other.
+// A card is kept as it was sent, and served so unless another version is asked
+// for; it is read here line by line, in time linear in its size. Cards of
+// versions 3.0 (RFC 2426) and 4.0 (RFC 6350) are taken, each is made into the
+// other without loss, and both into jCard (RFC 7095).
 package carddav
 
 import (

@@ -60,17 +60,21 @@ func ParseData(e *dav.Element) (*Data, error) {
 // need not be read.
 func (d *Data) Whole() bool { return d == nil || d.All && d.Version == "" }
 
-// ErrConversion is the refusal to serve a card in another version than its own
-// (RFC 6352 §5.1.1, §8.7.2).
+// ErrConversion is the refusal to serve a card in another version than its own,
+// which no other way could be found to write (RFC 6352 §8.7.2).
 var ErrConversion = &dav.Error{Status: 415, Cond: dav.CR("supported-address-data-conversion"), Detail: "the card is of another version"}
 
-// Of returns the wanted parts of a card. The error is ErrConversion.
+// Of returns the wanted parts of a card, in the wanted version (RFC 6352
+// §5.1.1). The error is ErrConversion.
 func (d *Data) Of(c *Card) ([]byte, error) {
 	if d == nil {
 		return c.Bytes(), nil
 	}
 	if d.Version != "" && d.Version != c.Version() {
-		return nil, ErrConversion
+		var err error
+		if c, err = Parse(c.As(d.Version), Limits{Bytes: 2 * Defaults.Bytes, Properties: Defaults.Properties + 1}); err != nil {
+			return nil, ErrConversion
+		}
 	}
 	if d.All {
 		return c.Bytes(), nil

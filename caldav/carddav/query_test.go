@@ -154,7 +154,9 @@ func TestData(t *testing.T) {
 	test(`<C:address-data/>`, ann, "")
 	test(`<C:address-data content-type="text/vcard" version="3.0"/>`, ann, "")
 	test(`<C:address-data><C:allprop/></C:address-data>`, ann, "")
-	test(`<C:address-data content-type="text/vcard" version="4.0"/>`, "", "supported-address-data-conversion") // RFC 6352 §8.7.2
+	// RFC 6352 §5.1.1
+	test(`<C:address-data content-type="text/vcard" version="4.0"><C:prop name="VERSION"/><C:prop name="UID"/><C:prop name="ITEM1.EMAIL"/></C:address-data>`,
+		"BEGIN:VCARD\nVERSION:4.0\nUID;VALUE=text:ann-1\nITEM1.EMAIL;TYPE=INTERNET,WORK;PREF=1:ann@example.org\nEND:VCARD\n", "")
 	test(`<C:address-data content-type="application/vcard+json"/>`, "", "supported-address-data")
 	test(`<C:address-data version="2.1"/>`, "", "supported-address-data")
 	test(`<C:address-data><C:prop/></C:address-data>`, "", "400")
