@@ -193,7 +193,7 @@ func TestDecision04AsItCame(t *testing.T) {
 		if len(m) != 1 || !bytes.HasSuffix(m[0].data, signed) {
 			t.Fatalf("signed mail: %q", m)
 		}
-		if got := string(m[0].data[:len(m[0].data)-len(signed)]); got != "X-Convene-Decision: REQUEST applied; new invitation stored; sender unverified\r\n" {
+		if got := string(m[0].data[:len(m[0].data)-len(signed)]); got != "X-Convene-UID: u1\r\nX-Convene-Method: REQUEST\r\nX-Convene-Outcome: applied\r\nX-Convene-Decision: REQUEST applied; new invitation stored; sender unverified\r\n" {
 			t.Errorf("our header: %q", got)
 		}
 		h.give(cleo, []byte("X-Convene-Decision: forged\r\n"+string(plain)), "else@example.org")

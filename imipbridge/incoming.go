@@ -131,9 +131,20 @@ type ruling struct {
 	// since no mail system has a mailbox for the address it came to.
 	mailbox string
 	forward bool
-	notes   []string        // values of our header fields
+	notes   []note          // our header fields
 	refuse  *smtp.SMTPError // the verdict, where the mail goes nowhere
 }
+
+// note is what became of one message in a mail, for the header of what goes on
+// to the mailbox: filters of mail programs and servers file by it.
+type note struct {
+	uid, method string // "" where there was none to read
+	outcome     string // "applied", "ignored", "refused"
+	why         string // as a person reads it
+}
+
+// ignored is the note of what was no message.
+func ignored(why string) note { return note{outcome: "ignored", why: "ignored; " + why} }
 
 // rule decides about a mail for one recipient who is not outside, durably. The
 // error is always ours: the mail must come again.
@@ -235,20 +246,20 @@ func (b *Bridge) record(ctx context.Context, x *db.Decision) error {
 // deliver brings the iTIP messages of a mail before the desk, for each of the
 // people behind one recipient, and returns what became of them. A mail without
 // any concerns us not at all.
-func (b *Bridge) deliver(ctx context.Context, a *arrival, r recipient, people []db.Principal) (notes []string, err error) {
+func (b *Bridge) deliver(ctx context.Context, a *arrival, r recipient, people []db.Principal) (notes []note, err error) {
 	if a.keys.ownMail(a.mail.MessageID) {
 		// Decision 4: it tells nothing that is not known here.
 		x := a.decision(r, r.principal.ID, "")
 		x.Rule, x.Outcome = "our own mail came back", "ignored"
-		return []string{"ignored; " + x.Rule}, b.record(ctx, x)
+		return []note{ignored(x.Rule)}, b.record(ctx, x)
 	}
 	for _, o := range a.mail.Objects {
 		for _, p := range people {
-			note, err := b.deliverOne(ctx, a, r, p, o)
+			said, err := b.deliverOne(ctx, a, r, p, o)
 			if err != nil {
 				return nil, err
 			}
-			notes = append(notes, note)
+			notes = append(notes, said)
 		}
 	}
 	if a.mail.Shown && len(a.mail.Objects)+len(a.mail.Problems) == 0 {
@@ -258,7 +269,7 @@ func (b *Bridge) deliver(ctx context.Context, a *arrival, r recipient, people []
 		if err := b.record(ctx, x); err != nil {
 			return nil, err
 		}
-		notes = append(notes, "ignored; "+x.Rule)
+		notes = append(notes, ignored(x.Rule))
 	}
 	problems := a.mail.Problems
 	if a.fault != "" {
@@ -271,12 +282,12 @@ func (b *Bridge) deliver(ctx context.Context, a *arrival, r recipient, people []
 		if err := b.record(ctx, x); err != nil {
 			return nil, err
 		}
-		notes = append(notes, "ignored; "+x.Rule+": "+text)
+		notes = append(notes, ignored(x.Rule+": "+text))
 	}
 	return notes, nil
 }
 
-func (b *Bridge) deliverOne(ctx context.Context, a *arrival, r recipient, p db.Principal, o *ics.Object) (string, error) {
+func (b *Bridge) deliverOne(ctx context.Context, a *arrival, r recipient, p db.Principal, o *ics.Object) (note, error) {
 	var w belief
 	key := a.key(r.address.Fold(), fmt.Sprint(p.ID), o.Method(), o.UID())
 	evidence, how := a.evidence()
@@ -285,22 +296,22 @@ func (b *Bridge) deliverOne(ctx context.Context, a *arrival, r recipient, p db.P
 		return err
 	})
 	if err != nil {
-		return "", err
+		return note{}, err
 	}
 	o, spelled, err := b.respell(ctx, a, o, p, &w)
 	if err != nil {
-		return "", err
+		return note{}, err
 	}
-	note, _, err := b.bring(ctx, a, scheduling.Deliver{
+	said, _, err := b.bring(ctx, a, scheduling.Deliver{
 		Recipient: p, Address: r.address, Body: o,
-		Believed: w.degree, Act: w.act, Quarantine: w.quarantine, Key: key, Note: a.note(how, spelled),
+		Believed: w.degree, Act: w.act, Quarantine: w.quarantine, Key: key, Note: a.detail(how, spelled),
 	})
-	return note, err
+	return said, err
 }
 
-// note is what the record says beside the rule: by what the sender is believed
+// detail is what the record says beside the rule: by what the sender is believed
 // or not, who he is to whom the message speaks, and what was mended.
-func (a *arrival) note(parts ...string) string {
+func (a *arrival) detail(parts ...string) string {
 	var lines []string
 	for _, p := range parts {
 		if p != "" {
@@ -314,12 +325,12 @@ func (a *arrival) note(parts ...string) string {
 }
 
 // bring asks the desk and words its verdict.
-func (b *Bridge) bring(ctx context.Context, a *arrival, m scheduling.Deliver) (string, scheduling.Verdict, error) {
+func (b *Bridge) bring(ctx context.Context, a *arrival, m scheduling.Deliver) (note, scheduling.Verdict, error) {
 	m.From, m.Sender = a.mail.From.Address, a.mail.Sender.Address
 	m.MessageID, m.Date, m.Door = a.mail.MessageID, a.mail.Date, a.door
 	v, err := b.desk.Deliver(ctx, m)
 	if err != nil {
-		return "", v, err
+		return note{}, v, err
 	}
 	outcome := "ignored"
 	switch {
@@ -330,19 +341,24 @@ func (b *Bridge) bring(ctx context.Context, a *arrival, m scheduling.Deliver) (s
 	}
 	b.log.Info("mail decided", "uid", m.Body.UID(), "method", m.Body.Method(), "from", m.From.String(), "to", m.Address.String(),
 		"belief", string(m.Believed), "outcome", outcome, "rule", v.Rule, "repeated", v.Repeated)
-	return m.Body.Method() + " " + outcome + "; " + v.Rule + "; sender " + string(m.Believed), v, nil
+	return note{uid: m.Body.UID(), method: m.Body.Method(), outcome: outcome,
+		why: m.Body.Method() + " " + outcome + "; " + v.Rule + "; sender " + string(m.Believed)}, v, nil
 }
 
 // original returns the mail as it is handed on: our header fields first, those
 // that claim to be ours taken out, every other octet as it came (decision 4).
-func (a *arrival) original(notes []string) []byte {
+func (a *arrival) original(notes []note) []byte {
 	kept := imip.WithoutFields(a.data, "X-Convene-")
 	if len(notes) == 0 {
 		return kept
 	}
 	var head strings.Builder
 	for _, n := range notes {
-		head.WriteString("X-Convene-Decision: " + ascii(n, 400) + "\r\n")
+		for _, f := range [][2]string{{"UID", n.uid}, {"Method", n.method}, {"Outcome", n.outcome}, {"Decision", n.why}} {
+			if value := ascii(f[1], 400); value != "" {
+				head.WriteString("X-Convene-" + f[0] + ": " + value + "\r\n")
+			}
+		}
 	}
 	return append([]byte(head.String()), kept...)
 }

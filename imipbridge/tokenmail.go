@@ -37,28 +37,28 @@ func (b *Bridge) ruleAnswer(ctx context.Context, a *arrival, r recipient) (rulin
 	}
 	r.principal = organizer
 	consumed, proposed := false, false
-	var notes []string
+	var notes []note
 	for _, o := range a.mail.Objects {
 		m, err := b.proved(ctx, a, t, organizer, o)
 		if err != nil {
 			return ruling{}, err
 		}
 		if m == nil { // the token says nothing about it
-			note, err := b.deliverOne(ctx, a, r, organizer, o)
+			said, err := b.deliverOne(ctx, a, r, organizer, o)
 			if err != nil {
 				return ruling{}, err
 			}
-			notes = append(notes, note)
+			notes = append(notes, said)
 			continue
 		}
 		m.Address = cuaddr.Mailto(organizer.Address)
-		m.Note = a.note("by the address for answers that only he was told")
+		m.Note = a.detail("by the address for answers that only he was told")
 		m.Key = a.key(r.address.Fold(), fmt.Sprint(organizer.ID), o.Method(), o.UID())
-		note, v, err := b.bring(ctx, a, *m)
+		said, v, err := b.bring(ctx, a, *m)
 		if err != nil {
 			return ruling{}, err
 		}
-		notes = append(notes, note)
+		notes = append(notes, said)
 		// A proposal is shown by mail programs, not by calendars: he gets it as it
 		// came (decision 26).
 		proposed = proposed || v.Applied && o.Method() == "COUNTER"
