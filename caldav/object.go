@@ -12,9 +12,11 @@ import (
 	"time"
 
 	"github.com/convene-server/convene/caldav/dav"
+	"github.com/convene-server/convene/caldav/filter"
 	"github.com/convene-server/convene/db"
 	"github.com/convene-server/convene/directory"
 	"github.com/convene-server/convene/scheduling"
+	"github.com/convene-server/convene/scheduling/ics"
 	"github.com/convene-server/convene/scheduling/itip"
 )
 
@@ -80,8 +82,8 @@ func (x *exchange) sendObject(r *resource, status int) error {
 		x.w.WriteHeader(status)
 		return nil
 	}
-	body := x.represent(r)
-	h["Content-Type"] = []string{contentType(r)}
+	body, mediaType := x.represent(r)
+	h["Content-Type"] = []string{mediaType}
 	h["Content-Length"] = []string{strconv.Itoa(len(body))}
 	h["X-Content-Type-Options"] = []string{"nosniff"} // a body is somebody's text, not a page
 	if r.kind == kFile {
@@ -229,11 +231,18 @@ func (x *exchange) readObject(mediaTypes []string, badType, tooLarge *dav.Error)
 
 // putEvent writes an object of a calendar by way of the desk.
 func (x *exchange) putEvent(coll *resource, name string) error {
-	body, err := x.readObject([]string{"text/calendar"},
+	body, err := x.readObject([]string{"text/calendar", filter.JCal},
 		&dav.Error{Status: http.StatusForbidden, Cond: dav.C("supported-calendar-data"), Detail: "a calendar takes text/calendar"},
 		&dav.Error{Status: http.StatusForbidden, Cond: dav.C("max-resource-size"), Detail: "an object may have " + strconv.FormatInt(x.maxResource, 10) + " octets"})
 	if err != nil {
 		return err
+	}
+	if x.sentJCal() {
+		o, err := ics.ParseJCal(body, ics.Limits{Bytes: int(x.maxResource)})
+		if err != nil {
+			return err
+		}
+		body = o.Bytes()
 	}
 	if err := x.fits(coll.owner, int64(len(body))); err != nil {
 		return err
@@ -246,6 +255,8 @@ func (x *exchange) putEvent(coll *resource, name string) error {
 	if err != nil {
 		return x.absolute(err, coll.owner)
 	}
+	// RFC 4791 §5.3.4: the octets of jCal are not what is stored.
+	written.Rewritten = written.Rewritten || x.sentJCal()
 	at, err := x.whereIs(coll, name, written.Collection, written.Name)
 	if err != nil {
 		return err

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/convene-server/convene/caldav/dav"
+	"github.com/convene-server/convene/caldav/filter"
 	"github.com/convene-server/convene/db"
 )
 
@@ -53,7 +54,8 @@ type want struct {
 	prop *property // nil: it can only be dead
 	// data writes the content in place of prop: calendar-data and address-data,
 	// which only reports know (RFC 4791 §9.6).
-	data datum
+	data  datum
+	attrs string // of the element around it
 }
 
 // datum writes the content of calendar-data or address-data; notFound: there
@@ -80,6 +82,9 @@ func planOf(r dav.Request, data func(*dav.Element) (datum, error)) (*plan, error
 				return nil, err
 			}
 			p.bodies = p.bodies || w.data != nil
+			if w.data != nil && strings.EqualFold(e.Attr("content-type"), filter.JCal) {
+				w.attrs = ` content-type="` + filter.JCal + `" version="2.0"` // RFC 4791 §9.6
+			}
 		}
 		p.wants = append(p.wants, w)
 	}
@@ -243,7 +248,7 @@ func (x *exchange) renderAt(ms *dav.MultiStatus, href string, r *resource, p *pl
 		switch {
 		case w.data != nil:
 			mark := ms.Len()
-			ms.Open(w.name)
+			ms.OpenWith(w.name, w.attrs)
 			switch e := w.data(x, r, &ms.Writer); e {
 			case nil:
 				ms.Close(w.name)

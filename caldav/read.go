@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/convene-server/convene/caldav/dav"
+	"github.com/convene-server/convene/caldav/filter"
 	"github.com/convene-server/convene/db"
 	"github.com/convene-server/convene/directory/cuaddr"
 	"github.com/convene-server/convene/scheduling/ics"
@@ -276,6 +277,9 @@ func readComponentSets(x *exchange, r *resource, w *dav.Writer) bool {
 
 func readSupportedCalendarData(x *exchange, r *resource, w *dav.Writer) bool {
 	w.Raw(`<C:calendar-data content-type="text/calendar" version="2.0"/>`)
+	if r.kind&kOutbox == 0 {
+		w.Raw(`<C:calendar-data content-type="` + filter.JCal + `" version="2.0"/>`)
+	}
 	return true
 }
 

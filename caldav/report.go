@@ -104,6 +104,9 @@ func (x *exchange) calendarData(r *resource) func(*dav.Element) (datum, error) {
 			}
 			o, err := ics.Parse(r.obj.Body, ics.Limits{})
 			if err != nil { // stored by an older release that took more
+				if d.JSON {
+					return notFound
+				}
 				w.TextBytes(r.obj.Body)
 				return nil
 			}

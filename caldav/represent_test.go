@@ -110,3 +110,58 @@ func TestTimezoneProperties(t *testing.T) {
 	query := `<C:calendar-query><D:prop><D:getetag/></D:prop><C:filter><C:comp-filter name="VCALENDAR"/></C:filter><C:timezone-id>Mars/Olympus</C:timezone-id></C:calendar-query>`
 	h.report(ann, annCalendar, query).refused(t, 403, "C:valid-timezone")
 }
+
+// RFC 7265 by Accept, by Content-Type and by calendar-data.
+func TestJCal(t *testing.T) {
+	h := newHouse(t, dbtest.New(t, "sqlite"))
+	const path = annCalendar + "a.ics"
+	const j = `["vcalendar",[["version",{},"text","2.0"],["prodid",{},"text","-//test//EN"]],[["vevent",[["uid",{},"text","a"],["dtstamp",{},"date-time","2026-11-01T00:00:00Z"],` +
+		`["dtstart",{},"date-time","2026-11-02T10:00:00Z"],["dtend",{},"date-time","2026-11-02T11:00:00Z"],["summary",{},"text","a"]],[]]]]`
+	const jType = "application/calendar+json; charset=utf-8"
+	stored := event("a", "20261102T100000Z", "20261102T110000Z", "")
+
+	r := h.do(ann, "PUT", path, j, "Content-Type", jType).want(t, 201)
+	if r.header.Get("ETag") != "" { // RFC 4791 §5.3.4
+		t.Error("an ETag for octets that are not stored")
+	}
+	accept := func(want, mediaType string, accept ...string) {
+		t.Helper()
+		var headers []string
+		for _, a := range accept {
+			headers = append(headers, "Accept", a)
+		}
+		g := h.do(ann, "GET", path, "", headers...).want(t, 200)
+		if g.body != want || !strings.HasPrefix(g.header.Get("Content-Type"), mediaType) || !strings.Contains(g.header.Get("Vary"), "Accept") {
+			t.Errorf("%q: %v %s", accept, g.header, g.body)
+		}
+	}
+	accept(stored, "text/calendar")
+	accept(j, "application/calendar+json", "application/calendar+json")
+	accept(j, "application/calendar+json", "text/calendar;q=0.5, application/calendar+json;q=0.8")
+	accept(j, "application/calendar+json", "application/*, text/calendar;q=0.9")
+	accept(stored, "text/calendar", "application/calendar+json;q=0, */*;q=0.1")
+	accept(stored, "text/calendar", "text/calendar, application/calendar+json")
+	accept(stored, "text/calendar", "*/*")
+	accept(stored, "text/calendar", "image/png")
+
+	// What was sent in one form comes back in it, or as was preferred.
+	if r := h.do(ann, "PUT", path, j, "Content-Type", jType, "Prefer", "return=representation").want(t, 200); r.body != j {
+		t.Errorf("%s", r.body)
+	}
+	if r := h.do(ann, "PUT", path, j, "Content-Type", jType, "Prefer", "return=representation", "Accept", "text/calendar").want(t, 200); r.body != stored {
+		t.Errorf("%s", r.body)
+	}
+	data := `<C:calendar-data content-type="application/calendar+json" version="2.0"/>`
+	q := h.report(ann, annCalendar, `<C:calendar-multiget><D:prop>`+data+`</D:prop><D:href>`+path+`</D:href></C:calendar-multiget>`)
+	if got := q.row(t, path).text("C:calendar-data"); got != j || !strings.Contains(q.body, `content-type="application/calendar+json"`) {
+		t.Errorf("%s", q.body)
+	}
+	h.report(ann, annCalendar, `<C:calendar-multiget><D:prop><C:calendar-data content-type="application/calendar+xml"/></D:prop><D:href>`+path+`</D:href></C:calendar-multiget>`).refused(t, 403, "C:supported-calendar-data")
+	if got := h.propfind(ann, annCalendar, "0", "C:supported-calendar-data").body; !strings.Contains(got, "application/calendar+json") {
+		t.Errorf("%s", got)
+	}
+	for _, bad := range []string{`{}`, `[]`, stored, `["vcalendar",[["uid"]],[]]`} {
+		h.do(ann, "PUT", annCalendar+"b.ics", bad, "Content-Type", jType).refused(t, 403, "C:valid-calendar-data")
+	}
+	h.do(ann, "PUT", annCalendar+"b.ics", `["`+strings.Repeat("x", 1<<20), "Content-Type", jType).refused(t, 403, "C:max-resource-size")
+}

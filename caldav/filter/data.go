@@ -17,9 +17,13 @@ const (
 	WithoutZones       // none that goes by its IANA name
 )
 
+// JCal is the media type of jCal (RFC 7265 §9.1).
+const JCal = "application/calendar+json"
+
 // Data is a CALDAV:calendar-data element of a request (RFC 4791 §9.6): which
 // parts of an object a client wants. The zero value is the whole object.
 type Data struct {
+	JSON     bool // as jCal (RFC 7265)
 	Zones    Zones
 	Comp     *Pick  // nil: everything
 	Expand   *Range // both sides set
@@ -47,13 +51,17 @@ type PickProp struct {
 // *dav.Error.
 func ParseData(e *dav.Element) (*Data, error) {
 	// RFC 4791 §7.8: supported-calendar-data.
-	if t := e.Attr("content-type"); t != "" && !strings.EqualFold(t, "text/calendar") {
-		return nil, &dav.Error{Status: 403, Cond: dav.C("supported-calendar-data"), Detail: "calendar data is to be had as text/calendar"}
+	var d Data
+	switch t := strings.ToLower(e.Attr("content-type")); t {
+	case "", "text/calendar":
+	case JCal:
+		d.JSON = true
+	default:
+		return nil, &dav.Error{Status: 403, Cond: dav.C("supported-calendar-data"), Detail: "calendar data is to be had as text/calendar and " + JCal}
 	}
 	if v := e.Attr("version"); v != "" && v != "2.0" {
 		return nil, &dav.Error{Status: 403, Cond: dav.C("supported-calendar-data"), Detail: "calendar data is to be had in version 2.0"}
 	}
-	var d Data
 	var p parts
 	for _, ch := range e.Children() {
 		var to **Range
@@ -130,7 +138,7 @@ func (d *Data) Whole() bool {
 	return d == nil || *d == Data{}
 }
 
-// Of returns the wanted parts of an object as iCalendar. zone is where
+// Of returns the wanted parts of an object, as iCalendar or as jCal. zone is where
 // floating times stand, as for Filter.Match. An object that has nothing to
 // leave out or to change keeps its bytes. The error is a *dav.Error of
 // DAV:number-of-matches-within-limits: too many instances, or too many octets.
@@ -171,10 +179,13 @@ func (d *Data) Of(o *ics.Object, zone *time.Location, b ics.Bound) ([]byte, erro
 	if d.Comp != nil {
 		root, changed = d.Comp.of(root), true
 	}
-	if !changed {
-		return o.Bytes(), nil
+	if changed {
+		o = ics.New(root)
 	}
-	return ics.New(root).Bytes(), nil
+	if d.JSON {
+		return o.JCal(), nil
+	}
+	return o.Bytes(), nil
 }
 
 // of returns the picked parts of c in a new component.

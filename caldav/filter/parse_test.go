@@ -104,7 +104,8 @@ func TestParseData(t *testing.T) {
 	}
 	test(`<C:calendar-data/>`, "")
 	test(`<C:calendar-data content-type="text/calendar" version="2.0"/>`, "")
-	test(`<C:calendar-data content-type="application/calendar+json"/>`, "supported-calendar-data")
+	test(`<C:calendar-data content-type="application/calendar+xml"/>`, "supported-calendar-data")
+	test(`<C:calendar-data content-type="application/calendar+json" version="2.0"/>`, "")
 	test(`<C:calendar-data version="1.0"/>`, "supported-calendar-data")
 	const r = ` start="20260101T000000Z" end="20260102T000000Z"/>`
 	test(`<C:calendar-data><C:expand`+r+`<C:limit-freebusy-set`+r+`</C:calendar-data>`, "")
