@@ -288,6 +288,21 @@ func readMaxResourceSize(x *exchange, r *resource, w *dav.Writer) bool {
 	return true
 }
 
+func readMaxInstances(x *exchange, r *resource, w *dav.Writer) bool {
+	w.Int(ics.MaxInstances)
+	return true
+}
+
+func readMinDateTime(x *exchange, r *resource, w *dav.Writer) bool {
+	w.Text(ics.MinDateTime)
+	return true
+}
+
+func readMaxDateTime(x *exchange, r *resource, w *dav.Writer) bool {
+	w.Text(ics.MaxDateTime)
+	return true
+}
+
 func readMaxAttendees(x *exchange, r *resource, w *dav.Writer) bool {
 	w.Int(int64(x.desk.MaxAttendees()))
 	return true

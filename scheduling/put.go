@@ -63,8 +63,18 @@ func (d *Desk) read(body []byte) (*ics.Object, error) {
 		}
 		return nil, r
 	}
+	// RFC 4791 §5.3.2.1; the bounds are those that calendars tell.
+	if p := obj.TooEarly(); p != nil {
+		return nil, &itip.Refusal{Precondition: itip.MinDateTime, Detail: p.Name + " is before " + ics.MinDateTime}
+	}
+	if p := obj.TooLate(); p != nil {
+		return nil, &itip.Refusal{Precondition: itip.MaxDateTime, Detail: p.Name + " is after " + ics.MaxDateTime}
+	}
 	if err := obj.Check(); err != nil {
 		return nil, &itip.Refusal{Precondition: itip.ValidResource, Detail: err.Error()}
+	}
+	if obj.Exceeds(ics.MaxInstances) {
+		return nil, &itip.Refusal{Precondition: itip.MaxInstances, Detail: "the series has more than " + strconv.Itoa(ics.MaxInstances) + " instances"}
 	}
 	if !storable(obj.UID()) {
 		return nil, &itip.Refusal{Precondition: itip.ValidResource, Detail: "the UID is too long"}

@@ -75,9 +75,9 @@ var inside = map[string]string{
 	"STANDARD": "VTIMEZONE", "DAYLIGHT": "VTIMEZONE", "AVAILABLE": "VAVAILABILITY",
 }
 
-// ranged are the components for which §9.9 says what a time-range means;
-// RFC 7953 §4 adds VAVAILABILITY, which is not built yet.
-var ranged = map[string]bool{"VEVENT": true, "VTODO": true, "VJOURNAL": true, "VFREEBUSY": true, "VALARM": true}
+// ranged are the components for which §9.9 says what a time-range means, and
+// RFC 7953 §7.2.3.
+var ranged = map[string]bool{"VAVAILABILITY": true, "VEVENT": true, "VTODO": true, "VJOURNAL": true, "VFREEBUSY": true, "VALARM": true}
 
 // rangedProps are the properties for which it does.
 var rangedProps = map[string]bool{"COMPLETED": true, "CREATED": true, "DTEND": true, "DTSTAMP": true, "DTSTART": true, "DUE": true, "LAST-MODIFIED": true}

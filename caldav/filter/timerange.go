@@ -44,6 +44,12 @@ func (m *matcher) anyInRange(r Range, owner *ics.Component, comps []*ics.Compone
 				return true
 			}
 		}
+	case "VAVAILABILITY":
+		for _, c := range comps {
+			if m.availability(r, c) {
+				return true
+			}
+		}
 	case "VALARM":
 		for _, c := range comps {
 			if m.alarm(r, owner, c) {
@@ -129,6 +135,19 @@ func (m *matcher) todo(r Range, c *ics.Component) bool {
 		return r.endGT(created)
 	}
 	return true
+}
+
+// availability is the table for VAVAILABILITY (RFC 7953 §7.2.3): a side that is
+// not there is open. Neither can be read: it is shown rather than missed.
+func (m *matcher) availability(r Range, c *ics.Component) bool {
+	start, _, hasStart := m.when(c, "DTSTART")
+	end, _, hasEnd := m.when(c, "DTEND")
+	if p := c.Prop("DURATION"); p != nil && hasStart && !hasEnd {
+		var length time.Duration
+		length, hasEnd = duration(p.Value)
+		end = start.Add(length)
+	}
+	return (!hasStart || r.endGT(start)) && (!hasEnd || r.startLT(end))
 }
 
 // todoStarts are the rows of the table for a VTODO with DTSTART.

@@ -226,6 +226,26 @@ func TestJournalAndFreeBusyRange(t *testing.T) {
 	test("VFREEBUSY", "SUMMARY:x", "20260202T080000Z", "20260202T090001Z", false)
 }
 
+// RFC 7953 §7.2.3: a side that is not there is open.
+func TestAvailabilityRange(t *testing.T) {
+	test := func(lines, from, to string, want bool) {
+		t.Helper()
+		in(t, "VAVAILABILITY", lines, from, to, time.UTC, want)
+	}
+	const both = "DTSTART:20260202T090000Z\nDTEND:20260202T100000Z"
+	test(both, "20260202T100000Z", "20260202T110000Z", false)
+	test(both, "20260202T095959Z", "20260202T110000Z", true)
+	test(both, "20260202T080000Z", "20260202T090000Z", false)
+	test(both, "20260202T080000Z", "20260202T090001Z", true)
+	test("DTSTART:20260202T090000Z\nDURATION:PT1H", "20260202T095959Z", "20260202T110000Z", true)
+	test("DTSTART:20260202T090000Z\nDURATION:PT1H", "20260202T100000Z", "20260202T110000Z", false)
+	test("DTSTART:20260202T090000Z", "20990202T100000Z", "20990202T110000Z", true)
+	test("DTSTART:20260202T090000Z", "20260202T080000Z", "20260202T090000Z", false)
+	test("DTEND:20260202T100000Z", "19700202T100000Z", "19700202T110000Z", true)
+	test("DTEND:20260202T100000Z", "20260202T100000Z", "20260202T110000Z", false)
+	test("SUMMARY:always", "20260202T100000Z", "20260202T110000Z", true)
+}
+
 // RFC 4791 §9.9, VALARM.
 func TestAlarmRange(t *testing.T) {
 	test := func(kind, lines, alarm, from, to string, want bool) {

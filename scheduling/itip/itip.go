@@ -174,6 +174,8 @@ const (
 	NoUIDConflict            = "C:no-uid-conflict"
 	MaxResourceSize          = "C:max-resource-size"
 	MaxInstances             = "C:max-instances"
+	MinDateTime              = "C:min-date-time"
+	MaxDateTime              = "C:max-date-time"
 	MaxAttendeesPerInstance  = "C:max-attendees-per-instance"
 	UniqueSchedulingObject   = "C:unique-scheduling-object-resource"
 	SameOrganizer            = "C:same-organizer-in-all-components"
