@@ -70,6 +70,9 @@ func (d *Desk) read(body []byte) (*ics.Object, error) {
 	if p := obj.TooLate(); p != nil {
 		return nil, &itip.Refusal{Precondition: itip.MaxDateTime, Detail: p.Name + " is after " + ics.MaxDateTime}
 	}
+	if obj.OtherScale() != nil {
+		return nil, &itip.Refusal{Precondition: itip.SupportedRscale, Detail: "recurrences are known in the Gregorian calendar only, without SKIP"}
+	}
 	if err := obj.Check(); err != nil {
 		return nil, &itip.Refusal{Precondition: itip.ValidResource, Detail: err.Error()}
 	}

@@ -77,3 +77,20 @@ func (o *Object) Exceeds(n int) bool {
 	})
 	return count > n || err != nil
 }
+
+// OtherScale returns a recurrence rule in another calendar than the Gregorian,
+// or one that moves invalid days (RFC 7529 §4.1), which are never expanded
+// rather than wrongly; nil if there is none.
+func (o *Object) OtherScale() *Prop {
+	for _, c := range o.main {
+		for _, p := range c.PropsNamed("RRULE") {
+			for part := range strings.SplitSeq(strings.ToUpper(p.Value), ";") {
+				switch name, v, _ := strings.Cut(strings.TrimSpace(part), "="); {
+				case name == "RSCALE" && v != "GREGORIAN", name == "SKIP" && v != "OMIT":
+					return p
+				}
+			}
+		}
+	}
+	return nil
+}

@@ -176,6 +176,7 @@ const (
 	MaxInstances             = "C:max-instances"
 	MinDateTime              = "C:min-date-time"
 	MaxDateTime              = "C:max-date-time"
+	SupportedRscale          = "C:supported-rscale" // RFC 7529 §10
 	MaxAttendeesPerInstance  = "C:max-attendees-per-instance"
 	UniqueSchedulingObject   = "C:unique-scheduling-object-resource"
 	SameOrganizer            = "C:same-organizer-in-all-components"
