@@ -7,12 +7,16 @@ import (
 	"github.com/convene-server/convene/caldav/dav"
 	"github.com/convene-server/convene/caldav/filter"
 	"github.com/convene-server/convene/db"
+	"github.com/convene-server/convene/directory"
 	"github.com/convene-server/convene/scheduling/ics"
 )
 
 // calendarQuery answers a calendar-query (RFC 4791 §7.8). The index tells
 // which objects may match; bodies are loaded of those for which it cannot say.
 func (x *exchange) calendarQuery(r *resource, root *dav.Element) error {
+	if r.kind == kCalendarHome {
+		return x.queryHome(r, root)
+	}
 	q, err := x.parseQuery(r, root)
 	if err != nil {
 		return err
@@ -27,22 +31,69 @@ func (x *exchange) calendarQuery(r *resource, root *dav.Element) error {
 	switch {
 	case r.kind&kMember != 0:
 		err = q.look(ms, []*resource{r})
-	case depth == dav.Zero:
-	case q.by.UID != nil && q.by.UID.Collation != dav.UnicodeCasemap:
-		err = q.byUID(ms)
-	case q.by.Window != nil && r.kind == kCalendar:
-		err = q.byWindow(ms)
-	default:
-		err = q.byList(ms)
+	case depth != dav.Zero:
+		err = q.run(ms)
 	}
 	if err != nil {
 		return err
 	}
+	return x.endQuery(ms, r)
+}
+
+// queryHome asks all calendars of a home, which RFC 4791 §7 allows. With Depth
+// 1 too, though nothing that a query looks for lies so near: who asks so wants
+// what is in the calendars.
+func (x *exchange) queryHome(r *resource, root *dav.Element) error {
+	depth, err := dav.ParseDepth(x.r.Header.Get("Depth"), dav.Zero)
+	if err != nil {
+		return err
+	}
+	if _, err := filter.Parse(root.Child(dav.C("filter"))); err != nil {
+		return err
+	}
+	cs, err := x.collections(r.owner, wings[wingCalendars])
+	if err != nil {
+		return err
+	}
+	var queries []*query
+	for i := range cs {
+		c := &resource{kind: kCalendar, href: collectionHref(r.owner, &cs[i]), owner: r.owner, coll: &cs[i]}
+		if depth == dav.Zero || cs[i].Kind != db.Calendar || x.may(c, directory.Read) != nil {
+			continue
+		}
+		q, err := x.parseQuery(c, root)
+		if err != nil {
+			return err
+		}
+		queries = append(queries, q)
+	}
+	ms := x.multistatus()
+	for _, q := range queries {
+		if err := q.run(ms); err != nil {
+			return err
+		}
+	}
+	return x.endQuery(ms, r)
+}
+
+// endQuery ends an answer, and says if it is not all.
+func (x *exchange) endQuery(ms *dav.MultiStatus, r *resource) error {
 	if x.tooMuch {
 		// RFC 4791 §7.8: more than we are willing to return.
 		ms.Status(r.href, http.StatusInsufficientStorage, dav.D("number-of-matches-within-limits"))
 	}
 	return ms.End("")
+}
+
+// run asks one collection.
+func (q *query) run(ms *dav.MultiStatus) error {
+	switch {
+	case q.by.UID != nil && q.by.UID.Collation != dav.UnicodeCasemap:
+		return q.byUID(ms)
+	case q.by.Window != nil && q.r.kind == kCalendar:
+		return q.byWindow(ms)
+	}
+	return q.byList(ms)
 }
 
 // query is one calendar-query.

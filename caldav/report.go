@@ -35,7 +35,7 @@ func init() {
 		{name: dav.D("acl-principal-prop-set"), kinds: kOwned, root: true, spec: "RFC 3744 §9.2", serve: (*exchange).aclPrincipals},
 		{name: dav.D("sync-collection"), kinds: kSynced, spec: "RFC 6578 §3.2", serve: (*exchange).syncCollection},
 		{name: dav.D("sync-collection"), kinds: kHome, spec: "RFC 6578 §3.3", serve: (*exchange).syncHome},
-		{name: dav.C("calendar-query"), kinds: kCalendar | kInbox | kEvent | kNotice, spec: "RFC 4791 §7.8", serve: (*exchange).calendarQuery},
+		{name: dav.C("calendar-query"), kinds: kCalendarHome | kCalendar | kInbox | kEvent | kNotice, spec: "RFC 4791 §7.8", serve: (*exchange).calendarQuery},
 		{name: dav.C("calendar-multiget"), kinds: kCalendarHome | kCalendar | kInbox | kEvent | kNotice, spec: "RFC 4791 §7.9", serve: (*exchange).multiget},
 		{name: dav.CR("addressbook-query"), kinds: kBook | kCard, spec: "RFC 6352 §8.6", serve: (*exchange).addressbookQuery},
 		{name: dav.CR("addressbook-multiget"), kinds: kBookHome | kBook | kCard, spec: "RFC 6352 §8.7", serve: (*exchange).multiget},

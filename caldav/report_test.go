@@ -292,7 +292,7 @@ func TestQuery(t *testing.T) {
 
 		h.report(ann, annCalendar, `<C:calendar-query><D:prop><D:getetag/></D:prop></C:calendar-query>`).refused(t, 403, "C:valid-filter")
 		h.report(ann, annCalendar, queryOf(ranged(`start="2026"`), "D:getetag")).refused(t, 403, "C:valid-filter")
-		h.report(ann, annHome, queryOf(`<C:comp-filter name="VEVENT"/>`, "D:getetag"), "Depth", "1").refused(t, 403, "D:supported-report")
+		h.report(ann, annSelf, queryOf(`<C:comp-filter name="VEVENT"/>`, "D:getetag"), "Depth", "1").refused(t, 403, "D:supported-report")
 	})
 }
 

@@ -1,0 +1,29 @@
+package caldav
+
+import (
+	"testing"
+
+	"github.com/convene-server/convene/db/dbtest"
+)
+
+// RFC 4791 §7: a home may be asked, too; each calendar's floating times stand
+// in its own zone, and nobody finds what he may not read.
+func TestQueryHome(t *testing.T) {
+	h := newHouse(t, dbtest.New(t, "sqlite"))
+	h.do(ann, "MKCALENDAR", annHome+"work/", `<C:mkcalendar`+namespaces+`><D:set><D:prop><C:calendar-timezone-id>America/New_York</C:calendar-timezone-id></D:prop></D:set></C:mkcalendar>`).want(t, 201)
+	h.put(ann, annCalendar+"a.ics", event("a", "20261102T100000", "20261102T110000", "")).want(t, 201)  // 9 to 10 UTC
+	h.put(ann, annHome+"work/b.ics", event("b", "20261102T100000", "20261102T110000", "")).want(t, 201) // 15 to 16 UTC
+	h.put(bob, bobCalendar+"c.ics", event("c", "20261102T090000Z", "20261102T160000Z", "")).want(t, 201)
+	test := func(who, home, depth, start, end string, want ...string) {
+		t.Helper()
+		r := h.report(who, home, queryOf(`<C:comp-filter name="VEVENT"><C:time-range start="`+start+`" end="`+end+`"/></C:comp-filter>`, "D:getetag C:calendar-data"), "Depth", depth).want(t, 207)
+		equal(t, who+" at "+start, names(t, r, annHome), append([]string{}, want...))
+	}
+	test(ann, annHome, "infinity", "20261102T000000Z", "20261103T000000Z", "calendar/a.ics", "work/b.ics")
+	test(ann, annHome, "infinity", "20261102T090000Z", "20261102T100000Z", "calendar/a.ics")
+	test(ann, annHome, "infinity", "20261102T150000Z", "20261102T160000Z", "work/b.ics")
+	test(ann, annHome, "1", "20261102T000000Z", "20261103T000000Z", "calendar/a.ics", "work/b.ics")
+	test(ann, annHome, "0", "20261102T000000Z", "20261103T000000Z")
+	h.report(bob, annHome, queryOf(`<C:comp-filter name="VEVENT"/>`, "D:getetag"), "Depth", "infinity").want(t, 404)
+	h.report(ann, annHome, `<C:calendar-query><D:prop><D:getetag/></D:prop></C:calendar-query>`, "Depth", "infinity").refused(t, 403, "C:valid-filter")
+}
