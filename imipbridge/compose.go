@@ -37,6 +37,9 @@ func (b *Bridge) compose(ctx context.Context, k keys, d *db.Delivery) (letter, e
 	if err != nil || rcpt.Mail() == "" {
 		return letter{}, &smtp.SMTPError{Code: 553, EnhancedCode: smtp.EnhancedCode{5, 1, 3}, Message: "the recipient is no mail address"}
 	}
+	if d.Method == methodNotice {
+		return b.notice(ctx, k, d, rcpt)
+	}
 	body, err := ics.Parse(d.Body, ics.Limits{})
 	if err != nil || body.First() == nil || body.Method() == "" {
 		return letter{}, unsendable("the message is no iTIP message")
@@ -87,6 +90,7 @@ func (b *Bridge) compose(ctx context.Context, k keys, d *db.Delivery) (letter, e
 		Body:         body,
 		Prior:        prior,
 		Look:         b.look,
+		Invited:      invited,
 	}
 	if m.Speaker.Name == "" {
 		m.Speaker.Name = sender.Name

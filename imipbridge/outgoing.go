@@ -268,6 +268,9 @@ func (b *Bridge) giveUp(ctx context.Context, d *db.Delivery, x *db.Decision, sta
 		if err == nil {
 			err = b.desk.Bounced(ctx, d.Principal, d.UID, rcpt, status, why)
 		}
+		if err == nil {
+			err = b.tell(ctx, x.Key, d.Principal, d.UID, rcpt, why)
+		}
 		if err != nil {
 			return err
 		}

@@ -226,7 +226,12 @@ func (m *meeting) partstat(r ics.RID) string {
 func (m *meeting) page(v *visit) answerPage {
 	l := v.words
 	p := answerPage{Question: l.Say("Will you come?"), CommentLabel: l.Say("Comment for the organizer (if you like)"), Date: string(m.o.RID(m.shown))}
-	p.Title, p.Rows = imip.Describe(l, m.o, m.shown, m.zone)
+	told := m.shown
+	if imip.HidesGuests(told) {
+		told = told.Clone()
+		told.RemoveFunc(func(p *ics.Prop) bool { return p.Name == "ATTENDEE" && !m.who(ics.CalAddress(p)) })
+	}
+	p.Title, p.Rows = imip.Describe(l, m.o, told, m.zone)
 	current := imip.AnswerWord(l, m.partstat(""))
 	if m.partstat("") == "NEEDS-ACTION" || current == "" {
 		current = l.Say("none yet")

@@ -172,6 +172,9 @@ func (b *Bridge) ruleBounce(ctx context.Context, a *arrival, r recipient) (rulin
 		if err := b.desk.Bounced(ctx, sent.principal, sent.uid, sent.rcpt, status, strings.TrimSpace(x.Detail)); err != nil {
 			return ruling{}, err
 		}
+		if err := b.tell(ctx, mailKey(id, created), sent.principal, sent.uid, sent.rcpt, strings.TrimSpace(x.Detail)); err != nil {
+			return ruling{}, err
+		}
 	case a.mail.Report != nil:
 		x.Rule = "delivery report: nothing final"
 	case a.noReply():

@@ -23,6 +23,10 @@ type Message struct {
 	ReplyTo Mailbox // zero: From
 	To      Mailbox
 
+	// Invited is the address under which To was invited; zero: the same. Where
+	// the organizer hides his guests, only that one is named.
+	Invited cuaddr.Address
+
 	Body  *ics.Object // with METHOD
 	Busy  *ics.Object // VFREEBUSY PUBLISH of the speaker that goes with it; nil: none
 	Prior *ics.Object // what the recipient knew before; nil: nothing
@@ -88,6 +92,7 @@ func (m *Message) component(c *ics.Component, method string) {
 		}
 		return false
 	})
+	m.hideGuests(c, method)
 	for i, p := range c.Props {
 		p = p.WithValue(p.Value)
 		if p.Name == "ORGANIZER" || p.Name == "ATTENDEE" {
@@ -120,6 +125,24 @@ func (m *Message) component(c *ics.Component, method string) {
 			c.Add(ics.NewProp("REQUEST-STATUS", "2.0;Success"))
 		}
 	}
+}
+
+// hidesGuests is how programs say that guests shall not see one another:
+// JSCalendar's hideAttendees (RFC 8984 §4.4.7) as Cyrus writes it in iCalendar.
+const hidesGuests = "X-JMAP-HIDE-ATTENDEES"
+
+// HidesGuests reports whether the guests of an event shall not see one another.
+func HidesGuests(c *ics.Component) bool { return strings.EqualFold(c.Value(hidesGuests), "TRUE") }
+
+// hideGuests leaves the recipient alone on the list where the organizer says so.
+func (m *Message) hideGuests(c *ics.Component, method string) {
+	if !HidesGuests(c) || method == "REPLY" || method == "COUNTER" || method == "REFRESH" {
+		return
+	}
+	c.RemoveFunc(func(p *ics.Prop) bool {
+		a := ics.CalAddress(p)
+		return p.Name == "ATTENDEE" && !Same(a, m.To.Address) && !Same(a, m.Invited) && a != m.Speaker.Address
+	})
 }
 
 // calendarUser writes an ORGANIZER or ATTENDEE as mail programs expect it.

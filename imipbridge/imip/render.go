@@ -31,23 +31,7 @@ func (m *Message) Render() ([]byte, error) {
 
 	var b bytes.Buffer
 	b.Grow(4096 + 3*len(calendar))
-	fieldLine(&b, "From", address(m.From))
-	if !m.Sender.Address.IsZero() && m.Sender.Address != m.From.Address {
-		fieldLine(&b, "Sender", address(m.Sender)) // RFC 5322 §3.6.2
-	}
-	if !m.ReplyTo.Address.IsZero() {
-		fieldLine(&b, "Reply-To", address(m.ReplyTo))
-	}
-	fieldLine(&b, "To", address(m.To))
-	fieldLine(&b, "Subject", encodeWord(page.Subject))
-	fieldLine(&b, "Date", m.Date.UTC().Format("Mon, 02 Jan 2006 15:04:05 +0000"))
-	fieldLine(&b, "Message-ID", "<"+m.ID+">")
-	if m.Conversation != "" {
-		fieldLine(&b, "In-Reply-To", "<"+m.Conversation+">")
-		fieldLine(&b, "References", "<"+m.Conversation+">")
-	}
-	fieldLine(&b, "Auto-Submitted", "auto-generated") // RFC 3834 §5
-	fieldLine(&b, "MIME-Version", "1.0")
+	m.head(&b, page.Subject)
 
 	// "=_" stands in neither base64 nor quoted-printable (RFC 2045 §6.7).
 	sum := sha256.Sum256([]byte(m.ID))
@@ -75,6 +59,67 @@ func (m *Message) Render() ([]byte, error) {
 		base64Part(&b, m.Busy.Bytes())
 	}
 	b.WriteString("--" + mixed + "--\r\n")
+	return b.Bytes(), nil
+}
+
+// head writes the header up to Content-Type.
+func (m *Message) head(b *bytes.Buffer, subject string) {
+	fieldLine(b, "From", address(m.From))
+	if !m.Sender.Address.IsZero() && m.Sender.Address != m.From.Address {
+		fieldLine(b, "Sender", address(m.Sender)) // RFC 5322 §3.6.2
+	}
+	if !m.ReplyTo.Address.IsZero() {
+		fieldLine(b, "Reply-To", address(m.ReplyTo))
+	}
+	fieldLine(b, "To", address(m.To))
+	fieldLine(b, "Subject", encodeWord(subject))
+	fieldLine(b, "Date", m.Date.UTC().Format("Mon, 02 Jan 2006 15:04:05 +0000"))
+	fieldLine(b, "Message-ID", "<"+m.ID+">")
+	if m.Conversation != "" {
+		fieldLine(b, "In-Reply-To", "<"+m.Conversation+">")
+		fieldLine(b, "References", "<"+m.Conversation+">")
+	}
+	fieldLine(b, "Auto-Submitted", "auto-generated") // RFC 3834 §5
+	fieldLine(b, "MIME-Version", "1.0")
+}
+
+// Notice is a mail about a mail: to whom somebody's message did not come, and
+// why.
+type Notice struct {
+	Message             // ID, Conversation, Date, From, To, Zone, Words, Look
+	Event   *ics.Object // nil: gone
+	Rcpt    string      // who was not reached
+	Why     string      // what the mail server said
+}
+
+// Render writes it as text and HTML.
+func (n *Notice) Render() ([]byte, error) {
+	s := speak(n.Words)
+	title, rows := s.Say("(no title)"), []Row(nil)
+	if n.Event != nil && n.Event.First() != nil {
+		c := n.Event.First()
+		title, _ = Describe(n.Words, n.Event, c, n.Zone)
+		if when := When(n.Words, n.Event, c, n.Zone); when != "" {
+			rows = append(rows, Row{Label: s.Say("When"), Value: when})
+		}
+	}
+	rows = append(rows, Row{Label: s.Say("The mail server said"), Value: oneLine(n.Why, maxValue)})
+	page := Page{Lang: s.Tag, Was: s.Say("before"), Subject: s.Say("Not delivered: %s", title), Rows: rows,
+		Heading: s.Say("Your message about %s could not be delivered to %s.", s.quote(title), oneLine(n.Rcpt, 200))}
+	plain, html, err := n.Look.words(&page)
+	if err != nil {
+		return nil, err
+	}
+	var b bytes.Buffer
+	n.head(&b, page.Subject)
+	sum := sha256.Sum256([]byte(n.ID))
+	boundary := "=_a" + hex.EncodeToString(sum[:10])
+	fieldLine(&b, "Content-Type", `multipart/alternative; boundary="`+boundary+`"`)
+	b.WriteString("\r\n--" + boundary + "\r\n")
+	textPart(&b, "text/plain", page.Lang, plain)
+	b.WriteString("--" + boundary + "\r\n")
+	textPart(&b, "text/html", page.Lang, html)
+	b.WriteString("--" + boundary + "--\r\n")
 	return b.Bytes(), nil
 }
 

@@ -48,7 +48,7 @@ var quiet = map[string]bool{
 var publicX = map[string]bool{
 	"X-ALT-DESC": true, "X-APPLE-STRUCTURED-LOCATION": true, "X-GOOGLE-CONFERENCE": true,
 	"X-MICROSOFT-SKYPETEAMSMEETINGURL": true, "X-MICROSOFT-ONLINEMEETINGINFORMATION": true,
-	"X-MICROSOFT-CDO-ALLDAYEVENT": true, "X-MICROSOFT-DISALLOW-COUNTER": true, "X-NEXTCLOUD-TALK-URL": true,
+	"X-JMAP-HIDE-ATTENDEES": true, "X-MICROSOFT-CDO-ALLDAYEVENT": true, "X-MICROSOFT-DISALLOW-COUNTER": true, "X-NEXTCLOUD-TALK-URL": true,
 }
 
 func private(name string) bool { return strings.HasPrefix(name, "X-") && !publicX[name] }

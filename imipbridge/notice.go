@@ -1,0 +1,79 @@
+package imipbridge
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/convene-server/convene/db"
+	"github.com/convene-server/convene/directory/cuaddr"
+	"github.com/convene-server/convene/imipbridge/imip"
+	"github.com/convene-server/convene/scheduling/ics"
+)
+
+// methodNotice marks a row of the queue that is no iTIP message but tells
+// somebody here that one of his was not delivered: Scope is to whom, Body why.
+const methodNotice = "NOTICE"
+
+// tell queues a notice to the person in whose name a mail went out that did not
+// arrive. mail is its key: about one mail he is told once.
+func (b *Bridge) tell(ctx context.Context, mail string, principal int64, uid string, rcpt cuaddr.Address, why string) error {
+	return b.store.Write(ctx, nil, func(tx *db.Tx) error {
+		p, err := tx.Principal(principal)
+		if errors.Is(err, db.ErrNotFound) || err == nil && p.Kind != db.Person && p.Kind != "" {
+			return nil // a room reads no mail
+		}
+		if err != nil {
+			return err
+		}
+		to := cuaddr.Mailto(p.Address)
+		err = tx.InsertDecision(&db.Decision{
+			Direction: "out", Door: "queue", UID: uid, Method: methodNotice, Principal: principal, From: "mailto:" + b.opt.From, To: to.String(),
+			Rule: "not delivered to " + rcpt.Mail(), Outcome: "queued", Detail: why, Key: "notice:" + mail,
+		})
+		if errors.Is(err, db.ErrExists) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		tx.Wake("delivery")
+		return tx.InsertDelivery(&db.Delivery{
+			UID: uid, Principal: principal, From: "mailto:" + b.opt.From, Rcpt: to.String(), Method: methodNotice, Scope: rcpt.Mail(), Body: []byte(why), LocalCopy: true,
+		})
+	})
+}
+
+// notice renders one. Its envelope sender is empty, so that nothing comes back
+// because of it (RFC 3834 §3.3).
+func (b *Bridge) notice(ctx context.Context, k keys, d *db.Delivery, rcpt cuaddr.Address) (letter, error) {
+	var p db.Principal
+	var have []db.OwnedObject
+	err := b.store.Read(ctx, func(tx *db.Tx) (err error) {
+		if p, err = tx.Principal(d.Principal); err != nil && !errors.Is(err, db.ErrNotFound) {
+			return err
+		}
+		have, err = tx.ObjectsByUID(d.UID, d.Principal)
+		return err
+	})
+	if err != nil {
+		return letter{}, err
+	}
+	n := imip.Notice{
+		Message: imip.Message{
+			ID: k.delivery(kindID, d) + "@" + b.from.Domain(), Conversation: k.conversation(d.UID) + "@" + b.from.Domain(), Date: d.Created,
+			From: imip.Mailbox{Address: b.from}, To: imip.Mailbox{Name: p.Name, Address: rcpt}, Words: b.words.For(p.Language), Look: b.look,
+		},
+		Rcpt: d.Scope, Why: string(d.Body),
+	}
+	if p.TZ != "" {
+		n.Zone, _ = time.LoadLocation(p.TZ)
+	}
+	for _, x := range have {
+		if o, err := ics.Parse(x.Body, ics.Limits{}); err == nil {
+			n.Event = o
+		}
+	}
+	data, err := n.Render()
+	return letter{to: rcpt.Mail(), id: n.ID, data: data}, err
+}
