@@ -52,11 +52,11 @@ var frontTexts = [...]frontText{
 			{"Android", "with DAVx⁵ and any calendar app", offerDAVx, []string{
 				"Install DAVx⁵ from F-Droid or Google Play.",
 				"Add an account, choose “Login with URL and user name”: base URL {url}, user name {user}.",
-				"Keep “Groups are per-contact categories”, and choose the calendars and address books to synchronize.",
+				"As account name take your mail address: Android names you as the organizer by it. Contact group method: groups are separate vCards. Then choose calendars and address books.",
 				"Add the tasks with Tasks.org or jtx Board: DAVx⁵ asks which one you have.",
 			}},
 			{"Thunderbird", "Windows, macOS, Linux", offerNothing, []string{
-				"Calendars: New Calendar, On the Network, user name {user}, location {url}, Find Calendars, Subscribe.",
+				"Calendars: New Calendar, On the Network, user name {user}, location {url}, Find Calendars, Subscribe. Leave “Prefer client-side email scheduling” off: the server invites.",
 				"Contacts: in the address book New Address Book, Add CardDAV Address Book, user name {user}, location {url}.",
 				"Directory: add another CardDAV address book with the location {directory}.",
 			}},
@@ -104,11 +104,11 @@ var frontTexts = [...]frontText{
 			{"Android", "mit DAVx⁵ und jeder Kalender-App", offerDAVx, []string{
 				"Installieren Sie DAVx⁵ aus F-Droid oder Google Play.",
 				"Fügen Sie ein Konto hinzu, „Mit URL und Benutzername anmelden“: Basis-URL {url}, Benutzername {user}.",
-				"Lassen Sie „Gruppen sind Kategorien der Kontakte“, und wählen Sie, welche Kalender und Adressbücher abgeglichen werden.",
+				"Als Kontonamen nehmen Sie Ihre Mailadresse: Android nennt Sie damit als Organisator. Kontaktgruppen: Gruppen sind eigene vCards. Dann wählen Sie Kalender und Adressbücher.",
 				"Aufgaben zeigen Tasks.org oder jtx Board: DAVx⁵ fragt, welches Sie haben.",
 			}},
 			{"Thunderbird", "Windows, macOS, Linux", offerNothing, []string{
-				"Kalender: Neuer Kalender, Im Netzwerk, Benutzername {user}, Adresse {url}, Kalender suchen, Abonnieren.",
+				"Kalender: Neuer Kalender, Im Netzwerk, Benutzername {user}, Adresse {url}, Kalender suchen, Abonnieren. Einladungen verschickt der Server, nicht Thunderbird.",
 				"Kontakte: im Adressbuch Neues Adressbuch, CardDAV-Adressbuch hinzufügen, Benutzername {user}, Adresse {url}.",
 				"Verzeichnis: noch ein CardDAV-Adressbuch mit der Adresse {directory}.",
 			}},
