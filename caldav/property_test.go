@@ -3,6 +3,7 @@ package caldav
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -149,6 +150,58 @@ func TestDefaultCalendar(t *testing.T) {
 				t.Errorf("%s: %s", at, got)
 			}
 		}
+	})
+}
+
+// What programs older than RFC 6638 §9.1 use for schedule-calendar-transp: the
+// two say the same.
+func TestFreeBusySet(t *testing.T) {
+	each(t, func(t *testing.T, h *house) {
+		work := annHome + "work/"
+		h.do(ann, "MKCALENDAR", work, "").want(t, 201)
+		set := func(hrefs ...string) row {
+			t.Helper()
+			body := ""
+			for _, href := range hrefs {
+				body += "<D:href>" + href + "</D:href>"
+			}
+			return h.proppatch(ann, annInbox, "<D:set><D:prop><C:calendar-free-busy-set>"+body+"</C:calendar-free-busy-set></D:prop></D:set>").row(t, annInbox)
+		}
+		test := func(want ...string) {
+			t.Helper()
+			all := ""
+			for _, href := range want {
+				all += "<D:href>" + href + "</D:href>"
+			}
+			if got := h.propfind(ann, annInbox, "0", "C:calendar-free-busy-set").row(t, annInbox).text("C:calendar-free-busy-set"); got != all {
+				t.Errorf("%s, want %s", got, all)
+			}
+			for _, cal := range []string{annCalendar, work} {
+				transp := "<C:transparent/>"
+				if slices.Contains(want, cal) {
+					transp = "<C:opaque/>"
+				}
+				if got := h.propfind(ann, cal, "0", "C:schedule-calendar-transp").row(t, cal).text("C:schedule-calendar-transp"); got != transp {
+					t.Errorf("%s: %s, want %s", cal, got, transp)
+				}
+			}
+		}
+		test(annCalendar, work)
+		for _, bad := range []string{annTasks, annInbox, annHome + "none/", bobCalendar, annCalendar + "x.ics", "mailto:x@y"} {
+			if w := set(work, bad); w.props["HTTP/1.1 409 Conflict"] == nil {
+				t.Errorf("%s: %+v", bad, w)
+			}
+		}
+		if w := h.proppatch(ann, annInbox, "<D:remove><D:prop><C:calendar-free-busy-set/></D:prop></D:remove>").row(t, annInbox); w.props["HTTP/1.1 403 Forbidden"] == nil {
+			t.Errorf("removed: %+v", w)
+		}
+		test(annCalendar, work)
+		set(strings.TrimSuffix(work, "/"))
+		test(work)
+		h.proppatch(ann, work, "<D:set><D:prop><C:schedule-calendar-transp><C:transparent/></C:schedule-calendar-transp></D:prop></D:set>")
+		test()
+		set(annCalendar, work)
+		test(annCalendar, work)
 	})
 }
 

@@ -26,6 +26,8 @@ type update struct {
 	rezoned     bool          // its floating and all-day times stand elsewhere
 	creating    bool          // coll is being made: protected properties may be given
 	makeDefault int64         // calendar that becomes the default one
+	busy        []int64       // calendars that count as busy time; nil: as it was
+	turned      []int64       // those of them and of the others that change thereby
 	available   *string       // calendar-availability as it will be, "" none
 	proxies     []int64       // who may act for me; nil: as it was
 	own         keeping       // what a guest keeps for himself
@@ -202,6 +204,16 @@ func (x *exchange) commit(r *resource, u *update) error {
 				return err
 			}
 		}
+		for _, id := range u.turned {
+			c, err := tx.Collection(id)
+			if err != nil {
+				return err
+			}
+			c.Transparent = !slices.Contains(u.busy, id)
+			if err := tx.UpdateCollection(&c); err != nil {
+				return err
+			}
+		}
 		if len(u.own.set)+len(u.own.remove) > 0 {
 			if err := tx.SetPersonalProperties(x.me.ID, id, u.own.set, u.own.remove); err != nil {
 				return err
@@ -222,21 +234,27 @@ func (x *exchange) commit(r *resource, u *update) error {
 }
 
 // collections that the changes touch, to be locked in one go (STORAGE 5): with
-// a new default calendar the old one changes, too.
+// a new default calendar the old one changes, too. A transaction that is tried
+// again begins here.
 func (u *update) collections(tx *db.Tx, r *resource) (ids []int64, err error) {
+	u.turned = nil
 	if r.kind&(kColl|kMember) != 0 {
 		ids = append(ids, r.coll.ID)
 	}
-	if u.makeDefault == 0 {
+	if u.makeDefault == 0 && u.busy == nil {
 		return ids, nil
 	}
 	cs, err := tx.Collections(r.owner.ID, db.Calendar)
 	for _, c := range cs {
-		if c.Default {
+		turns := u.busy != nil && inFreeBusySet(&c) && c.Transparent == slices.Contains(u.busy, c.ID)
+		if turns {
+			u.turned = append(u.turned, c.ID)
+		}
+		if turns || u.makeDefault != 0 && (c.Default || c.ID == u.makeDefault) {
 			ids = append(ids, c.ID)
 		}
 	}
-	return append(ids, u.makeDefault), err
+	return ids, err
 }
 
 // writeChanges tells what became of each change: all of them made, or none
@@ -370,19 +388,50 @@ func writeTransp(x *exchange, r *resource, c dav.Change, u *update) error {
 func writeDefaultCalendar(x *exchange, r *resource, c dav.Change, u *update) error {
 	invalid := &dav.Error{Status: http.StatusForbidden, Cond: dav.C("valid-schedule-default-calendar-URL")}
 	href := c.Prop.Child(dav.D("href"))
-	if c.Remove || href == nil {
+	if c.Remove {
 		return invalid
 	}
-	p, ok := x.placeOfHref(href.Trimmed())
-	if !ok || p.member != "" || p.wing.home != db.Calendar {
-		return invalid
-	}
-	cal, err := x.collection(p)
-	if err != nil || cal.kind != kCalendar || !takes(cal.coll, "VEVENT") || cal.owner.ID != r.owner.ID {
+	cal, err := x.calendarAt(href)
+	if err != nil || cal.owner.ID != r.owner.ID {
 		return invalid
 	}
 	u.makeDefault = cal.coll.ID
 	return nil
+}
+
+// writeFreeBusySet makes the calendars that it names opaque and all others
+// transparent, which is what RFC 6638 §9.1 put in its place. It cannot be
+// removed, and takes nothing but calendars for events.
+func writeFreeBusySet(x *exchange, r *resource, c dav.Change, u *update) error {
+	if c.Remove || r.owner.ID != x.me.ID {
+		return errProtected
+	}
+	busy := []int64{}
+	for _, href := range c.Prop.Children() {
+		cal, err := x.calendarAt(href)
+		if err != nil || cal.owner.ID != r.owner.ID {
+			return conflict("not a calendar of one's own for events")
+		}
+		busy = append(busy, cal.coll.ID)
+	}
+	u.busy = busy
+	return nil
+}
+
+// calendarAt finds the calendar for events that an href in a body names.
+func (x *exchange) calendarAt(href *dav.Element) (*resource, error) {
+	if href == nil || href.Name != dav.D("href") {
+		return nil, notFound
+	}
+	p, ok := x.placeOfHref(href.Trimmed())
+	if !ok || p.member != "" || p.wing.home != db.Calendar {
+		return nil, notFound
+	}
+	cal, err := x.collection(p)
+	if err == nil && (cal.kind != kCalendar || !takes(cal.coll, "VEVENT")) {
+		err = notFound
+	}
+	return cal, err
 }
 
 // writeAvailability takes an iCalendar object of VAVAILABILITY components (RFC

@@ -440,6 +440,33 @@ func readDefaultCalendar(x *exchange, r *resource, w *dav.Writer) bool {
 	return ownCollection(x, r, w, func(c *db.Collection) bool { return c.Default && c.Kind == db.Calendar })
 }
 
+// readFreeBusySet tells in the words of programs older than RFC 6638 which
+// calendars count as busy time: those that are opaque.
+func readFreeBusySet(x *exchange, r *resource, w *dav.Writer) bool {
+	cs, err := x.collections(r.owner, wings[wingCalendars])
+	if err != nil {
+		x.broken = err
+		return false
+	}
+	for i := range cs {
+		if !inFreeBusySet(&cs[i]) || cs[i].Transparent {
+			continue
+		}
+		switch err := x.visible(collectionResource(r.owner, cs[i])); {
+		case errors.Is(err, notFound):
+		case err != nil:
+			x.broken = err
+			return false
+		default:
+			w.Href(collectionHref(r.owner, &cs[i]))
+		}
+	}
+	return true
+}
+
+// inFreeBusySet reports whether a collection can be in calendar-free-busy-set.
+func inFreeBusySet(c *db.Collection) bool { return c.Kind == db.Calendar && takes(c, "VEVENT") }
+
 func readTransp(x *exchange, r *resource, w *dav.Writer) bool {
 	if r.coll.Transparent {
 		w.Raw("<C:transparent/>")

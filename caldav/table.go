@@ -75,6 +75,7 @@ var table = []property{
 	{name: dav.C("schedule-outbox-URL"), kinds: kPrincipal, spec: "RFC 6638 §2.1.1", read: readOutboxURL},
 	{name: dav.C("schedule-default-calendar-URL"), kinds: kInbox | kPrincipal, spec: "RFC 6638 §9.2", read: readDefaultCalendar, write: writeDefaultCalendar},
 	{name: dav.C("schedule-calendar-transp"), kinds: kCalendar, spec: "RFC 6638 §9.1", read: readTransp, write: writeTransp},
+	{name: dav.C("calendar-free-busy-set"), kinds: kInbox, spec: "draft-desruisseaux-caldav-sched", read: readFreeBusySet, write: writeFreeBusySet},
 	{name: dav.C("calendar-availability"), kinds: kInbox, spec: "RFC 7953 §7.2.4", read: readAvailability, write: writeAvailability},
 	{name: dav.C("schedule-tag"), kinds: kEvent, spec: "RFC 6638 §9.3", read: readScheduleTag, heavy: true},
 
