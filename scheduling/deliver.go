@@ -197,6 +197,9 @@ func (s *sitting) fromOrganizer(m Deliver, method itip.Method) (result, error) {
 			return ignored("cannot be stored: " + err.Error())
 		}
 	}
+	if held == nil {
+		s.heeds(m.Recipient, method, organizer, &out) // he has the mail already
+	}
 	h.take(out)
 	h.held = held
 	if agent(m.Recipient) && method == itip.DeclineCounter && held == nil {

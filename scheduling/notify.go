@@ -1,6 +1,9 @@
 package scheduling
 
 import (
+	"slices"
+	"strings"
+
 	"github.com/convene-server/convene/db"
 	"github.com/convene-server/convene/directory/cuaddr"
 	"github.com/convene-server/convene/scheduling/ics"
@@ -38,6 +41,28 @@ func (s *sitting) notify(p db.Principal, rules policy.Policy, msg itip.Message) 
 			tell(m.Address)
 		}
 	}
+}
+
+// heeds obeys what the rules of a person say of a message that asks for no
+// answer: whether what was called off goes out of his calendar
+// (ACT_CANCEL_DELETE), and whether he is told of it by mail.
+func (s *sitting) heeds(p db.Principal, method itip.Method, from cuaddr.Address, out *itip.Outcome) (tell bool) {
+	if p.Kind != db.Person || !agent(p) || out.Object == nil {
+		return false
+	}
+	kind := out.Object.Kind()
+	switch method {
+	case itip.Reply:
+		tell = s.rules(p).Answered(kind, from).Notify
+	case itip.Cancel:
+		do := s.rules(p).CalledOff(kind, from)
+		tell = do.Notify
+		stands := func(c *ics.Component) bool { return !strings.EqualFold(c.Value("STATUS"), "CANCELLED") }
+		if do.Forget && !slices.ContainsFunc(out.Object.Main(), stands) {
+			out.Object, out.Remove = nil, true
+		}
+	}
+	return tell && p.MailCopies != "never"
 }
 
 // published makes of a copy what tells of it and asks for nothing (RFC 5546

@@ -295,6 +295,7 @@ func (s *sitting) receive(l *letter, p db.Principal) (status string, more []*let
 		s.note(l, p, out.Rule, "", "ignored")
 		return itip.StatusDelivered, nil, nil
 	}
+	hears := s.heeds(p, l.Method, l.From, &out)
 	h.take(out)
 	if err := s.keep(h, out.Proposed); err != nil {
 		return "", nil, err
@@ -325,7 +326,7 @@ func (s *sitting) receive(l *letter, p db.Principal) (status string, more []*let
 	if in := s.homes[p.ID].inbox; out.Inbox != nil && in != 0 && p.Kind == db.Person {
 		s.inbox = append(s.inbox, inboxItem{in, out.Inbox})
 	}
-	if !l.quiet && !l.Echo && !s.toldAlready(l, l.To) && s.wantsCopy(p, l.Method) {
+	if !l.quiet && !l.Echo && !s.toldAlready(l, l.To) && (hears || s.wantsCopy(p, l.Method)) {
 		s.mail(l, cuaddr.Mailto(p.Address), before, true)
 	}
 	return itip.StatusDelivered, more, nil

@@ -127,8 +127,8 @@ type Step struct {
 }
 
 // NeedsServer reports whether the script has a part that the core alone cannot
-// play: a room that asks or tells its owner, rules of a group, and somebody for
-// whom the server answers.
+// play: a room that asks or tells its owner or looks at the answers of others,
+// rules of a group, and somebody for whom the server answers.
 func (s *Script) NeedsServer() bool {
 	for _, p := range s.People {
 		if p.Kind != "room" && len(p.Policy) > 0 {
