@@ -443,3 +443,26 @@ func TestBounced(t *testing.T) {
 		bounce("no such meeting")
 	})
 }
+
+// RFC 6638 §9.2: what comes by mail goes to the calendar that its owner chose,
+// and what is there already stays where it is.
+func TestDeliverToDefaultCalendar(t *testing.T) {
+	each(t, func(h *house) {
+		h.persons("ann")
+		const out = "out@example.net"
+		first := invitation("x1", "20260303T1000", "20260303T1100", out, "ann")
+		h.deliver("ann", method(first, "REQUEST"), out)
+		before := h.calendar("ann", "")
+		chosen := h.newCalendar("ann", "chosen", func(c *db.Collection) { c.Default = true })
+		if h.calendar("ann", "") != chosen {
+			t.Fatal("another calendar is the default one")
+		}
+		h.deliver("ann", method(invitation("x2", "20260304T1000", "20260304T1100", out, "ann"), "REQUEST"), out)
+		h.deliver("ann", method(strings.Replace(first, "SUMMARY", "SEQUENCE:1\r\nSUMMARY", 1), "REQUEST"), out)
+		for uid, want := range map[string]int64{"x1": before, "x2": chosen} {
+			if got := h.has("ann", uid).Collection; got != want {
+				t.Errorf("%s is in %d, want %d", uid, got, want)
+			}
+		}
+	})
+}
