@@ -167,7 +167,7 @@ func up(c *converter, p *Prop) (changed bool) {
 			p.Value, changed = "tel:"+p.Value, true
 		}
 	case "X-ADDRESSBOOKSERVER-KIND":
-		if strings.EqualFold(p.Value, "group") && !c.card.has("KIND") && !c.card.has("MEMBER") {
+		if c.group("X-ADDRESSBOOKSERVER-KIND") && !c.card.has("KIND") && !c.card.has("MEMBER") {
 			p.Name, changed = "KIND", true
 		}
 	case "X-ADDRESSBOOKSERVER-MEMBER":
@@ -218,7 +218,7 @@ func down(c *converter, p *Prop) (changed bool) {
 			p.Value, changed = number, true
 		}
 	case "KIND":
-		if strings.EqualFold(p.Value, "group") && !c.card.has("X-ADDRESSBOOKSERVER-KIND") && !c.card.has("X-ADDRESSBOOKSERVER-MEMBER") {
+		if c.group("KIND") && !c.card.has("X-ADDRESSBOOKSERVER-KIND") && !c.card.has("X-ADDRESSBOOKSERVER-MEMBER") {
 			p.Name, changed = "X-ADDRESSBOOKSERVER-KIND", true
 		}
 	case "MEMBER":
@@ -239,7 +239,17 @@ func down(c *converter, p *Prop) (changed bool) {
 	return changed
 }
 
-func (c *converter) group(kind string) bool { return strings.EqualFold(c.card.Value(kind), "group") }
+// group reports whether a card is a group by the one line that says so; one that
+// says it twice, or says something else as well, is left as it is.
+func (c *converter) group(kind string) bool {
+	n := 0
+	for _, p := range c.card.Props {
+		if p.Name == kind {
+			n++
+		}
+	}
+	return n == 1 && strings.EqualFold(c.card.Value(kind), "group")
+}
 
 // mediaUp makes base64 a data: URI (RFC 6350 §6.2.4), and a URI the default.
 func mediaUp(p *Prop) bool {
