@@ -1,0 +1,210 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/convene-server/convene/db"
+	"github.com/convene-server/convene/directory"
+)
+
+type listCmd struct {
+	kind db.Kind
+	JSON bool `help:"One JSON object a line."`
+}
+
+func (c *listCmd) Run(e *env) error {
+	_, s, err := e.open()
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	w := tabwriter.NewWriter(e.stdout, 0, 8, 2, ' ', 0)
+	for after := ""; ; {
+		var page []db.Principal
+		err := s.View(e.ctx, func(tx *db.Tx) (err error) {
+			page, err = tx.Principals(after, 500)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		for _, p := range page {
+			after = p.Address
+			switch {
+			case p.Kind != c.kind:
+			case c.JSON:
+				line := struct {
+					Address string `json:"address"`
+					Name    string `json:"name"`
+				}{p.Address, p.Name}
+				if err := json.NewEncoder(e.stdout).Encode(line); err != nil {
+					return err
+				}
+			default:
+				fmt.Fprintf(w, "%s\t%s\n", p.Address, p.Name)
+			}
+		}
+		if len(page) < 500 {
+			return w.Flush()
+		}
+	}
+}
+
+type showCmd struct {
+	kind    db.Kind
+	Address string `arg:"" help:"Mail address or alias."`
+	JSON    bool   `help:"As one JSON object; what there can be several of is a list."`
+}
+
+// facts is what is known of a principal, in the order in which it is shown.
+type facts []struct{ name, value string }
+
+func (f *facts) add(name, value string) {
+	if value != "" {
+		*f = append(*f, struct{ name, value string }{name, value})
+	}
+}
+
+// several are the facts of which there can be more than one.
+var several = map[string]bool{
+	"alias": true, "delegate": true, "reader": true, "policy": true, "policy of its group": true, "member": true, "calendar": true,
+}
+
+func (f facts) table(w io.Writer) error {
+	t := tabwriter.NewWriter(w, 0, 8, 2, ' ', 0)
+	for _, x := range f {
+		fmt.Fprintf(t, "%s\t%s\n", x.name, x.value)
+	}
+	return t.Flush()
+}
+
+func (f facts) json(w io.Writer) error {
+	o := map[string]any{}
+	for _, x := range f {
+		name := strings.NewReplacer(" ", "_", "-", "_").Replace(x.name)
+		if !several[x.name] {
+			o[name] = x.value
+			continue
+		}
+		all, _ := o[name].([]string)
+		o[name] = append(all, x.value)
+	}
+	return json.NewEncoder(w).Encode(o)
+}
+
+func (c *showCmd) Run(e *env) error {
+	_, s, err := e.open()
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	return s.Read(e.ctx, func(tx *db.Tx) error {
+		p, err := find(tx, c.Address, c.kind)
+		if err != nil {
+			return err
+		}
+		addresses, err := tx.Addresses(p.ID)
+		if err != nil {
+			return err
+		}
+		var f facts
+		row := f.add
+		row("address", p.Address)
+		row("name", p.Name)
+		for _, a := range addresses {
+			if a != p.Address {
+				row("alias", a)
+			}
+		}
+		domains, err := tx.CatchAlls(p.ID)
+		if err != nil {
+			return err
+		}
+		for _, d := range domains {
+			row("alias", d)
+		}
+		row("language", p.Language)
+		row("timezone", p.TZ)
+		switch p.Kind {
+		case db.Person:
+			row("mail-copies", p.MailCopies)
+			acting, err := tx.Proxies(p.ID)
+			if err != nil {
+				return err
+			}
+			for _, x := range acting {
+				who, err := tx.Principal(x.Proxy)
+				if err != nil {
+					return err
+				}
+				row(map[bool]string{true: "delegate", false: "reader"}[x.Writes], who.Address)
+			}
+			for _, name := range []string{directory.UnknownOrganizers, directory.KnownOrganizers} {
+				v, err := tx.Preference(p.ID, name)
+				if err != nil {
+					return err
+				}
+				row(strings.ReplaceAll(name, "_", "-"), v)
+			}
+			row("password", map[bool]string{true: "none: no log-in", false: "set"}[p.Password == ""])
+			if !p.LastDAV.IsZero() {
+				row("last seen", p.LastDAV.UTC().Format("2006-01-02 15:04 MST"))
+			}
+		case db.Room, db.Resource:
+			if p.Capacity > 0 {
+				row("capacity", fmt.Sprint(p.Capacity))
+			}
+			inherited := ""
+			if p.Policy == "" {
+				if inherited, err = directory.Inherited(tx, p); err != nil {
+					return err
+				}
+				if inherited == "" {
+					row("policy", "accepts when free, declines when not")
+				}
+			}
+			for rule := range strings.Lines(p.Policy) {
+				row("policy", strings.TrimSpace(rule))
+			}
+			for rule := range strings.Lines(inherited) {
+				row("policy of its group", strings.TrimSpace(rule))
+			}
+		case db.Group:
+			members, err := tx.Members(p.ID)
+			if err != nil {
+				return err
+			}
+			for _, m := range members {
+				row("member", m)
+			}
+			for rule := range strings.Lines(p.Policy) {
+				row("policy", strings.TrimSpace(rule))
+			}
+		}
+		if err := showFreeBusy(tx, p, row); err != nil {
+			return err
+		}
+		if err := showHabits(tx, p, row); err != nil {
+			return err
+		}
+		cols, err := tx.Collections(p.ID, db.Calendar, db.AddressBook)
+		if err != nil {
+			return err
+		}
+		for _, col := range cols {
+			n, err := tx.CountObjects(col.ID)
+			if err != nil {
+				return err
+			}
+			row(string(col.Kind), fmt.Sprintf("%s (%d)", col.Name, n))
+		}
+		if c.JSON {
+			return f.json(e.stdout)
+		}
+		return f.table(e.stdout)
+	})
+}
