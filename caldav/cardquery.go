@@ -11,24 +11,34 @@ import (
 // errEnough ends a query whose limit is reached.
 var errEnough = errors.New("caldav: enough")
 
-// addressbookQuery answers an addressbook-query (RFC 6352 §8.6). Cards have no
-// index: each is read.
-func (x *exchange) addressbookQuery(r *resource, root *dav.Element) error {
-	f, err := carddav.ParseFilter(root.Child(dav.CR("filter")))
-	if err != nil {
-		return err
+// cardSearch is what an addressbook-query asks for.
+type cardSearch struct {
+	filter *carddav.Filter
+	limit  int
+	plan   *plan
+	depth  dav.Depth
+}
+
+func (x *exchange) readCardSearch(r *resource, root *dav.Element) (q cardSearch, err error) {
+	if q.filter, err = carddav.ParseFilter(root.Child(dav.CR("filter"))); err != nil {
+		return q, err
 	}
-	limit, err := dav.Limit(root)
-	if err != nil {
-		return err
+	if q.limit, err = dav.Limit(root); err != nil {
+		return q, err
 	}
-	p, err := x.reportPlan(r, dav.WantedIn(root))
-	if err != nil {
-		return err
+	if q.plan, err = x.reportPlan(r, dav.WantedIn(root)); err != nil {
+		return q, err
 	}
 	// Depth 0 is the resource itself; without the header, which RFC 6352 §8.6
 	// demands, an address book is searched.
-	depth, err := dav.ParseDepth(x.r.Header.Get("Depth"), dav.One)
+	q.depth, err = dav.ParseDepth(x.r.Header.Get("Depth"), dav.One)
+	return q, err
+}
+
+// addressbookQuery answers an addressbook-query (RFC 6352 §8.6). Cards have no
+// index: each is read.
+func (x *exchange) addressbookQuery(r *resource, root *dav.Element) error {
+	q, err := x.readCardSearch(r, root)
 	if err != nil {
 		return err
 	}
@@ -39,17 +49,17 @@ func (x *exchange) addressbookQuery(r *resource, root *dav.Element) error {
 		var enough error
 		for _, m := range page {
 			card, err := carddav.Parse(m.obj.Body, carddav.Limits{})
-			if err != nil || !f.Match(card) {
+			if err != nil || !q.filter.Match(card) {
 				continue
 			}
-			if limit > 0 && found == limit {
+			if q.limit > 0 && found == q.limit {
 				enough = errEnough
 				break
 			}
 			found++
 			matched = append(matched, m)
 		}
-		if err := x.renderLoaded(ms, matched, p); err != nil {
+		if err := x.renderLoaded(ms, matched, q.plan); err != nil {
 			return err
 		}
 		return enough
@@ -57,7 +67,7 @@ func (x *exchange) addressbookQuery(r *resource, root *dav.Element) error {
 	switch {
 	case r.kind == kCard:
 		err = look([]*resource{r})
-	case depth != dav.Zero:
+	case q.depth != dav.Zero:
 		err = x.eachMember(r, func(page []*resource) error { return x.withBodies(page, look) })
 	}
 	if errors.Is(err, errEnough) {

@@ -173,19 +173,7 @@ func tooMany(ms *dav.MultiStatus, r *resource) error {
 
 // directoryQuery answers an addressbook-query of the directory.
 func (x *exchange) directoryQuery(r *resource, root *dav.Element) error {
-	f, err := carddav.ParseFilter(root.Child(dav.CR("filter")))
-	if err != nil {
-		return err
-	}
-	limit, err := dav.Limit(root)
-	if err != nil {
-		return err
-	}
-	p, err := x.reportPlan(r, dav.WantedIn(root))
-	if err != nil {
-		return err
-	}
-	depth, err := dav.ParseDepth(x.r.Header.Get("Depth"), dav.One)
+	q, err := x.readCardSearch(r, root)
 	if err != nil {
 		return err
 	}
@@ -193,11 +181,11 @@ func (x *exchange) directoryQuery(r *resource, root *dav.Element) error {
 	switch {
 	case r.kind == kEntry:
 		card, err := carddav.Parse(r.obj.Body, carddav.Limits{})
-		if err == nil && f.Match(card) {
-			x.render(ms, r, p)
+		if err == nil && q.filter.Match(card) {
+			x.render(ms, r, q.plan)
 		}
-	case depth != dav.Zero:
-		if err := x.search(ms, r, f, limit, maxFound, p); err != nil {
+	case q.depth != dav.Zero:
+		if err := x.search(ms, r, q.filter, q.limit, maxFound, q.plan); err != nil {
 			return err
 		}
 	}

@@ -125,6 +125,19 @@ func writeGroupMembers(x *exchange, r *resource, c dav.Change, u *update) error 
 	return nil
 }
 
+// selves are the principals whose rights are mine: I and the groups that hold
+// me.
+func (x *exchange) selves(tx *db.Tx) ([]int64, error) {
+	me, err := directory.Grantees(tx, x.me)
+	var ids []int64
+	for id := range me {
+		if id > 0 {
+			ids = append(ids, id)
+		}
+	}
+	return ids, err
+}
+
 // actsFor lists for whom I may act, as a proxy myself or by a group.
 func (x *exchange) actsFor() ([]db.Proxy, error) {
 	if x.acting != nil {
@@ -132,15 +145,9 @@ func (x *exchange) actsFor() ([]db.Proxy, error) {
 	}
 	x.acting = []db.Proxy{}
 	err := x.store.View(x.ctx, func(tx *db.Tx) error {
-		me, err := directory.Grantees(tx, x.me)
+		ids, err := x.selves(tx)
 		if err != nil {
 			return err
-		}
-		var ids []int64
-		for id := range me {
-			if id > 0 {
-				ids = append(ids, id)
-			}
 		}
 		all, err := tx.ProxiesFor(ids)
 		for _, p := range all {
@@ -198,15 +205,9 @@ func (x *exchange) sharing() ([]*db.Principal, error) {
 	}
 	x.sharers = []*db.Principal{}
 	err := x.store.View(x.ctx, func(tx *db.Tx) error {
-		me, err := directory.Grantees(tx, x.me)
+		ids, err := x.selves(tx)
 		if err != nil {
 			return err
-		}
-		var ids []int64
-		for id := range me {
-			if id > 0 {
-				ids = append(ids, id)
-			}
 		}
 		owners, err := tx.GrantedTo(ids)
 		if err != nil {
