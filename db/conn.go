@@ -34,6 +34,7 @@ type conn struct {
 	born   time.Time
 	used   bool // has answered before: an error may only mean that it is stale
 	broken bool
+	life   string // of the server, to know a crash by (serverLife)
 }
 
 func newConn(c session, d *dialect) *conn {

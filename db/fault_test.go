@@ -175,8 +175,9 @@ func TestPostgresErrors(t *testing.T) {
 type proxy struct {
 	l      net.Listener
 	dial   func() (net.Conn, error)
-	before atomic.Int32 // commits to swallow
-	after  atomic.Int32 // commits whose answer to swallow
+	before atomic.Int32           // commits to swallow
+	after  atomic.Int32           // commits whose answer to swallow
+	crash  atomic.Pointer[func()] // what happens to the server instead of the next commit
 }
 
 func newProxy(t *testing.T, dsn string) (p *proxy, through string) {
@@ -223,9 +224,14 @@ func (p *proxy) serve(client net.Conn) {
 		return
 	}
 	defer server.Close()
+	crashing := make(chan struct{}, 1)
 	go func() {
-		defer client.Close()
 		io.Copy(client, server)
+		select {
+		case crashing <- struct{}{}:
+			client.Close()
+		default: // whoever crashes it closes
+		}
 	}()
 	buf := make([]byte, 64<<10)
 	for {
@@ -234,6 +240,11 @@ func (p *proxy) serve(client net.Conn) {
 			return
 		}
 		if bytes.Contains(buf[:n], []byte("COMMIT\x00")) {
+			if crash := p.crash.Swap(nil); crash != nil {
+				crashing <- struct{}{}
+				(*crash)()
+				return
+			}
 			if p.before.Load() > 0 {
 				p.before.Add(-1)
 				return
@@ -286,6 +297,48 @@ func TestAmbiguousCommit(t *testing.T) {
 		test(fmt.Sprint("whole ", lock), 0, 0, lock, 1)
 		test(fmt.Sprint("swallowed ", lock), 1, 0, lock, 2)
 		test(fmt.Sprint("unanswered ", lock), 0, 1, lock, 1)
+	}
+}
+
+// A server that crashes during COMMIT forgets what had not reached its log, and
+// gives the number of that transaction to another: that one's commit says
+// nothing of the first.
+func TestCrashDuringCommit(t *testing.T) {
+	server, dsn := dbtest.Private(t)
+	p, through := newProxy(t, dsn)
+	s := dbtest.Open(t, through, db.Options{})
+	for i := range 3 {
+		uid := fmt.Sprint("crash ", i)
+		crash := func() {
+			server.Stop(syscall.SIGQUIT)
+			if err := server.Start(); err != nil {
+				t.Error(err)
+				return
+			}
+			others, err := db.Open(t.Context(), dsn, db.Options{})
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			defer others.Close()
+			for range 10 {
+				if err := others.Write(t.Context(), nil, func(tx *db.Tx) error { return tx.InsertDecision(&db.Decision{UID: "another"}) }); err != nil {
+					t.Error(err)
+				}
+			}
+		}
+		p.crash.Store(&crash)
+		said := s.Write(ctx, nil, func(tx *db.Tx) error { return tx.InsertDecision(&db.Decision{UID: uid}) })
+		if said != nil && !errors.Is(said, db.ErrAway) {
+			t.Error(said)
+		}
+		view(t, s, func(tx *db.Tx) error {
+			ds, err := tx.Decisions(uid, 10)
+			if said == nil && len(ds) != 1 || len(ds) > 1 {
+				t.Errorf("%v was said, and %d effects are there", said, len(ds))
+			}
+			return err
+		})
 	}
 }
 

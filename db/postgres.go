@@ -78,8 +78,25 @@ func (s *Store) opener(by driver.Connector) func(context.Context) (*conn, error)
 		if err != nil {
 			return nil, err
 		}
-		return newConn(sqlSession{c}, s.d), nil
+		fresh := newConn(sqlSession{c}, s.d)
+		if fresh.life, err = life(ctx, fresh); err != nil {
+			fresh.close()
+			return nil, err
+		}
+		return fresh, nil
 	}
+}
+
+// serverLife names the time between two crashes of the server: statistics begin
+// anew with each, and no connection outlives one.
+const serverLife = `SELECT COALESCE((SELECT stats_reset::text FROM pg_stat_bgwriter), '')`
+
+func life(ctx context.Context, c *conn) (name string, err error) {
+	st, err := c.prepared(ctx, serverLife)
+	if err == nil {
+		err = st.query(ctx, nil, func(scan func(...any) error) error { return scan(&name) })
+	}
+	return name, err
 }
 
 func (s *Store) writePostgres(ctx context.Context, fn func(*Tx) error, _ bool) error {
@@ -108,7 +125,7 @@ func (s *Store) writePostgres(ctx context.Context, fn func(*Tx) error, _ bool) e
 		if kind := s.d.classify(err); kind != away && kind != other {
 			return failed(kind, err, "COMMIT")
 		}
-		if err := s.committed(ctx, tx.xid, err); err != nil {
+		if err := s.committed(ctx, tx.xid, c.life, err); err != nil {
 			return err
 		}
 	}
@@ -132,8 +149,10 @@ func (tx *Tx) knowXID() error {
 // committed finds out, over a fresh connection, what became of a commit that
 // got no answer: nil if it happened. If it did not, the closure may run again.
 // If nobody can be asked, the outcome is unknown and the caller's client has
-// to ask again.
-func (s *Store) committed(ctx context.Context, xid string, cause error) error {
+// to ask again. So it is if the server has crashed since the connection was
+// opened: it gives the number of a transaction that had not reached its log to
+// another one, which may have committed. That a number aborted holds of both.
+func (s *Store) committed(ctx context.Context, xid, before string, cause error) error {
 	if xid == "" { // it wrote nothing
 		return nil
 	}
@@ -141,12 +160,15 @@ func (s *Store) committed(ctx context.Context, xid string, cause error) error {
 	defer cancel()
 	for {
 		var status sql.NullString
+		var now string
 		err := s.View(ctx, func(tx *Tx) error {
-			return tx.row(`SELECT pg_xact_status($1::text::xid8)`, []any{xid}, &status)
+			return tx.row(`SELECT pg_xact_status($1::text::xid8), (`+serverLife+`)`, []any{xid}, &status, &now)
 		})
 		switch {
-		case err == nil && status.String == "committed":
+		case err == nil && status.String == "committed" && now == before:
 			return nil
+		case err == nil && status.String == "committed":
+			return failed(away, cause, ambiguous)
 		case err == nil && status.String == "aborted":
 			return failed(retry, cause, "COMMIT")
 		case err == nil && !status.Valid, err != nil && !errors.Is(err, ErrAway):

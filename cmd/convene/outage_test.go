@@ -85,7 +85,8 @@ func (o *outage) all() {
 			o.t.Errorf("GET %s: %d", path, code)
 		}
 	}
-	for end := time.Now().Add(time.Minute); ; time.Sleep(50 * time.Millisecond) {
+	// A claim whose commit was cut off by a crash holds for its lease, a minute.
+	for end := time.Now().Add(3 * time.Minute); ; time.Sleep(50 * time.Millisecond) {
 		told := map[string]int{}
 		for _, m := range o.relay.taken() {
 			told[subjectUID(m.data)]++
