@@ -156,6 +156,23 @@ func SelfAll(tx *db.Tx, ps []db.Principal, groups bool) (map[int64]func(cuaddr.A
 	return all, nil
 }
 
+// Above returns the groups that hold a principal, directly or through others.
+func Above(tx *db.Tx, p db.Principal) ([]db.Principal, error) {
+	ids, err := groupsAbove(tx, p.ID)
+	if err != nil {
+		return nil, err
+	}
+	var all []db.Principal
+	for _, id := range ids {
+		g, err := tx.Principal(id)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, g)
+	}
+	return all, nil
+}
+
 // depth bounds how far groups lie in groups.
 const depth = 16
 

@@ -102,6 +102,10 @@ func (d *Desk) do(ctx context.Context, j db.Job) error {
 			return s.askOwner(j)
 		case jobDecided:
 			return s.decidedByOwner(j)
+		case jobRegroup:
+			return s.regroup(j)
+		case jobMember:
+			return s.regrouped(j)
 		}
 		return errors.New("scheduling: no such job: " + j.Kind)
 	})

@@ -241,6 +241,11 @@ func (s *sitting) flushObjects() error {
 	}
 	var b batch
 	for _, h := range s.order {
+		if h.dirty() {
+			if err := s.noteGroups(h); err != nil {
+				return err
+			}
+		}
 		switch {
 		case !h.dirty():
 		case h.obj == nil:

@@ -11,6 +11,7 @@ import (
 	"net/http/httptest"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -75,7 +76,7 @@ type stage struct {
 
 func newStage(t *testing.T, kind string, s *dialogue.Script, hash string) *stage {
 	t.Helper()
-	h := &stage{t: t, people: s.People, tasks: s.Tasks(), relay: newSink(t, false), now: time.Now()}
+	h := &stage{t: t, people: slices.Clone(s.People), tasks: s.Tasks(), relay: newSink(t, false), now: time.Now()}
 	h.store = dbtest.Open(t, dbtest.DSN(t, kind), db.Options{Clock: h.clock})
 	domains := []string{}
 	err := h.store.Write(t.Context(), nil, func(tx *db.Tx) error {

@@ -37,6 +37,9 @@
 //	split ann 20260210T100000Z 2               parts her series: what was before has
 //	                          the UID 2 from then on
 //	meeting 2                 from here on the script speaks of that UID
+//	join dan team             dan becomes a member of the group,
+//	leave dan team            dan is none any more
+//	rename ann ann@example.net    his address is another one from then on
 //
 // Object lines are properties of one VEVENT; a line "--" begins the next one
 // and "BEGIN:VALARM" stands for itself. UID:1, DTSTAMP and what encloses them
@@ -128,7 +131,8 @@ type Step struct {
 
 // NeedsServer reports whether the script has a part that the core alone cannot
 // play: a room that asks or tells its owner or looks at the answers of others,
-// rules of a group, and somebody for whom the server answers.
+// rules of a group, somebody for whom the server answers, and what
+// administrators do.
 func (s *Script) NeedsServer() bool {
 	for _, p := range s.People {
 		if p.Kind != "room" && len(p.Policy) > 0 {
@@ -138,7 +142,7 @@ func (s *Script) NeedsServer() bool {
 			return true
 		}
 	}
-	return false
+	return slices.ContainsFunc(s.Steps, func(t Step) bool { return t.Words[0] == "join" || t.Words[0] == "leave" || t.Words[0] == "rename" })
 }
 
 // Tasks reports whether anybody in the script has something to do.
@@ -164,7 +168,7 @@ var verbs = map[string][2]int{ // least and most words behind it
 	"now": {1, 1}, "put": {1, 2}, "edit": {1, 2}, "answer": {2, 3}, "delete": {1, 2}, "mail": {3, 3},
 	"propose": {3, 4}, "accept": {2, 3}, "decline": {2, 3}, "split": {3, 3}, "meeting": {1, 1},
 	"refused": {1, 1}, "ignored": {0, 0}, "told": {2, 2}, "object": {1, 1}, "none": {1, 1}, "agree": {0, 0}, "tag": {2, 2},
-	"prefer": {3, 3}, "available": {1, 1}, "busy": {4, 4},
+	"prefer": {3, 3}, "available": {1, 1}, "busy": {4, 4}, "join": {2, 2}, "leave": {2, 2}, "rename": {2, 2},
 }
 
 // Parse reads a script.

@@ -46,10 +46,19 @@ type Driver interface {
 	Told(who string) [][]byte
 }
 
+// Administrator is a Driver that changes who is there; only servers are.
+type Administrator interface {
+	Join(who, group string) error
+	Leave(who, group string) error
+	Rename(who, address string) error
+}
+
 // Run plays a script with a driver.
 func Run(t *testing.T, s *Script, d Driver) {
 	t.Helper()
-	r := &run{t: t, s: s, d: d, seen: map[string]string{}, tags: map[string]string{}, now: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC), uid: "1"}
+	own := *s
+	own.People = slices.Clone(s.People) // who is renamed is so in this run only
+	r := &run{t: t, s: &own, d: d, seen: map[string]string{}, tags: map[string]string{}, now: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC), uid: "1"}
 	d.Now(r.now)
 	for _, step := range s.Steps {
 		r.line = step.Line
@@ -175,6 +184,8 @@ func (r *run) step(s Step) {
 		r.act(func() error {
 			return r.d.Available(w[1], []byte("BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:-//dialogue//EN\r\n"+strings.Join(s.Body, "\r\n")+"\r\nEND:VCALENDAR\r\n"))
 		})
+	case "join", "leave", "rename":
+		r.act(func() error { return r.administer(w) })
 	case "busy":
 		r.expectBusy(w, s.Body)
 	case "refused":
@@ -204,6 +215,26 @@ func (r *run) step(s Step) {
 			r.failf("%s's Schedule-Tag was %q and is %q; want it %s", w[1], r.tags[w[1]], now, w[2])
 		}
 	}
+}
+
+// administer changes who is there.
+func (r *run) administer(w []string) error {
+	d, ok := r.d.(Administrator)
+	if !ok {
+		return errors.New("nobody administers this")
+	}
+	switch w[0] {
+	case "join":
+		return d.Join(w[1], w[2])
+	case "leave":
+		return d.Leave(w[1], w[2])
+	}
+	for i := range r.s.People {
+		if p := &r.s.People[i]; p.Name == w[1] {
+			p.Address = w[2]
+		}
+	}
+	return d.Rename(w[1], w[2])
 }
 
 // ridOf reads the instance that a statement may name.

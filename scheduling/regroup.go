@@ -1,0 +1,297 @@
+package scheduling
+
+import (
+	"encoding/json"
+	"errors"
+	"slices"
+	"strconv"
+
+	"github.com/convene-server/convene/db"
+	"github.com/convene-server/convene/directory"
+	"github.com/convene-server/convene/directory/cuaddr"
+	"github.com/convene-server/convene/scheduling/ics"
+	"github.com/convene-server/convene/scheduling/itip"
+)
+
+const (
+	jobRegroup = "regroup" // find the meetings into which a changed group is invited
+	jobMember  = "member"  // let the change follow into one of them
+)
+
+// regroupArgs is the work of both jobs about a group: who came and who went. Who
+// has done the opposite meanwhile is left to the job about that.
+type regroupArgs struct {
+	Joined []string `json:",omitempty"` // calendar user addresses
+	Left   []string `json:",omitempty"`
+	Fresh  bool     `json:",omitempty"` // nobody was in it before
+
+	UID       string `json:",omitempty"` // regroup: go on after this meeting
+	Organizer int64  `json:",omitempty"`
+}
+
+// followed is how many conversations one job looks up for others to work on.
+const followed = 200
+
+// Regroup runs a change of who is in a group, and queues in the same transaction
+// that it follows into the meetings to come into which the group is invited,
+// itself or in another that holds it.
+func Regroup(tx *db.Tx, group db.Principal, change func() error) error {
+	above, err := directory.Above(tx, group)
+	if err != nil {
+		return err
+	}
+	groups := append([]db.Principal{group}, above...)
+	before := make([][]string, len(groups))
+	for i, g := range groups {
+		if before[i], err = everyone(tx, g); err != nil {
+			return err
+		}
+	}
+	if err := change(); err != nil {
+		return err
+	}
+	for i, g := range groups {
+		after, err := everyone(tx, g)
+		if err != nil {
+			return err
+		}
+		args := regroupArgs{Joined: without(after, before[i]), Left: without(before[i], after), Fresh: len(before[i]) == 0}
+		if len(args.Joined)+len(args.Left) == 0 {
+			continue
+		}
+		if met, err := tx.InvitedTo(g.ID, db.Invited{}, 1); err != nil || len(met) == 0 {
+			if err != nil {
+				return err
+			}
+			continue
+		}
+		raw, err := json.Marshal(args)
+		if err != nil {
+			return err
+		}
+		if err := tx.InsertJob(&db.Job{Kind: jobRegroup, Principal: g.ID, Args: raw}); err != nil {
+			return err
+		}
+		tx.Wake("job")
+	}
+	return nil
+}
+
+// everyone returns the addresses of those behind a group, as it is opened up.
+func everyone(tx *db.Tx, g db.Principal) ([]string, error) {
+	p := people{tx: tx}
+	m, err := p.members(g)
+	if err != nil {
+		return nil, err
+	}
+	var all []string
+	for _, x := range m.local {
+		all = append(all, cuaddr.Mailto(x.Address).String())
+	}
+	for _, a := range m.external {
+		all = append(all, a.String())
+	}
+	return all, nil
+}
+
+// without returns what is in a and not in b.
+func without(a, b []string) (out []string) {
+	in := make(map[string]bool, len(b))
+	for _, x := range b {
+		in[x] = true
+	}
+	for _, x := range a {
+		if !in[x] {
+			out = append(out, x)
+		}
+	}
+	return out
+}
+
+// regroup queues one job for each meeting into which a changed group is invited,
+// page by page.
+func (s *sitting) regroup(j db.Job) error {
+	var args regroupArgs
+	if err := json.Unmarshal(j.Args, &args); err != nil {
+		return err
+	}
+	page, err := s.tx.InvitedTo(j.Principal, db.Invited{UID: args.UID, Organizer: args.Organizer}, followed)
+	if err != nil {
+		return err
+	}
+	at := args
+	at.UID = ""
+	for _, m := range page {
+		at.Organizer = m.Organizer
+		raw, err := json.Marshal(at)
+		if err != nil {
+			return err
+		}
+		s.jobs = append(s.jobs, db.Job{Kind: jobMember, UID: m.UID, Principal: j.Principal, Args: raw})
+	}
+	if len(page) < followed {
+		return nil
+	}
+	last := page[len(page)-1]
+	args.UID, args.Organizer = last.UID, last.Organizer
+	raw, err := json.Marshal(args)
+	if err != nil {
+		return err
+	}
+	s.jobs = append(s.jobs, db.Job{Kind: jobRegroup, Principal: j.Principal, Args: raw})
+	return nil
+}
+
+// regrouped lets the change of a group follow into one meeting, as if its
+// organizer had written it.
+func (s *sitting) regrouped(j db.Job) error {
+	var args regroupArgs
+	if err := json.Unmarshal(j.Args, &args); err != nil {
+		return err
+	}
+	group, err := s.tx.Principal(j.Principal)
+	if errors.Is(err, db.ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	organizer, err := s.tx.Principal(args.Organizer)
+	if errors.Is(err, db.ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if agent(organizer) {
+		if err := s.lockAgents(organizer.ID); err != nil {
+			return err
+		}
+	}
+	if err := s.load(j.UID, organizer); err != nil {
+		return err
+	}
+	h := s.holdings[thread{organizer.ID, j.UID}]
+	if h.obj == nil {
+		return nil
+	}
+	if err := s.meetIn(h.obj); err != nil {
+		return err
+	}
+	meeting := db.Invited{Group: group.ID, UID: j.UID, Organizer: organizer.ID}
+	away, err := s.tx.StayedAway(meeting)
+	if err != nil {
+		return err
+	}
+	m := s.membership(group, args, away)
+	me, err := s.actor(h, false)
+	if err != nil {
+		return err
+	}
+	r := itip.Regroup(me, h.obj, m)
+	note := db.Decision{
+		Direction: "local", Door: "queue", UID: j.UID, Principal: organizer.ID, From: group.Address,
+		Rule: "the group has changed", Outcome: "applied",
+	}
+	if r.Over > 0 {
+		note.Detail = strconv.Itoa(r.Over) + " are not invited: there are too many members of groups in it"
+	}
+	if r.Object == nil {
+		if note.Detail != "" {
+			note.Outcome = "refused"
+			s.decide(note)
+		}
+		return nil
+	}
+	var names []string
+	for _, a := range r.Declined {
+		names = append(names, a.Fold())
+	}
+	if err := s.tx.StayAway(meeting, names); err != nil {
+		return err
+	}
+	s.decide(note)
+	err = s.originate(h, r.Object, itip.Options{Seen: true}, "queue")
+	if no := (*itip.Refusal)(nil); errors.As(err, &no) { // it stays as it is
+		s.drop()
+		note.Outcome, note.Rule, note.Detail = "refused", no.Precondition, no.Detail
+		s.decide(note)
+		return nil
+	}
+	return err
+}
+
+// membership puts a change of a group into the words of the core, as far as it
+// still holds.
+func (s *sitting) membership(group db.Principal, args regroupArgs, away []string) itip.Membership {
+	name := cuaddr.Mailto(group.Address)
+	joined := map[string]bool{}
+	for _, a := range args.Joined {
+		joined[a] = true
+	}
+	inside := map[string]bool{}
+	m := itip.Membership{Fresh: args.Fresh, Group: s.self(group, false)}
+	for _, n := range s.inGroup(name) {
+		inside[n.Address.Fold()] = true
+		if joined[n.Address.String()] && !slices.Contains(away, n.Address.Fold()) {
+			m.Joined = append(m.Joined, n)
+		}
+	}
+	left := map[string]bool{}
+	gone := map[int64]bool{} // those here, by whichever of their addresses
+	for _, t := range args.Left {
+		a, err := cuaddr.Parse(t)
+		if err != nil || inside[a.Fold()] {
+			continue
+		}
+		left[a.Fold()] = true
+		if p := s.find(a); p != nil {
+			gone[p.ID] = true
+		}
+	}
+	m.Left = func(a cuaddr.Address) bool {
+		p := s.find(a)
+		return left[a.Fold()] || p != nil && gone[p.ID]
+	}
+	return m
+}
+
+// noteGroups remembers into which meetings groups are invited.
+func (s *sitting) noteGroups(h *holding) error {
+	if !scheduled(kindOf(h.was, h.obj)) {
+		return nil
+	}
+	was, is := s.groupsIn(h, h.was), s.groupsIn(h, h.obj)
+	if slices.Equal(was, is) && (h.row != nil || len(is) == 0) {
+		return nil
+	}
+	return s.tx.SetInvited(h.uid, h.owner.ID, is)
+}
+
+func kindOf(objs ...*ics.Object) string {
+	for _, o := range objs {
+		if o != nil {
+			return o.Kind()
+		}
+	}
+	return ""
+}
+
+// groupsIn returns the groups that the owner of a copy invites in it, by id.
+func (s *sitting) groupsIn(h *holding, o *ics.Object) (ids []int64) {
+	if o == nil {
+		return nil
+	}
+	if by := s.find(ics.Organizer(o.First())); by == nil || by.ID != h.owner.ID {
+		return nil
+	}
+	for _, c := range o.Main() {
+		for _, l := range ics.Attendees(c) {
+			if g := s.find(ics.CalAddress(l)); g != nil && g.Kind == db.Group && !slices.Contains(ids, g.ID) {
+				ids = append(ids, g.ID)
+			}
+		}
+	}
+	slices.Sort(ids)
+	return ids
+}
