@@ -29,6 +29,9 @@ const (
 	KnownOrganizers = "known_organizers"
 	// FreeBusyToken opens /freebusy/ADDRESS to whoever knows it.
 	FreeBusyToken = "freebusy_token"
+	// Incoming says how mail with scheduling messages reaches the mailbox: as it
+	// came, or with a summary of what it means. The names are imip-agent's.
+	Incoming = "incoming"
 	// PartyCrashers says what becomes of somebody who answers and is not invited.
 	PartyCrashers = "party_crashers"
 	// OrganiserReplacement says who may become the organizer of a meeting.
@@ -39,11 +42,21 @@ const (
 	EventRefreshing = "event_refreshing"
 )
 
+// Values of Incoming.
+const (
+	MessageOnly         = "message-only"
+	SummaryThenMessage  = "summary-then-message"
+	MessageThenSummary  = "message-then-summary"
+	SummaryOnly         = "summary-only"
+	SummaryWrapsMessage = "summary-wraps-message"
+)
+
 // choices are the preferences with few values, the default first.
 var choices = map[string][]string{
 	FreeBusySharing:      {"", "share", "no"},
 	FreeBusyBundling:     {"never", "always"},
 	FreeBusyPublishing:   {"no", "publish"},
+	Incoming:             {MessageOnly, SummaryThenMessage, MessageThenSummary, SummaryOnly, SummaryWrapsMessage},
 	PartyCrashers:        {"ask", "add", "refuse"},
 	OrganiserReplacement: {"attendee", "any", "never"},
 	AddMethodResponse:    {"add", "refresh", "ignore"},

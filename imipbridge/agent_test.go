@@ -19,7 +19,8 @@ import (
 //     TestUnreadablePolicyIsNoFault
 //   - an ADD booked a room without a look at it: TestMailedAddToRoom
 //   - the explanation stood in the MIME preamble, where nobody sees it: what is
-//     handed on is the mail as it came, TestDecision04AsItCame
+//     handed on is the mail as it came, TestDecision04AsItCame, or a summary whose
+//     text programs show, TestIncomingModes
 //   - the sender was taken from header fields alone: TestDecision10Belief,
 //     TestOwnDKIM
 //   - domains were compared with their case: TestAligned, TestBelievedInAnyCase

@@ -92,6 +92,8 @@ type desk interface {
 	Answer(context.Context, scheduling.Answer) (scheduling.Verdict, error)
 	Propose(context.Context, scheduling.Proposal) (scheduling.Verdict, error)
 	AnswerProposal(context.Context, scheduling.ProposalAnswer) (scheduling.Verdict, error)
+	Release(ctx context.Context, quarantined int64, door string) error
+	Drop(ctx context.Context, quarantined int64, door string) error
 	BundledBusyTime(ctx context.Context, principal int64) (itip.BusyTime, bool, error)
 	Bounced(ctx context.Context, principal int64, uid string, rcpt cuaddr.Address, status, detail string) error
 }

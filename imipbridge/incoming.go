@@ -132,6 +132,7 @@ type ruling struct {
 	mailbox string
 	forward bool
 	notes   []note          // our header fields
+	brief   *brief          // nil: the mail goes on as it came
 	refuse  *smtp.SMTPError // the verdict, where the mail goes nowhere
 }
 
@@ -141,6 +142,9 @@ type note struct {
 	uid, method string // "" where there was none to read
 	outcome     string // "applied", "ignored", "refused"
 	why         string // as a person reads it
+	page        string // on which to take it out of quarantine, "" where it is not there
+	body        *ics.Object
+	held        bool // in quarantine
 }
 
 // ignored is the note of what was no message.
@@ -160,7 +164,12 @@ func (b *Bridge) rule(ctx context.Context, a *arrival, r recipient) (ruling, err
 		return b.ruleGroup(ctx, a, r)
 	}
 	notes, err := b.deliver(ctx, a, r, []db.Principal{r.principal})
-	return ruling{mailbox: r.asked, notes: notes}, err
+	if err != nil {
+		return ruling{}, err
+	}
+	ruled := ruling{mailbox: r.asked, notes: notes}
+	ruled.brief, err = b.brief(ctx, a, r, notes)
+	return ruled, err
 }
 
 // ruleGroup brings the mail into every member's calendar; the original goes on
@@ -341,8 +350,15 @@ func (b *Bridge) bring(ctx context.Context, a *arrival, m scheduling.Deliver) (n
 	}
 	b.log.Info("mail decided", "uid", m.Body.UID(), "method", m.Body.Method(), "from", m.From.String(), "to", m.Address.String(),
 		"belief", string(m.Believed), "outcome", outcome, "rule", v.Rule, "repeated", v.Repeated)
-	return note{uid: m.Body.UID(), method: m.Body.Method(), outcome: outcome,
-		why: m.Body.Method() + " " + outcome + "; " + v.Rule + "; sender " + string(m.Believed)}, v, nil
+	said := note{uid: m.Body.UID(), method: m.Body.Method(), outcome: outcome, body: m.Body, held: v.Held,
+		why: m.Body.Method() + " " + outcome + "; " + v.Rule + "; sender " + string(m.Believed)}
+	if v.Held && b.opt.PublicURL != "" && m.Recipient.Kind == db.Person {
+		said.page = b.opt.PublicURL + "/rsvp/" + a.keys.page(invitation{
+			Organizer: m.Recipient.ID, UID: m.Body.UID(), Attendee: cuaddr.Mailto(m.Recipient.Address), Expires: expiry(m.Body, b.now()),
+			Language: m.Recipient.Language, Waits: true,
+		})
+	}
+	return said, v, nil
 }
 
 // original returns the mail as it is handed on: our header fields first, those
@@ -352,6 +368,11 @@ func (a *arrival) original(notes []note) []byte {
 	if len(notes) == 0 {
 		return kept
 	}
+	return append(fields(notes), kept...)
+}
+
+// fields are our header fields.
+func fields(notes []note) []byte {
 	var head strings.Builder
 	for _, n := range notes {
 		for _, f := range [][2]string{{"UID", n.uid}, {"Method", n.method}, {"Outcome", n.outcome}, {"Decision", n.why}} {
@@ -359,8 +380,11 @@ func (a *arrival) original(notes []note) []byte {
 				head.WriteString("X-Convene-" + f[0] + ": " + value + "\r\n")
 			}
 		}
+		if n.page != "" && len(n.page) < 900 { // RFC 5322 §2.1.1
+			head.WriteString("X-Convene-Page: " + n.page + "\r\n")
+		}
 	}
-	return append([]byte(head.String()), kept...)
+	return []byte(head.String())
 }
 
 // ascii makes a text fit for a header field or a reply line.

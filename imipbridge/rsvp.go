@@ -14,7 +14,8 @@ import (
 )
 
 // RSVP serves the pages /rsvp/TOKEN on which somebody answers who has no
-// calendar program, and on which an organizer decides about a proposal. GET
+// calendar program, on which an organizer decides about a proposal, and on
+// which somebody here takes an invitation out of quarantine. GET
 // shows the meeting and never answers: mail scanners open every address that
 // they find. POST answers.
 func (b *Bridge) RSVP() http.Handler { return http.HandlerFunc(b.rsvp) }
@@ -60,9 +61,12 @@ func (b *Bridge) rsvp(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
-	if inv.Decide {
+	switch {
+	case inv.Decide:
 		v.decide()
-	} else {
+	case inv.Waits:
+		v.waiting()
+	default:
 		v.answer()
 	}
 }

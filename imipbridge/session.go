@@ -245,7 +245,10 @@ func (d *delivery) one(a *arrival, r recipient) error {
 	case ruled.mailbox == "":
 		return nil
 	}
-	return d.handOn(ruled, a.original(ruled.notes))
+	if ruled.brief == nil {
+		return d.handOn(ruled, a.original(ruled.notes))
+	}
+	return d.handOnBriefed(a, ruled)
 }
 
 func (d *delivery) handOn(r ruling, data []byte) error {

@@ -141,14 +141,20 @@ type invitation struct {
 	// Decide: it is the organizer's, to decide what the Attendee proposed for RID.
 	Decide bool
 	RID    ics.RID
+	// Waits: it is the Attendee's, to take what is in quarantine, or to drop it;
+	// Organizer is he himself.
+	Waits bool
 }
 
 const pageMacLen = 16
 
-// label keeps the two kinds of pages apart: nobody makes the one of the other.
+// label keeps the kinds of pages apart: nobody makes the one of the other.
 func (i invitation) label() string {
-	if i.Decide {
+	switch {
+	case i.Decide:
 		return "decide"
+	case i.Waits:
+		return "quarantine"
 	}
 	return "page"
 }
@@ -175,7 +181,7 @@ func (k keys) readPage(token string) (i invitation, ok bool) {
 		return i, false
 	}
 	p := raw[:len(raw)-pageMacLen]
-	for _, i.Decide = range []bool{false, true} {
+	for _, i = range []invitation{{}, {Decide: true}, {Waits: true}} {
 		if ok = hmac.Equal(raw[len(p):], k.seal(pageMacLen, i.label(), string(p))); ok {
 			break
 		}

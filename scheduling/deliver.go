@@ -40,7 +40,7 @@ func (s *sitting) deliver(m Deliver) (Verdict, error) {
 	if m.Key != "" {
 		earlier, err := s.tx.DecisionByKey(m.Key)
 		if err == nil { // decision 3: a retry only hands on
-			return Verdict{Repeated: true, Applied: earlier.Outcome == "applied" || earlier.Outcome == outcomeQuarantined, Rule: earlier.Rule}, nil
+			return Verdict{Repeated: true, Applied: earlier.Outcome == "applied" || earlier.Outcome == outcomeQuarantined, Held: earlier.Outcome == outcomeQuarantined, Rule: earlier.Rule}, nil
 		}
 		if !errors.Is(err, db.ErrNotFound) {
 			return Verdict{}, err
@@ -74,7 +74,7 @@ func (s *sitting) deliver(m Deliver) (Verdict, error) {
 		x.Outcome = outcomeQuarantined
 	}
 	s.decisions[at] = x
-	return Verdict{Applied: r.applied, Rule: r.rule}, nil
+	return Verdict{Applied: r.applied, Held: r.quarantined, Rule: r.rule}, nil
 }
 
 // outcomeQuarantined is the outcome of what came into quarantine (decision 11).

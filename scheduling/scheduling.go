@@ -160,6 +160,7 @@ type Deliver struct {
 type Verdict struct {
 	Applied  bool   // something changed
 	Repeated bool   // the same mail was decided before; nothing was done again
+	Held     bool   // in quarantine
 	Rule     string // why, in words for people
 	Refusal  *itip.Refusal
 }

@@ -103,6 +103,12 @@ type Mail struct {
 	// Report is the delivery status notification that the mail is, or nil.
 	Report *Report
 
+	// Sealed: it is signed or encrypted (RFC 1847, RFC 8551, RFC 9580), so that
+	// whoever hands it on must not touch it.
+	Sealed bool
+	// Attached: there is more in it than words and calendars.
+	Attached bool
+
 	// References are the ids of the mails that this one answers, the last one
 	// first, without brackets (RFC 5322 §3.6.4).
 	References []string

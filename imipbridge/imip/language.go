@@ -123,6 +123,12 @@ func ProposalButtons(l *words.Language) []Button {
 	return []Button{{"accept", s.Say("Accept the proposal"), "#1a7f37"}, {"decline", s.Say("Decline the proposal"), "#cf222e"}}
 }
 
+// QuarantineButtons are what can be done with an invitation that waits.
+func QuarantineButtons(l *words.Language) []Button {
+	s := speak(l)
+	return []Button{{"accept", s.Say("Take it into my calendar"), "#1a7f37"}, {"decline", s.Say("Drop it"), "#cf222e"}}
+}
+
 // Via is the name under which a mail goes out that cannot come from its
 // speaker's own address.
 func Via(l *words.Language, name string) string { return speak(l).Say("%s (via calendar)", name) }

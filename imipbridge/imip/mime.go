@@ -19,9 +19,10 @@ type part struct {
 // walk calls leaf for every part that is not a multipart, in their order. What
 // is inside a message/rfc822 belongs to another mail and is not looked at.
 type walk struct {
-	lim   Limits
-	parts int
-	leaf  func(part)
+	lim       Limits
+	parts     int
+	leaf      func(part)
+	multipart func(media string) // each on the way; nil: nobody asks
 }
 
 func (w *walk) entity(h header, body []byte, depth int, alternative bool) error {
@@ -36,6 +37,9 @@ func (w *walk) entity(h header, body []byte, depth int, alternative bool) error 
 	if !strings.HasPrefix(media, "multipart/") || boundary == "" {
 		w.leaf(part{media, params, h, body, alternative})
 		return nil
+	}
+	if w.multipart != nil {
+		w.multipart(media)
 	}
 	if depth >= w.lim.Depth {
 		return &LimitError{"levels of parts", w.lim.Depth}
@@ -115,6 +119,26 @@ func (p *part) filename() string {
 		}
 	}
 	return text(p.params["name"])
+}
+
+// sealed reports whether the part is signed or encrypted by itself: S/MIME
+// (RFC 8551 §3.2), or OpenPGP in the text (RFC 9580 §6.2).
+func (p *part) sealed() bool {
+	switch p.media {
+	case "application/pkcs7-mime", "application/x-pkcs7-mime", "application/pkcs7-signature", "application/x-pkcs7-signature",
+		"application/pgp-encrypted", "application/pgp-signature":
+		return true
+	}
+	return strings.HasPrefix(p.media, "text/") && bytes.Contains(p.content(), []byte("-----BEGIN PGP "))
+}
+
+// attached reports whether the part is anything but words to read.
+func (p *part) attached() bool {
+	if p.media != "text/plain" && p.media != "text/html" {
+		return true
+	}
+	disposition, _ := mediaType(p.header.get("content-disposition"))
+	return disposition == "attachment"
 }
 
 // content undoes the transfer encoding (RFC 2045 §6), as far as it can be

@@ -33,7 +33,12 @@ func Parse(data []byte, received time.Time, lim Limits) (*Mail, error) {
 			reports = append(reports, p)
 		case p.media == "message/disposition-notification": // RFC 8098 §3.1
 			m.machine = true
+		default:
+			m.Sealed = m.Sealed || p.sealed()
+			m.Attached = m.Attached || p.attached()
 		}
+	}, multipart: func(media string) {
+		m.Sealed = m.Sealed || media == "multipart/signed" || media == "multipart/encrypted" // RFC 1847
 	}}
 	if err := w.entity(h, body, 1, false); err != nil {
 		return nil, err
