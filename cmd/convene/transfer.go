@@ -2,12 +2,14 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -151,11 +153,39 @@ func readObjects(e *env, file string) ([]*ics.Object, error) {
 	if err != nil {
 		return nil, err
 	}
-	o, err := ics.Parse(data, ics.Limits{Bytes: importLimit, Components: 2_000_000, Properties: 40_000_000})
-	if err != nil {
-		return nil, err
+	if len(data) > importLimit {
+		return nil, fmt.Errorf("a file of more than %d MB; split it", importLimit>>20)
 	}
-	return split(o), nil
+	whole := &ics.Component{Name: "VCALENDAR"}
+	line := 0
+	for _, part := range streams(data) {
+		o, err := ics.Parse(part, ics.Limits{Bytes: importLimit, Components: 2_000_000, Properties: 40_000_000})
+		if err != nil {
+			if line > 0 {
+				err = fmt.Errorf("in the VCALENDAR that begins at line %d: %w", line+1, err)
+			}
+			return nil, err
+		}
+		line += bytes.Count(part, []byte("\n"))
+		if len(whole.Props) == 0 {
+			whole.Props = o.Root().Props
+		}
+		whole.Children = append(whole.Children, o.Root().Children...)
+	}
+	return split(ics.New(whole)), nil
+}
+
+// streams cuts a file into its iCalendar streams: a file may hold several
+// (RFC 5545 §3.4), as when an export joins one for each event.
+func streams(data []byte) (all [][]byte) {
+	begin := regexp.MustCompile(`(?mi)^BEGIN:VCALENDAR[ \t]*\r?$`)
+	at := begin.FindAllIndex(data, -1)
+	from := 0
+	for i := 1; i < len(at); i++ {
+		all = append(all, data[from:at[i][0]])
+		from = at[i][0]
+	}
+	return append(all, data[from:])
 }
 
 // split makes one object for each UID of a file, with the time zones that it
