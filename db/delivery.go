@@ -26,13 +26,14 @@ type Delivery struct {
 	Attempts  int    // claims, the present one included
 	Answer    string // last answer of the relay
 	Token     string // of the claim
+	Held      bool   // it was beyond the pace, and Due is its turn
 }
 
-const deliveryColumns = `id, uid, principal, sender, rcpt, method, sequence, body, prior, scope, local_copy, created, due, attempts, answer, token`
+const deliveryColumns = `id, uid, principal, sender, rcpt, method, sequence, body, prior, scope, local_copy, created, due, attempts, answer, token, held`
 
 func (d *Delivery) fields() []any {
 	return []any{&d.ID, &d.UID, &d.Principal, &d.From, &d.Rcpt, &d.Method, &d.Sequence, &d.Body, &d.Prior, &d.Scope,
-		flag{&d.LocalCopy}, when{&d.Created}, when{&d.Due}, &d.Attempts, &d.Answer, &d.Token}
+		flag{&d.LocalCopy}, when{&d.Created}, when{&d.Due}, &d.Attempts, &d.Answer, &d.Token, flag{&d.Held}}
 }
 
 // InsertDelivery queues one and sets d.ID, d.Created and, if it is zero, d.Due
@@ -81,7 +82,7 @@ func (tx *Tx) InsertDelivery(d *Delivery) error {
 			}
 			if gone {
 				d.Prior = w.Prior
-				if w.Due.Before(d.Due) {
+				if d.Held = w.Held; d.Held || w.Due.Before(d.Due) { // its turn is kept
 					d.Due = w.Due
 				}
 			}
@@ -109,10 +110,10 @@ func (tx *Tx) InsertDelivery(d *Delivery) error {
 	if d.Prior != nil {
 		prior = d.Prior
 	}
-	return tx.row(`INSERT INTO delivery (uid, principal, sender, rcpt, method, sequence, body, prior, scope, local_copy, created, due, attempts, answer, token)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, 0, '', '') RETURNING id`,
+	return tx.row(`INSERT INTO delivery (uid, principal, sender, rcpt, method, sequence, body, prior, scope, local_copy, created, due, attempts, answer, token, held)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, 0, '', '', $13) RETURNING id`,
 		[]any{d.UID, d.Principal, d.From, d.Rcpt, d.Method, d.Sequence, some(d.Body), prior, d.Scope, bit(d.LocalCopy),
-			micros(d.Created), micros(d.Due)}, &d.ID)
+			micros(d.Created), micros(d.Due), bit(d.Held)}, &d.ID)
 }
 
 // takeBack removes a row that no worker has ever taken; false if one just did.

@@ -22,7 +22,7 @@ const sweepMost = 500
 // without an object, old tombstones, old decisions and what is remembered of
 // meetings that are gone. It is for a daily tick; nothing depends on it.
 func (s *Store) Sweep(ctx context.Context, keep Keep) error {
-	for _, step := range []func(context.Context, Keep) error{s.sweepInboxes, s.sweepBodies, s.sweepTombstones, s.sweepParted, s.sweepDecisions, s.sweepQuarantine, s.sweepThreads, s.sweepFeeds} {
+	for _, step := range []func(context.Context, Keep) error{s.sweepInboxes, s.sweepBodies, s.sweepTombstones, s.sweepParted, s.sweepDecisions, s.sweepQuarantine, s.sweepThreads, s.sweepFeeds, s.sweepPace} {
 		if err := step(ctx, keep); err != nil {
 			return err
 		}

@@ -75,6 +75,10 @@ type Options struct {
 	// node; zero: 8.
 	PerDomain int
 
+	// PerEvent and PerUser are how many mails about one meeting, and of one
+	// person, go out within an hour; what is beyond waits. Zero: no bound.
+	PerEvent, PerUser int
+
 	// Words are the languages of mails and pages; nil: those that are built in.
 	Words *words.Book
 	// Templates replace ours: mail.html, mail.txt and answer.html, each if it is
@@ -116,6 +120,7 @@ type Bridge struct {
 	pages *template.Template
 
 	relay  relay
+	pace   db.Pace
 	beat   time.Duration       // between renewals of a lease
 	memory *semaphore.Weighted // octets of mails that are being taken
 }
@@ -184,6 +189,7 @@ func New(opt Options) (*Bridge, error) {
 	if b.opt.PerDomain <= 0 {
 		b.opt.PerDomain = 8
 	}
+	b.pace = db.Pace{Event: opt.PerEvent, User: opt.PerUser, Window: time.Hour}
 	b.beat = lease / 3
 	b.relay = relay{addr: opt.Relay, hello: b.from.Domain(), user: opt.RelayUser, password: opt.RelayPassword, strict: opt.RelayTLS == "required", roots: opt.RelayRoots}
 	return b, nil

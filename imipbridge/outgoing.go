@@ -83,13 +83,12 @@ func (b *Bridge) WorkOnce(ctx context.Context) (n int, err error) {
 				}
 			}
 			var rows []db.Delivery
-			err = b.store.Write(ctx, nil, func(tx *db.Tx) (err error) {
-				rows, err = tx.ClaimDeliveries(min(half, workers-running), lease, busy...)
-				return err
-			})
-			empty = len(rows) == 0
+			rows, empty, err = b.claim(ctx, min(half, workers-running), busy)
 			if err != nil || empty {
 				break
+			}
+			if len(rows) == 0 { // all of them wait for their turn
+				continue
 			}
 			n += len(rows)
 			stop, left := b.heartbeat(ctx, rows[0].Token), new(atomic.Int64)
@@ -132,6 +131,37 @@ func (b *Bridge) WorkOnce(ctx context.Context) (n int, err error) {
 		}
 		pause.Stop()
 	}
+}
+
+// claim takes up to limit mails in hand that are due and may go; empty: none is
+// due. What is beyond the pace waits in the queue for its turn, and the record
+// tells so.
+func (b *Bridge) claim(ctx context.Context, limit int, busy []string) (rows []db.Delivery, empty bool, err error) {
+	var held []db.Delivery
+	err = b.store.Write(ctx, nil, func(tx *db.Tx) error {
+		claimed, err := tx.ClaimDeliveries(limit, lease, busy...)
+		if rows, held, empty = claimed, nil, len(claimed) == 0; err != nil || empty || b.pace.Event+b.pace.User == 0 {
+			return err
+		}
+		if rows, held, err = tx.PaceDeliveries(claimed, b.pace); err != nil {
+			return err
+		}
+		for _, d := range held {
+			err := tx.InsertDecision(&db.Decision{
+				Direction: "out", Door: "queue", UID: d.UID, Method: d.Method, Principal: d.Principal, From: d.From, To: d.Rcpt, Key: "held:" + mailKey(d.ID, d.Created),
+				Rule:    fmt.Sprintf("more than %d mails about one meeting or %d of one person within %s", b.pace.Event, b.pace.User, b.pace.Window),
+				Outcome: "held", Detail: "goes out at " + d.Due.UTC().Format(time.RFC3339),
+			})
+			if err != nil && !errors.Is(err, db.ErrExists) {
+				return err
+			}
+		}
+		return nil
+	})
+	for _, d := range held {
+		b.log.Warn("mail held back: too many within an hour", "id", d.ID, "uid", d.UID, "from", d.From, "to", d.Rcpt, "until", d.Due)
+	}
+	return rows, empty, err
 }
 
 // heartbeat renews the lease of a claim until it is stopped: a node that dies

@@ -55,6 +55,7 @@ type Config struct {
 		Username, Password string // at the relay
 		TLS                string // "" or required
 		PerDomain          int    // mails on their way to one domain at once
+		PerEvent, PerUser  int    // mails within an hour about one meeting, of one person; 0: no bound
 	}
 	Mail struct {
 		Catalogues string // folder of translations
@@ -136,6 +137,8 @@ var configKeys = []configKey{
 		c.SMTP.PerDomain = int(n)
 		return nil
 	}},
+	{"smtp.hourly_per_event", hourlyInto(func(c *Config) *int { return &c.SMTP.PerEvent })},
+	{"smtp.hourly_per_user", hourlyInto(func(c *Config) *int { return &c.SMTP.PerUser })},
 	{"mail.catalogues", stringInto(func(c *Config) *string { return &c.Mail.Catalogues }, optional(checkFolder))},
 	{"mail.templates", stringInto(func(c *Config) *string { return &c.Mail.Templates }, optional(checkFolder))},
 	{"scheduling.past_grace", func(c *Config, v any) error {
@@ -312,6 +315,12 @@ func (c *Config) complete(given map[string]bool, line func(string) int) (mistake
 	if c.SMTP.PerDomain == 0 {
 		c.SMTP.PerDomain = 8
 	}
+	if !given["smtp.hourly_per_event"] {
+		c.SMTP.PerEvent = 5000
+	}
+	if !given["smtp.hourly_per_user"] {
+		c.SMTP.PerUser = 10_000
+	}
 	if (c.SMTP.Username == "") != (c.SMTP.Password == "") {
 		wrong("smtp.username", "username and password belong together: give both or neither")
 	}
@@ -484,6 +493,17 @@ func domainsInto(field func(*Config) *[]string) func(*Config, any) error {
 		}
 		return d, nil
 	})
+}
+
+func hourlyInto(field func(*Config) *int) func(*Config, any) error {
+	return func(c *Config, v any) error {
+		n, ok := v.(int64)
+		if !ok || n < 0 || n > 1e9 {
+			return fmt.Errorf("%s is no number of mails; 0 is no bound", show(v))
+		}
+		*field(c) = int(n)
+		return nil
+	}
 }
 
 func optional(check func(string) (string, error)) func(string) (string, error) {

@@ -19,6 +19,7 @@ func TestConfigDefaults(t *testing.T) {
 	want.Store.DSN = "sqlite:/var/lib/convene/convene.db"
 	want.LMTP.Listen = "127.0.0.1:2424"
 	want.SMTP.Relay, want.SMTP.From, want.SMTP.Coalesce, want.SMTP.PerDomain = "127.0.0.1:25", "calendar@example.org", 10*time.Second, 8
+	want.SMTP.PerEvent, want.SMTP.PerUser = 5000, 10_000
 	want.Trust.Unverified, want.Trust.VerifyDKIM = "all", true
 	want.FreeBusy.Fetch = true
 	want.Scheduling.PastGrace, want.Scheduling.TellOthers = 7*24*time.Hour, 250

@@ -66,8 +66,8 @@ type cli struct {
 	Why    whyCmd    `cmd:"" help:"Tell what was decided about a meeting or a mail, when, and by which rule."`
 	Queue  struct {
 		List  queueListCmd  `cmd:"" help:"List outgoing mail, one a line."`
-		Retry queueRetryCmd `cmd:"" help:"Try one again now."`
-		Drop  queueDropCmd  `cmd:"" help:"Give one up; it is never sent."`
+		Retry queueRetryCmd `cmd:"" help:"Try some again now."`
+		Drop  queueDropCmd  `cmd:"" help:"Give some up; they are never sent."`
 	} `cmd:"" help:"Outgoing mail that waits."`
 	Quarantine struct {
 		List    quarantineListCmd    `cmd:"" help:"List invitations that wait for their recipient, one a line."`

@@ -4,11 +4,14 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"strings"
 	"text/tabwriter"
 	"time"
 
 	"github.com/convene-server/convene/db"
+	"github.com/convene-server/convene/directory/cuaddr"
+	"github.com/convene-server/convene/scheduling/itip"
 )
 
 type queueListCmd struct {
@@ -26,6 +29,7 @@ type queueEntry struct {
 	Due      time.Time `json:"due"`
 	Attempts int       `json:"attempts"`
 	InHand   bool      `json:"in_hand"` // a worker has it
+	Held     bool      `json:"held"`    // it was beyond the hourly bound and waits its turn
 	Answer   string    `json:"answer,omitempty"`
 }
 
@@ -48,13 +52,17 @@ func (c queueListCmd) Run(e *env) error {
 		for _, d := range page {
 			after = d.ID
 			if c.JSON {
-				if err := json.NewEncoder(e.stdout).Encode(queueEntry{d.ID, d.UID, d.From, d.Rcpt, d.Method, d.Created.UTC(), d.Due.UTC(), d.Attempts, d.Token != "", d.Answer}); err != nil {
+				if err := json.NewEncoder(e.stdout).Encode(queueEntry{d.ID, d.UID, d.From, d.Rcpt, d.Method, d.Created.UTC(), d.Due.UTC(), d.Attempts, d.Token != "", d.Held, d.Answer}); err != nil {
 					return err
 				}
 				continue
 			}
-			fmt.Fprintf(w, "%d\t%s\t%s\t%s\tdue %s\t%d tries\t%s\n", d.ID, or(d.Rcpt), d.Method, d.UID,
-				d.Due.UTC().Format(time.RFC3339), d.Attempts, strings.Join(strings.Fields(d.Answer), " "))
+			due := "due"
+			if d.Held {
+				due = "held until"
+			}
+			fmt.Fprintf(w, "%d\t%s\t%s\t%s\t%s %s\t%d tries\t%s\n", d.ID, or(d.Rcpt), d.Method, d.UID,
+				due, d.Due.UTC().Format(time.RFC3339), d.Attempts, strings.Join(strings.Fields(d.Answer), " "))
 		}
 		if len(page) < 500 {
 			return w.Flush()
@@ -63,38 +71,101 @@ func (c queueListCmd) Run(e *env) error {
 }
 
 type queueRetryCmd struct {
-	ID int64 `arg:"" help:"As queue list prints it."`
+	ID   []int64 `arg:"" optional:"" help:"As queue list prints it; several may be given."`
+	All  bool    `help:"Everything that waits."`
+	JSON bool    `help:"One JSON object a line."`
 }
 
 func (c *queueRetryCmd) Run(e *env) error {
-	return c.do(e, "will be tried now", func(tx *db.Tx) error {
-		tx.Wake("delivery")
-		return tx.RetryDelivery(c.ID)
+	return eachQueued(e, c.ID, c.All, c.JSON, "retried", "will be tried now", func(_ Config, s *db.Store, id int64) error {
+		return s.Write(e.ctx, nil, func(tx *db.Tx) error {
+			tx.Wake("delivery")
+			return tx.RetryDelivery(id)
+		})
 	})
 }
 
-func (c *queueRetryCmd) do(e *env, done string, fn func(*db.Tx) error) error {
-	_, s, err := e.open()
+// queueDone is a line of queue retry --json and queue drop --json.
+type queueDone struct {
+	ID   int64  `json:"id"`
+	Done string `json:"done"` // retried, dropped
+}
+
+// eachQueued does something with the rows that are named, or with all, and says
+// so of each.
+func eachQueued(e *env, ids []int64, all, asJSON bool, word, done string, do func(Config, *db.Store, int64) error) error {
+	if all == (len(ids) > 0) {
+		return &exitError{exitUsage, errors.New("say which: one or more ids as queue list prints them, or --all")}
+	}
+	c, s, err := e.open()
 	if err != nil {
 		return err
 	}
 	defer s.Close()
-	err = s.Write(e.ctx, nil, fn)
-	if errors.Is(err, db.ErrNotFound) {
-		return fmt.Errorf("the queue has no %d, or it is being sent just now; see convene queue list", c.ID)
+	if all {
+		err := s.View(e.ctx, func(tx *db.Tx) error {
+			for after := int64(0); ; {
+				page, err := tx.Deliveries(after, 500)
+				for _, d := range page {
+					after = d.ID
+					ids = append(ids, d.ID)
+				}
+				if err != nil || len(page) < 500 {
+					return err
+				}
+			}
+		})
+		if err != nil {
+			return err
+		}
 	}
-	if err != nil {
-		return err
+	for _, id := range ids {
+		err := do(c, s, id)
+		switch {
+		case errors.Is(err, db.ErrNotFound) && all:
+			continue // it went meanwhile, or is being sent
+		case errors.Is(err, db.ErrNotFound):
+			return fmt.Errorf("the queue has no %d, or it is being sent just now; see convene queue list", id)
+		case err != nil:
+			return err
+		case asJSON:
+			if err := json.NewEncoder(e.stdout).Encode(queueDone{id, word}); err != nil {
+				return err
+			}
+		default:
+			fmt.Fprintf(e.stdout, "%d %s\n", id, done)
+		}
 	}
-	fmt.Fprintf(e.stdout, "%d %s\n", c.ID, done)
 	return nil
 }
 
 type queueDropCmd struct {
-	ID int64 `arg:"" help:"As queue list prints it."`
+	ID   []int64 `arg:"" optional:"" help:"As queue list prints it; several may be given."`
+	All  bool    `help:"Everything that waits."`
+	JSON bool    `help:"One JSON object a line."`
 }
 
 func (c *queueDropCmd) Run(e *env) error {
-	q := queueRetryCmd{c.ID}
-	return q.do(e, "is dropped and will not be sent", func(tx *db.Tx) error { return tx.DropDelivery(c.ID) })
+	return eachQueued(e, c.ID, c.All, c.JSON, "dropped", "is dropped and will not be sent", func(cfg Config, s *db.Store, id int64) error {
+		var d db.Delivery
+		err := s.Write(e.ctx, nil, func(tx *db.Tx) (err error) {
+			if d, err = tx.Delivery(id); err != nil {
+				return err
+			}
+			if err := tx.DropDelivery(id); err != nil {
+				return err
+			}
+			tx.Wake("delivery") // its successor may be due
+			return tx.InsertDecision(&db.Decision{
+				Direction: "out", Door: "command", UID: d.UID, Method: d.Method, Principal: d.Principal, From: d.From, To: d.Rcpt,
+				Rule: "taken out of the queue by an administrator", Outcome: "dropped", Detail: d.Answer,
+			})
+		})
+		rcpt, bad := cuaddr.Parse(d.Rcpt)
+		if err != nil || bad != nil || d.LocalCopy {
+			return err
+		}
+		// The organizer's event tells that this attendee was not reached.
+		return newDesk(s, cfg, slog.New(slog.DiscardHandler)).Bounced(e.ctx, d.Principal, d.UID, rcpt, itip.StatusNotDelivered, "dropped from the queue")
+	})
 }
