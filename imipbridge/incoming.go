@@ -21,7 +21,7 @@ import (
 
 // arrival is one mail that came in.
 type arrival struct {
-	door     string // for the decision record: "lmtp", "pipe", "observe"
+	door     string // for the decision record: "lmtp", "pipe", "observe", "milter"
 	envelope string // MAIL FROM, "" for a bounce
 	data     []byte // as it came
 	keys     keys

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"io"
+	"slices"
+	"strings"
 
 	"github.com/emersion/go-smtp"
 
@@ -33,7 +35,7 @@ func (o *observer) LMTPData(r io.Reader, status smtp.StatusCollector) error {
 		return err
 	}
 	defer free()
-	if err := o.b.observe(ctx, o.from, data); err != nil {
+	if err := o.b.observe(ctx, observed{door: "observe", from: o.from, data: data}); err != nil {
 		o.b.log.Warn("copy not decided", "error", err)
 		return fault(err)
 	}
@@ -55,9 +57,42 @@ func mayWrite(tx *db.Tx, envelope string, actor db.Principal) (ok bool, by db.Pr
 	return ok, who, err
 }
 
+// mayLogIn reports whether who logged in under this name may speak for a user
+// here: it is one of his, or that of somebody whom he lets act for him. Which
+// names that nobody here has may send as whom is the mail system's to say, as
+// all of them are where it tells us none.
+func mayLogIn(tx *db.Tx, login string, actor db.Principal) (bool, error) {
+	var who []db.Principal
+	var err error
+	if strings.Contains(login, "@") {
+		var p db.Principal
+		if p, err = directory.Lookup(tx, cuaddr.Mailto(login)); err == nil {
+			who = append(who, p)
+		}
+	} else {
+		who, err = tx.PrincipalsByLocalPart(strings.ToLower(login))
+	}
+	if errors.Is(err, directory.ErrUnknown) || err == nil && len(who) != 1 {
+		return true, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	return directory.MayActFor(tx, who[0], actor)
+}
+
+// observed is a mail that somebody sent from his mail program.
+type observed struct {
+	door  string           // "observe" or "milter"
+	from  string           // MAIL FROM
+	login string           // "" where the mail system does not tell
+	rcpts []cuaddr.Address // RCPT TO, where the mail system tells them
+	data  []byte
+}
+
 // observe takes the iTIP messages that a user here sent as what he did.
-func (b *Bridge) observe(ctx context.Context, envelope string, data []byte) error {
-	a, err := b.arrive(ctx, "observe", envelope, data)
+func (b *Bridge) observe(ctx context.Context, sent observed) error {
+	a, err := b.arrive(ctx, sent.door, sent.from, sent.data)
 	if err != nil {
 		return err
 	}
@@ -70,7 +105,10 @@ func (b *Bridge) observe(ctx context.Context, envelope string, data []byte) erro
 		if actor, err = directory.Lookup(tx, a.mail.From.Address); err != nil {
 			return err
 		}
-		his, by, err = mayWrite(tx, envelope, actor)
+		if his, by, err = mayWrite(tx, sent.from, actor); err != nil || !his || sent.login == "" {
+			return err
+		}
+		his, err = mayLogIn(tx, sent.login, actor)
 		return err
 	})
 	if errors.Is(err, directory.ErrUnknown) {
@@ -83,10 +121,14 @@ func (b *Bridge) observe(ctx context.Context, envelope string, data []byte) erro
 		x := a.decision(recipient{address: a.mail.From.Address}, actor.ID, a.mail.Objects[0].UID())
 		x.Method, x.Belief = a.mail.Objects[0].Method(), string(scheduling.Contradicted)
 		x.Rule, x.Outcome = "header From is nobody here, or MAIL FROM may not speak for him", "ignored"
-		x.Detail = "MAIL FROM " + ascii(envelope, 200)
+		x.Detail = "MAIL FROM " + ascii(sent.from, 200)
+		if sent.login != "" {
+			x.Rule = "header From is nobody here, or MAIL FROM or the log-in may not speak for him"
+			x.Detail += ", log-in " + ascii(sent.login, 200)
+		}
 		return b.record(ctx, x)
 	}
-	var told []cuaddr.Address
+	told := slices.Clone(sent.rcpts)
 	for _, m := range a.mail.To {
 		told = append(told, m.Address)
 	}

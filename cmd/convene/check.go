@@ -38,6 +38,9 @@ func (configCheckCmd) Run(e *env) error {
 	if c.LMTP.Observe != "" {
 		row("observe", "%s, copies of what local users send", c.LMTP.Observe)
 	}
+	if c.Milter.Listen != "" {
+		row("milter", "%s, looks at what local users send who have logged in; alters and refuses nothing", c.Milter.Listen)
+	}
 	row("mail out", "through %s, as %s where a user's own address cannot be; edits within %s become one mail", c.SMTP.Relay, c.SMTP.From, c.SMTP.Coalesce)
 	trust := "the From of a mail alone"
 	if len(c.Trust.AuthservIDs) > 0 {

@@ -47,6 +47,9 @@ type Config struct {
 		DeliverTo string
 		Observe   string
 	}
+	Milter struct {
+		Listen string // "" is none
+	}
 	SMTP struct {
 		Relay    string
 		From     string
@@ -115,6 +118,7 @@ var configKeys = []configKey{
 	{"lmtp.listen", stringInto(func(c *Config) *string { return &c.LMTP.Listen }, optional(checkAddr))},
 	{"lmtp.deliver_to", stringInto(func(c *Config) *string { return &c.LMTP.DeliverTo }, optional(checkAddr))},
 	{"lmtp.observe", stringInto(func(c *Config) *string { return &c.LMTP.Observe }, optional(checkAddr))},
+	{"milter.listen", stringInto(func(c *Config) *string { return &c.Milter.Listen }, optional(checkAddr))},
 	{"smtp.relay", stringInto(func(c *Config) *string { return &c.SMTP.Relay }, checkAddr)},
 	{"smtp.from", stringInto(func(c *Config) *string { return &c.SMTP.From }, checkMail)},
 	{"smtp.coalesce", func(c *Config, v any) error {
@@ -347,7 +351,7 @@ func (c *Config) complete(given map[string]bool, line func(string) int) (mistake
 	}
 	def("log.level", &c.Log.Level, "info")
 	listens := map[string]string{}
-	for _, l := range []struct{ key, addr string }{{"http.listen", c.HTTP.Listen}, {"lmtp.listen", c.LMTP.Listen}, {"lmtp.observe", c.LMTP.Observe}} {
+	for _, l := range []struct{ key, addr string }{{"http.listen", c.HTTP.Listen}, {"lmtp.listen", c.LMTP.Listen}, {"lmtp.observe", c.LMTP.Observe}, {"milter.listen", c.Milter.Listen}} {
 		if l.addr == "" || strings.HasSuffix(l.addr, ":0") {
 			continue
 		}

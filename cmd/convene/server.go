@@ -32,11 +32,11 @@ type server struct {
 	Desk      *scheduling.Desk
 	Bridge    *imipbridge.Bridge
 
-	HTTP, LMTP, Observe net.Addr // nil where the configuration has none
+	HTTP, LMTP, Observe, Milter net.Addr // nil where the configuration has none
 
 	log     *slog.Logger
 	http    *http.Server
-	cancel  context.CancelFunc // ends the workers and the LMTP listeners
+	cancel  context.CancelFunc // ends the workers and the listeners for mail
 	wg      sync.WaitGroup
 	failed  chan error
 	stopped sync.Once
@@ -88,6 +88,7 @@ func start(ctx context.Context, c Config, log *slog.Logger) (_ *server, err erro
 	web := listen("http", "[http] listen", c.HTTP.Listen)
 	lmtp := listen("lmtp", "[lmtp] listen", c.LMTP.Listen)
 	observe := listen("observe", "[lmtp] observe", c.LMTP.Observe)
+	milter := listen("milter", "[milter] listen", c.Milter.Listen)
 	if err != nil {
 		return nil, err
 	}
@@ -130,13 +131,17 @@ func start(ctx context.Context, c Config, log *slog.Logger) (_ *server, err erro
 		s.Observe = observe.Addr()
 		s.work(func() { s.report("lmtp observe", s.Bridge.ServeLMTP(run, observe, true)) })
 	}
+	if milter != nil {
+		s.Milter = milter.Addr()
+		s.work(func() { s.report("milter", s.Bridge.ServeMilter(run, milter)) })
+	}
 	s.http = newHTTPServer(s.routes(), log)
 	s.work(func() {
 		if err := s.http.Serve(web); !errors.Is(err, http.ErrServerClosed) {
 			s.report("http", err)
 		}
 	})
-	log.Info("convene answers", "http", s.HTTP, "public_url", s.Config.HTTP.PublicURL, "lmtp", addrText(s.LMTP), "observe", addrText(s.Observe), "relay", c.SMTP.Relay)
+	log.Info("convene answers", "http", s.HTTP, "public_url", s.Config.HTTP.PublicURL, "lmtp", addrText(s.LMTP), "observe", addrText(s.Observe), "milter", addrText(s.Milter), "relay", c.SMTP.Relay)
 	return s, nil
 }
 
@@ -179,7 +184,7 @@ func (s *server) warn(ctx context.Context) {
 }
 
 // inheritedListeners are those that systemd passes by socket activation, by
-// their FileDescriptorName: http, lmtp, observe.
+// their FileDescriptorName: http, lmtp, observe, milter.
 func inheritedListeners() (map[string]net.Listener, error) {
 	byName, err := activation.ListenersWithNames()
 	if err != nil {

@@ -95,7 +95,7 @@ func decisions(e *env, s *db.Store, what string) (list []db.Decision, who map[in
 type decision struct {
 	Time      time.Time `json:"time"`
 	Direction string    `json:"direction"`            // in, out, user, local, agent
-	Door      string    `json:"door,omitempty"`       // dav, lmtp, pipe, observe, rsvp, import, queue, command
+	Door      string    `json:"door,omitempty"`       // dav, lmtp, pipe, observe, milter, rsvp, import, queue, command
 	UID       string    `json:"uid,omitempty"`        // of the meeting
 	MessageID string    `json:"message_id,omitempty"` // of the mail, without brackets
 	Method    string    `json:"method,omitempty"`
@@ -120,7 +120,7 @@ func jsonDecisions(w io.Writer, list []db.Decision, who map[int64]string) error 
 
 // doorWords say through which door something came.
 var doorWords = map[string]string{
-	"dav": "a calendar program", "lmtp": "mail", "pipe": "mail (piped)", "observe": "mail that a user sent",
+	"dav": "a calendar program", "lmtp": "mail", "pipe": "mail (piped)", "observe": "mail that a user sent", "milter": "mail that a user sent",
 	"rsvp": "the answer page", "import": "an import", "queue": "the queue", "command": "a command", "agent": "",
 }
 
