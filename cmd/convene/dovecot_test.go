@@ -13,9 +13,15 @@ import (
 	"github.com/convene-server/convene/db/dbtest"
 )
 
-// startDovecot runs the mailbox server of example.org by deploy/dovecot, in a
-// root of its own, and returns its LMTP address and the folder of all maildirs.
-func startDovecot(t *testing.T, mailboxes ...string) (addr, maildirs string) {
+// dovecot is a mailbox server in a root of its own.
+type dovecot struct {
+	lmtp     string // its address
+	maildirs string // folder of all
+	auth     string // socket at which mail servers ask whether a log-in is right
+}
+
+// startDovecot runs the mailbox server of example.org by deploy/dovecot.
+func startDovecot(t *testing.T, mailboxes ...string) dovecot {
 	t.Helper()
 	root := unpacked(t, "dovecot", "usr/sbin/dovecot")
 	m := &mta{t: t, smtp: freeAddr(t)}
@@ -25,7 +31,7 @@ func startDovecot(t *testing.T, mailboxes ...string) (addr, maildirs string) {
 	t.Cleanup(func() { os.RemoveAll(m.dir) })
 	m.check(os.Chmod(m.dir, 0o755))
 	const vmail = 65533 // in its root
-	maildirs = filepath.Join(m.dir, "mail")
+	maildirs := filepath.Join(m.dir, "mail")
 	m.check(os.Mkdir(maildirs, 0o755))
 	m.check(os.Chown(maildirs, vmail, vmail))
 	inside := strings.TrimPrefix(m.dir, root)
@@ -53,6 +59,11 @@ userdb {
   driver = passwd-file
   args = DIR/users
 }
+service auth {
+  unix_listener DIR/auth {
+    mode = 0666
+  }
+}
 !include DIR/90-convene.conf
 `, "DIR", inside), 0o644)
 	m.recipe("dovecot/convene.sieve", "convene.sieve")
@@ -61,17 +72,17 @@ userdb {
 		t.Fatalf("sievec: %v\n%s", err, out)
 	}
 	m.run(exec.Command("chroot", root, "/usr/sbin/dovecot", "-F", "-c", inside+"/dovecot.conf"), m.dir+"/log")
-	return m.smtp, maildirs
+	return dovecot{m.smtp, maildirs, m.dir + "/auth"}
 }
 
 // TestDovecot is the whole way of a mail to a real mailbox: Exim, Convene,
 // Dovecot, whose Sieve files it by what Convene says of it.
 func TestDovecot(t *testing.T) {
 	outside, outsideAddr := startSink(t, false)
-	boxes, maildirs := startDovecot(t, ann, ben)
+	boxes := startDovecot(t, ann, ben)
 	lmtp := freeAddr(t)
-	mta := startExim(t, "convene-inline", []string{ann, ben, lost}, boxes, outsideAddr, "", "2424", port(lmtp))
-	h := startHouse(t, dbtest.DSN(t, "sqlite"), lmtp, boxes, mta.smtp)
+	mta := startExim(t, "convene-inline", []string{ann, ben, lost}, boxes.lmtp, outsideAddr, "", "2424", port(lmtp))
+	h := startHouse(t, dbtest.DSN(t, "sqlite"), lmtp, boxes.lmtp, mta.smtp)
 	send := func(to string, mail []byte) {
 		t.Helper()
 		if err := smtp.SendMail(mta.smtp, nil, carol, []string{to}, mail); err != nil {
@@ -81,8 +92,8 @@ func TestDovecot(t *testing.T) {
 	// folder waits for the one mail in a folder of somebody's mailbox.
 	folder := func(owner, name string) []byte {
 		t.Helper()
-		for end := time.Now().Add(20 * time.Second); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
-			if files, _ := filepath.Glob(filepath.Join(maildirs, owner, name, "new", "*")); len(files) == 1 {
+		for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
+			if files, _ := filepath.Glob(filepath.Join(boxes.maildirs, owner, name, "new", "*")); len(files) == 1 {
 				data, err := os.ReadFile(files[0])
 				if err != nil {
 					t.Fatal(err)

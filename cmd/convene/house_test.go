@@ -22,6 +22,10 @@ type house struct {
 	t *testing.T
 }
 
+// patience is how long a test waits for what shall happen: long enough for a
+// machine that is busy with other things, since nobody waits longer than it takes.
+const patience = 2 * time.Minute
+
 // onBoth runs a test over a fresh database of each kind.
 func onBoth(t *testing.T, f func(t *testing.T, dsn string)) {
 	for _, kind := range []string{"sqlite", "postgres"} {
@@ -33,8 +37,18 @@ func onBoth(t *testing.T, f func(t *testing.T, dsn string)) {
 // lines of the table [lmtp].
 func startHouse(t *testing.T, dsn, lmtp, deliverTo, relay string, lmtpKeys ...string) *house {
 	t.Helper()
-	c, err := parseConfig("test", fmt.Sprintf("domains = [\"example.org\"]\n[http]\nlisten = \"127.0.0.1:0\"\n[store]\ndsn = %q\n[lmtp]\nlisten = %q\ndeliver_to = %q\n%s\n[smtp]\nrelay = %q\ncoalesce = \"0s\"\n[trust]\nverify_dkim = false\n",
-		dsn, lmtp, deliverTo, strings.Join(lmtpKeys, "\n"), relay))
+	return startHouseBy(t, houseConfig(dsn, lmtp, deliverTo, relay, lmtpKeys...))
+}
+
+func houseConfig(dsn, lmtp, deliverTo, relay string, lmtpKeys ...string) string {
+	return fmt.Sprintf("domains = [\"example.org\"]\n[http]\nlisten = \"127.0.0.1:0\"\n[store]\ndsn = %q\n[lmtp]\nlisten = %q\ndeliver_to = %q\n%s\n[smtp]\nrelay = %q\ncoalesce = \"0s\"\n[trust]\nverify_dkim = false\n",
+		dsn, lmtp, deliverTo, strings.Join(lmtpKeys, "\n"), relay)
+}
+
+// startHouseBy starts it with a configuration.
+func startHouseBy(t *testing.T, config string) *house {
+	t.Helper()
+	c, err := parseConfig("test", config)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -70,7 +84,7 @@ func (h *house) as(address string) davClient {
 func (h *house) eventually(owner, uid, attendee, want string) {
 	h.t.Helper()
 	got := ""
-	for end := time.Now().Add(20 * time.Second); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
+	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
 		f, err := h.as(owner).event(h.t.Context(), calendarOf(owner), uid)
 		if err != nil {
 			got = err.Error()
@@ -88,7 +102,7 @@ func (h *house) eventually(owner, uid, attendee, want string) {
 func (h *house) unreached(owner, uid, attendee string) {
 	h.t.Helper()
 	got := ""
-	for end := time.Now().Add(20 * time.Second); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
+	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
 		f := h.arrived(owner, uid)
 		for _, p := range ics.Attendees(f.Object.First()) {
 			if ics.CalAddress(p).Mail() == attendee {
@@ -106,7 +120,7 @@ func (h *house) unreached(owner, uid, attendee string) {
 func (h *house) arrived(owner, uid string) found {
 	h.t.Helper()
 	var last error
-	for end := time.Now().Add(20 * time.Second); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
+	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
 		f, err := h.as(owner).event(h.t.Context(), calendarOf(owner), uid)
 		if err == nil {
 			return f
@@ -158,7 +172,7 @@ func startSink(t *testing.T, lmtp bool) (*catcher.Catcher, string) {
 // waitMail waits for a mail to somebody with a method, "" for none.
 func waitMail(t *testing.T, c *catcher.Catcher, rcpt, method, subject string) *catcher.Mail {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	m, err := c.Wait(ctx, func(m *catcher.Mail) bool {
 		return m.Rcpt() == rcpt && m.Method == method && strings.Contains(m.Subject, subject)

@@ -2,10 +2,12 @@ package main
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -48,6 +50,8 @@ type mta struct {
 	dir  string
 	smtp string // address of its port 25
 
+	certificate []byte // as PEM, where it speaks TLS
+
 	// uninstall takes the recipe out and lets the server read its
 	// configuration again.
 	uninstall func()
@@ -87,7 +91,7 @@ func (m *mta) recipe(from, to string, with ...string) {
 }
 
 // run starts the server, waits until it answers and ends it with the test,
-// which shows its logs if it failed.
+// which shows its logs if it failed. It ends too if the test is killed.
 func (m *mta) run(cmd *exec.Cmd, logs ...string) {
 	m.t.Helper()
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // some signal their whole group when they stop
@@ -95,9 +99,19 @@ func (m *mta) run(cmd *exec.Cmd, logs ...string) {
 	var out lockedBuffer
 	cmd.Stdout, cmd.Stderr = &out, &out
 	m.check(cmd.Start())
+	watch := exec.Command("sh", "-c", "cat >/dev/null; kill -TERM -- -$0; sleep 2; kill -KILL -- -$0", strconv.Itoa(cmd.Process.Pid))
+	held, err := watch.StdinPipe() // ends with this process, however that ends
+	m.check(err)
+	watch.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	m.check(watch.Start())
 	m.t.Cleanup(func() {
+		watch.Process.Kill()
+		watch.Wait()
+		held.Close()
 		syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM)
+		hard := time.AfterFunc(patience/4, func() { syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) })
 		cmd.Wait()
+		hard.Stop()
 		if m.t.Failed() {
 			m.t.Logf("the mail server: %s", out.String())
 			for _, log := range logs {
@@ -111,7 +125,7 @@ func (m *mta) run(cmd *exec.Cmd, logs ...string) {
 
 func (m *mta) answers(addr string, out fmt.Stringer) {
 	m.t.Helper()
-	for end := time.Now().Add(20 * time.Second); ; time.Sleep(50 * time.Millisecond) {
+	for end := time.Now().Add(patience); ; time.Sleep(50 * time.Millisecond) {
 		conn, err := net.DialTimeout("tcp", addr, time.Second)
 		if err == nil {
 			conn.Close()
@@ -121,4 +135,31 @@ func (m *mta) answers(addr string, out fmt.Stringer) {
 			m.t.Fatalf("the mail server does not answer: %v\n%s", err, out)
 		}
 	}
+}
+
+// freeAddr returns an address on loopback on which nobody listens, and that
+// no other test, of whatever process, gets while this one runs. Its port is none
+// of those that the system gives to connections and to ":0".
+func freeAddr(t testing.TB) string {
+	t.Helper()
+	const lockOpenFile = 37 // F_OFD_SETLK of Linux
+	f, err := os.OpenFile(filepath.Join(os.TempDir(), fmt.Sprintf("convene-test-ports-%d", os.Getuid())), os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { f.Close() })
+	for range 1000 {
+		port := 10000 + rand.IntN(22000)
+		byPort := syscall.Flock_t{Type: syscall.F_WRLCK, Start: int64(port), Len: 1}
+		if syscall.FcntlFlock(f.Fd(), lockOpenFile, &byPort) != nil {
+			continue
+		}
+		addr := fmt.Sprintf("127.0.0.1:%d", port)
+		if l, err := net.Listen("tcp", addr); err == nil {
+			l.Close()
+			return addr
+		}
+	}
+	t.Fatal("no free port")
+	return ""
 }

@@ -44,7 +44,12 @@ func startPostfix(t *testing.T, recipe, master string, mailboxes []string, outsi
 		check(os.Chown(filepath.Join(p.dir, d.name), d.uid, d.gid))
 		check(os.Chmod(filepath.Join(p.dir, d.name), d.mode))
 	}
-	with = append(with, "/etc/postfix/", p.dir+"/conf/")
+	with = append(with, "/etc/postfix/", p.dir+"/conf/", "$log_in", "private/auth")
+	key := []byte{}
+	p.certificate, key = certificate(t, "mx.example.org")
+	p.file("conf/certificate", string(p.certificate), 0o644)
+	p.file("conf/key", string(key), 0o600)
+	p.file("conf/logins", "/^(.*)$/ $1\n", 0o644)
 	replace := strings.NewReplacer(with...)
 	from := func(name string) string {
 		data, err := os.ReadFile("../../deploy/postfix/" + name)
@@ -89,6 +94,12 @@ virtual_transport = lmtp:inet:$mailbox_server
 # The world outside.
 default_transport = smtp:[%[4]s]:%[5]s
 virtual_mailbox_maps = texthash:%[1]s/conf/mailboxes
+# How its people log in, where a service asks for that.
+smtpd_tls_cert_file = %[1]s/conf/certificate
+smtpd_tls_key_file = %[1]s/conf/key
+smtpd_sasl_type = dovecot
+smtpd_sasl_path = $log_in
+smtpd_sender_login_maps = regexp:%[1]s/conf/logins
 `, p.dir, root, lib, host, port)
 	main = replace.Replace(main)
 	p.file("conf/main.cf", main+from(recipe), 0o644)
@@ -109,6 +120,7 @@ error unix - - n - - error
 retry unix - - n - - error
 anvil unix - - n - 1 anvil
 scache unix - - n - 1 scache
+tlsmgr unix - - n 1000? 1 tlsmgr
 postlog unix-dgram n - n - 1 postlogd
 `
 	more := ""

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -99,16 +98,6 @@ func healthy(ts *testscript.TestScript, neg bool, args []string) {
 
 func writeFile(ts *testscript.TestScript, file, text string) {
 	ts.Check(os.WriteFile(ts.MkAbs(file), []byte(text), 0o600))
-}
-
-// freeAddr returns an address on loopback on which nobody listens.
-func freeAddr(t testing.TB) string {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
 }
 
 // dav makes one request to the server: dav STATUS USER PASSWORD METHOD PATH.

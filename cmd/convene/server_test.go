@@ -23,7 +23,7 @@ func TestStopLeavesNothing(t *testing.T) {
 	dsn := dbtest.DSN(t, "sqlite")
 	_, relay := startSink(t, false)
 	before := goleak.IgnoreCurrent()
-	c, err := parseConfig("test", fmt.Sprintf("domains = [\"example.org\"]\n[http]\nlisten = \"127.0.0.1:0\"\n[store]\ndsn = %q\n[lmtp]\nlisten = \"127.0.0.1:0\"\nobserve = \"127.0.0.1:0\"\n[smtp]\nrelay = %q\n[trust]\nverify_dkim = false\n", dsn, relay))
+	c, err := parseConfig("test", fmt.Sprintf("domains = [\"example.org\"]\n[http]\nlisten = \"127.0.0.1:0\"\n[store]\ndsn = %q\n[lmtp]\nlisten = \"127.0.0.1:0\"\nobserve = \"127.0.0.1:0\"\n[milter]\nlisten = \"127.0.0.1:0\"\n[smtp]\nrelay = %q\n[trust]\nverify_dkim = false\n", dsn, relay))
 	if err != nil {
 		t.Fatal(err)
 	}
