@@ -37,6 +37,9 @@ type Options struct {
 	MaxResource int64
 	// Quota is the most octets that one person may keep; zero: no limit.
 	Quota int64
+	// MaxAsked is about how many calendar users one question about busy time is
+	// answered; zero: 500.
+	MaxAsked int
 	// Bound limits the work of expanding one series; zero: ics.DefaultBound.
 	Bound ics.Bound
 	Log   *slog.Logger     // nil: slog.Default
@@ -54,6 +57,7 @@ type door struct {
 	timezones   string // URL of a time zone service
 	maxResource int64
 	quota       int64
+	maxAsked    int
 	bound       ics.Bound
 	log         *slog.Logger
 	now         func() time.Time
@@ -68,7 +72,7 @@ type door struct {
 // "/.well-known/autoconfig/", everything below "/dav/" and "/freebusy/".
 func New(opt Options) http.Handler {
 	d := &door{store: opt.Store, directory: opt.Directory, desk: opt.Desk,
-		maxResource: opt.MaxResource, quota: opt.Quota, bound: opt.Bound, log: opt.Log, now: opt.Now}
+		maxResource: opt.MaxResource, quota: opt.Quota, bound: opt.Bound, maxAsked: opt.MaxAsked, log: opt.Log, now: opt.Now}
 	if u, err := url.Parse(opt.PublicURL); err == nil && u.Host != "" {
 		d.publicURL, d.publicHost = u, u.Host
 	}
@@ -78,6 +82,9 @@ func New(opt Options) http.Handler {
 	}
 	if d.maxResource <= 0 {
 		d.maxResource = 10 << 20
+	}
+	if d.maxAsked <= 0 {
+		d.maxAsked = maxFreeBusyWhom
 	}
 	if d.log == nil {
 		d.log = slog.Default()

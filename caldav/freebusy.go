@@ -1,7 +1,6 @@
 package caldav
 
 import (
-	"bytes"
 	"crypto/rand"
 	"errors"
 	"io"
@@ -24,7 +23,7 @@ import (
 const (
 	maxFreeBusySpan = itip.MostBusyTime
 	maxFreeBusyBody = 1 << 20
-	maxFreeBusyWhom = 500
+	maxFreeBusyWhom = 500 // unless configured
 )
 
 const stamp = "20060102T150405Z"
@@ -127,23 +126,34 @@ func (x *exchange) post(segments []string, slash bool) error {
 	if err != nil {
 		return &dav.Error{Status: http.StatusForbidden, Cond: dav.C("valid-calendar-data"), Detail: err.Error()}
 	}
+	if r.kind == kOutbox && o.Kind() != "VFREEBUSY" {
+		return x.explicitly(r, o)
+	}
 	q, err := x.question(o, r.owner)
 	if err != nil {
 		return err
 	}
-	fbs, err := x.desk.FreeBusy(x.ctx, scheduling.FreeBusyQuery{Asker: *r.owner, Whom: q.whom, From: q.from, To: q.to, Mask: q.mask, Details: q.details})
+	within := min(len(q.whom), x.maxAsked)
+	fbs, err := x.desk.FreeBusy(x.ctx, scheduling.FreeBusyQuery{Asker: *r.owner, Whom: q.whom[:within], From: q.from, To: q.to, Mask: q.mask, Details: q.details})
 	if err != nil {
 		return err
 	}
-	answer := dav.Document(dav.C("schedule-response"), func(w *dav.Writer) {
+	for _, w := range q.whom[within:] { // RFC 5546 §3.6: asked about too many
+		fbs = append(fbs, scheduling.FreeBusy{Asked: w, Status: "5.1;Service unavailable"})
+	}
+	x.scheduleResponse(func(w *dav.Writer) {
 		for i, fb := range fbs {
 			x.writeFreeBusy(w, q, i, fb)
 		}
 	})
+	return nil
+}
+
+// scheduleResponse sends the answer to a POST to the outbox (RFC 6638 §10.1).
+func (x *exchange) scheduleResponse(body func(*dav.Writer)) {
 	x.w.Header().Set("DAV", x.classes)
 	x.w.Header().Set("Cache-Control", "private, no-store")
-	x.sendXML(http.StatusOK, answer)
-	return nil
+	x.sendXML(http.StatusOK, dav.Document(dav.C("schedule-response"), body))
 }
 
 // question is a VFREEBUSY REQUEST.
@@ -183,13 +193,11 @@ func (x *exchange) question(o *ics.Object, owner *db.Principal) (*question, erro
 	q.organizer = ics.NewProp("ORGANIZER", org.Value)
 	for _, a := range ics.Attendees(c) {
 		q.whom = append(q.whom, strings.TrimSpace(a.Value))
-		q.attendees = append(q.attendees, ics.NewProp("ATTENDEE", a.Value))
+		// As who asks knows him, and nothing else of what he says about him.
+		q.attendees = append(q.attendees, a.WithoutParamsFunc(func(name string) bool { return name != "CN" }))
 	}
 	if len(q.whom) == 0 {
 		return nil, invalid("there is no ATTENDEE")
-	}
-	if len(q.whom) > maxFreeBusyWhom {
-		return nil, invalid("there are more than " + strconv.Itoa(maxFreeBusyWhom) + " ATTENDEEs")
 	}
 	return q, nil
 }
@@ -208,6 +216,11 @@ func (x *exchange) isOf(p *db.Principal, a cuaddr.Address) bool {
 	return strings.EqualFold(a.Path(), "/dav/principals/"+p.Address+"/")
 }
 
+// noRecipient is what the drafts before RFC 6638 say of a calendar user who
+// cannot be asked, in the spelling that Apple's server had: §10.2 leaves open
+// which conditions a DAV:error names.
+const noRecipient = "<D:error><recipient-exists xmlns='urn:ietf:params:xml:ns:caldav'/></D:error>"
+
 // writeFreeBusy writes the answer about one attendee (RFC 6638 §10.2), who is
 // named as in the request.
 func (x *exchange) writeFreeBusy(w *dav.Writer, q *question, i int, fb scheduling.FreeBusy) {
@@ -223,8 +236,11 @@ func (x *exchange) writeFreeBusy(w *dav.Writer, q *question, i int, fb schedulin
 			o = ics.New(root)
 		}
 		w.Raw("<C:calendar-data>")
-		w.TextBytes(bytes.TrimSpace(o.Bytes()))
-		w.Raw("\n</C:calendar-data>")
+		w.Lines(o.Bytes())
+		w.Raw("</C:calendar-data>")
+	}
+	if strings.HasPrefix(fb.Status, "3.7") {
+		w.Raw(noRecipient)
 	}
 	w.Raw("</C:response>")
 }

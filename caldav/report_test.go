@@ -352,7 +352,7 @@ func TestFreeBusyQuery(t *testing.T) {
 			t.Errorf("%v", r.header)
 		}
 		for _, want := range []string{"BEGIN:VFREEBUSY\r\n", "DTSTART:20261102T000000Z\r\n", "DTEND:20261103T000000Z\r\n",
-			"FREEBUSY;FBTYPE=BUSY:20261102T100000Z/20261102T120000Z\r\n", "FREEBUSY;FBTYPE=BUSY-TENTATIVE:20261102T150000Z/20261102T160000Z\r\n"} {
+			"FREEBUSY;FBTYPE=BUSY:20261102T100000Z/PT2H\r\n", "FREEBUSY;FBTYPE=BUSY-TENTATIVE:20261102T150000Z/PT1H\r\n"} {
 			if !strings.Contains(r.body, want) {
 				t.Errorf("no %q in %s", want, r.body)
 			}

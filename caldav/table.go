@@ -77,6 +77,7 @@ var table = []property{
 	{name: dav.C("schedule-calendar-transp"), kinds: kCalendar, spec: "RFC 6638 §9.1", read: readTransp, write: writeTransp},
 	{name: dav.C("calendar-free-busy-set"), kinds: kInbox, spec: "draft-desruisseaux-caldav-sched", read: readFreeBusySet, write: writeFreeBusySet},
 	{name: dav.C("calendar-availability"), kinds: kInbox, spec: "RFC 7953 §7.2.4", read: readAvailability, write: writeAvailability},
+	{name: dav.CS("calendar-availability"), kinds: kInbox, spec: "draft-daboo-calendar-availability, Apple's programs", read: readAvailability, write: writeAvailability},
 	{name: dav.C("schedule-tag"), kinds: kEvent, spec: "RFC 6638 §9.3", read: readScheduleTag, heavy: true},
 
 	// calendarserver.org

@@ -88,7 +88,7 @@ func TestFreeBusyAskedByMail(t *testing.T) {
 					t.Errorf("not one %s in %s", name, o.Bytes())
 				}
 			}
-			if c.Value("DTSTART") != "20260303T000000Z" || c.Value("DTEND") != "20260304T000000Z" || c.Value("FREEBUSY") != "20260303T100000Z/20260303T110000Z" || c.Prop("SEQUENCE") != nil {
+			if c.Value("DTSTART") != "20260303T000000Z" || c.Value("DTEND") != "20260304T000000Z" || c.Value("FREEBUSY") != "20260303T100000Z/PT1H" || c.Prop("SEQUENCE") != nil {
 				t.Errorf("%s", o.Bytes())
 			}
 		}
@@ -225,7 +225,7 @@ func TestFreeBusyBundling(t *testing.T) {
 			t.Fatal(got)
 		}
 		if c := o.First(); c.Value("ORGANIZER") != "mailto:ann@example.org" || c.Value("DTSTART") != "20260302T080000Z" || c.Value("DTEND") != "20260610T080000Z" ||
-			c.Value("FREEBUSY") != "20260309T090000Z/20260309T100000Z" {
+			c.Value("FREEBUSY") != "20260309T090000Z/PT1H" {
 			t.Errorf("%s", o.Bytes())
 		}
 	})

@@ -231,7 +231,9 @@ func (s *sitting) participation(r *refreshed, h *holding) (*ics.Object, error) {
 	if err := s.meetIn(h.obj); err != nil {
 		return nil, err
 	}
-	alone := func() *ics.Object { return itip.Participation(h.obj, r.truth, s.self(h.owner, false)) }
+	alone := func() *ics.Object {
+		return itip.Participation(h.obj, r.truth, s.self(h.owner, false), s.d.opt.SharedX...)
+	}
 	truth, have := s.roster(r.truth), s.roster(h.obj)
 	if truth.mixed || have.mixed {
 		return alone(), nil

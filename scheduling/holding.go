@@ -226,6 +226,8 @@ func (s *sitting) actor(h *holding, groups bool) (itip.Actor, error) {
 		Floating:     loc,
 		Bound:        s.d.opt.Bound,
 		PastGrace:    s.d.opt.PastGrace,
+		PublicX:      s.d.opt.PublicX,
+		SharedX:      s.d.opt.SharedX,
 		MaxAttendees: s.d.opt.MaxAttendees,
 		Prefers:      func(name string) string { return s.wish(h.owner.ID, name) },
 		Proposals:    func() []itip.Proposal { return s.proposals(h.owner.ID, h.uid) },

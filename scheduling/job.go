@@ -231,6 +231,7 @@ func (s *sitting) tellOthers(j db.Job) error {
 		if o != h.obj {
 			before := h.obj
 			h.obj, h.changed = o, true
+			h.newTag = h.newTag || !itip.SameShared(before, o, s.d.opt.SharedX) // RFC 6638 §3.2.10: more than answers
 			n++
 			if agent(p) && s.rules(p).Releases() {
 				answers, err := s.answer(h, before)

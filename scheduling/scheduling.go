@@ -26,6 +26,8 @@ type Options struct {
 	PastGrace       time.Duration // what ended longer ago sends nothing (decision 18); zero: 7 days
 	Policy          string        // rules, one a line, of rooms and resources that have none and inherit none; without quotas
 	LocalInline     int           // local recipients settled in the transaction; zero: 500
+	PublicX         []string      // X- properties, upper case, that organizers tell everybody, beside those that they always do
+	SharedX         []string      // and those that attendees may set for everybody, too
 	TellOthers      int           // answers reach the other attendees' copies in meetings of up to so many; zero: 250
 	Now             func() time.Time
 	Log             *slog.Logger

@@ -1,6 +1,7 @@
 package dav
 
 import (
+	"bytes"
 	"encoding/xml"
 	"io"
 	"strconv"
@@ -33,6 +34,17 @@ func (w *Writer) Text(s string) { w.buf = appendText(w.buf, s, false) }
 
 // TextBytes is Text for a body.
 func (w *Writer) TextBytes(b []byte) { w.buf = appendText(w.buf, b, false) }
+
+// Lines writes text with CRLF at the ends of its lines, such as iCalendar, as it
+// is: to who reads it they are LF, which RFC 4791 §9.6 allows.
+func (w *Writer) Lines(b []byte) {
+	for line := range bytes.SplitSeq(b, []byte("\r\n")) {
+		if len(line) > 0 {
+			w.TextBytes(line)
+			w.Raw("\r\n")
+		}
+	}
+}
 
 // Int writes a number.
 func (w *Writer) Int(n int64) { w.buf = strconv.AppendInt(w.buf, n, 10) }

@@ -67,6 +67,8 @@ type Config struct {
 	Scheduling struct {
 		PastGrace  time.Duration
 		TellOthers int
+		PublicX    []string // X- properties that organizers tell, upper case
+		SharedX    []string // and that attendees may set for everybody
 	}
 	Rooms struct {
 		Policy []string // rules of rooms and resources that have none
@@ -79,6 +81,7 @@ type Config struct {
 	FreeBusy struct {
 		Fetch         bool     // what people outside publish
 		FetchNetworks []string // that are not public and yet fetched from
+		MaxAttendees  int      // about whom one question is answered
 	}
 	Log struct {
 		Level string
@@ -162,6 +165,8 @@ var configKeys = []configKey{
 		c.Scheduling.TellOthers = int(n)
 		return nil
 	}},
+	{"scheduling.public_x", listInto(func(c *Config) *[]string { return &c.Scheduling.PublicX }, propertyX)},
+	{"scheduling.shared_x", listInto(func(c *Config) *[]string { return &c.Scheduling.SharedX }, propertyX)},
 	{"rooms.policy", listInto(func(c *Config) *[]string { return &c.Rooms.Policy }, sitePolicy)},
 	{"freebusy.fetch", func(c *Config, v any) error {
 		b, ok := v.(bool)
@@ -169,6 +174,14 @@ var configKeys = []configKey{
 			return fmt.Errorf("%s is neither true nor false", show(v))
 		}
 		c.FreeBusy.Fetch = b
+		return nil
+	}},
+	{"freebusy.max_attendees", func(c *Config, v any) error {
+		n, ok := v.(int64)
+		if !ok || n < 1 || n > 5000 {
+			return fmt.Errorf("%s is no number from 1 to 5000", show(v))
+		}
+		c.FreeBusy.MaxAttendees = int(n)
 		return nil
 	}},
 	{"freebusy.fetch_networks", listInto(func(c *Config) *[]string { return &c.FreeBusy.FetchNetworks }, func(s string) (string, error) {
@@ -194,6 +207,18 @@ var configKeys = []configKey{
 		return nil
 	}},
 	{"log.level", stringInto(func(c *Config) *string { return &c.Log.Level }, oneOf("debug", "info", "warn", "error"))},
+}
+
+// propertyX checks the name of a private property (RFC 5545 §3.8.8.2).
+func propertyX(s string) (string, error) {
+	s = strings.ToUpper(s)
+	switch {
+	case !strings.HasPrefix(s, "X-") || len(s) < 3 || len(s) > 100 || strings.Trim(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-") != "":
+		return "", errors.New(`is no name of a private property, such as "X-TEAM-ROOM"`)
+	case strings.HasPrefix(s, "X-CONVENE-"):
+		return "", errors.New("is what Convene keeps for itself")
+	}
+	return s, nil
 }
 
 // configError is a mistake in a configuration file. Its text names the file,
@@ -342,6 +367,9 @@ func (c *Config) complete(given map[string]bool, line func(string) int) (mistake
 		if len(c.Trust.AuthservIDs) == 0 {
 			c.Trust.Unverified = "all"
 		}
+	}
+	if c.FreeBusy.MaxAttendees == 0 {
+		c.FreeBusy.MaxAttendees = 500
 	}
 	if !given["freebusy.fetch"] {
 		c.FreeBusy.Fetch = true

@@ -21,7 +21,7 @@ func TestConfigDefaults(t *testing.T) {
 	want.SMTP.Relay, want.SMTP.From, want.SMTP.Coalesce, want.SMTP.PerDomain = "127.0.0.1:25", "calendar@example.org", 10*time.Second, 8
 	want.SMTP.PerEvent, want.SMTP.PerUser = 5000, 10_000
 	want.Trust.Unverified, want.Trust.VerifyDKIM = "all", true
-	want.FreeBusy.Fetch = true
+	want.FreeBusy.Fetch, want.FreeBusy.MaxAttendees = true, 500
 	want.Scheduling.PastGrace, want.Scheduling.TellOthers = 7*24*time.Hour, 250
 	want.Log.Level = "info"
 	if got, exp := text(c), text(want); got != exp {
@@ -88,6 +88,9 @@ func TestConfigMistakes(t *testing.T) {
 	test(ok+"[smtp]\nfrom = \"calendar@example.net\"\n", `convene.toml:3: smtp.from: calendar@example.net is in none of the domains example.org`)
 	test(ok+"[smtp]\ncoalesce = \"10\"\n", `convene.toml:3: smtp.coalesce: "10" is no time`)
 	test(ok+"[smtp]\ncoalesce = 10\n", `convene.toml:3: smtp.coalesce: 10 is no time`)
+	test(ok+"[freebusy]\nmax_attendees = 0\n", `convene.toml:3: freebusy.max_attendees: 0 is no number from 1 to 5000`)
+	test(ok+"[scheduling]\npublic_x = [\"TEAM\"]\nshared_x = [\"x-convene-own\"]\n",
+		`convene.toml:3: scheduling.public_x: "TEAM" is no name of a private property`, `convene.toml:4: scheduling.shared_x: "x-convene-own" is what Convene keeps for itself`)
 	test(ok+"[freebusy]\nfetch_networks = [\"10.1\"]\n", `convene.toml:3: freebusy.fetch_networks: "10.1" is no network`)
 	test(ok+"[freebusy]\nfetch = 1\n", `convene.toml:3: freebusy.fetch: 1 is neither true nor false`)
 	test(ok+"[trust]\nunverified = \"some\"\n", `convene.toml:3: trust.unverified: "some" is none of all, reply, none`)

@@ -41,6 +41,8 @@ func newDesk(s *db.Store, c Config, log *slog.Logger) *scheduling.Desk {
 		Coalesce:        c.SMTP.Coalesce,
 		PastGrace:       c.Scheduling.PastGrace,
 		TellOthers:      c.Scheduling.TellOthers,
+		PublicX:         c.Scheduling.PublicX,
+		SharedX:         c.Scheduling.SharedX,
 		MaxResource:     c.HTTP.MaxResource,
 		Policy:          strings.Join(c.Rooms.Policy, "\n"),
 		Now:             time.Now,

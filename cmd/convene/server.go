@@ -288,6 +288,6 @@ func newBridge(s *db.Store, desk *scheduling.Desk, c Config, log *slog.Logger) (
 func (s *server) davDoor() http.Handler {
 	return caldav.New(caldav.Options{
 		Store: s.Store, Directory: s.Directory, Desk: s.Desk, PublicURL: s.Config.HTTP.PublicURL, TimezoneService: s.Config.HTTP.TimezoneService,
-		MaxResource: s.Config.HTTP.MaxResource, Quota: s.Config.HTTP.Quota, Log: s.log,
+		MaxResource: s.Config.HTTP.MaxResource, Quota: s.Config.HTTP.Quota, MaxAsked: s.Config.FreeBusy.MaxAttendees, Log: s.log,
 	})
 }

@@ -370,8 +370,9 @@ func BusyLines(o *ics.Object, from, to time.Time) ([]string, error) {
 	if !b.From.Equal(from) || !b.To.Equal(to) {
 		out = append(out, "known "+b.From.Format(form)+"/"+b.To.Format(form))
 	}
-	for _, p := range ics.FreeBusy(b.Spans) {
-		out = append(out, p.Param("FBTYPE")+" "+p.Value)
+	types := map[ics.BusyType]string{ics.Busy: "BUSY", ics.Tentative: "BUSY-TENTATIVE", ics.Unavailable: "BUSY-UNAVAILABLE"}
+	for _, s := range b.Spans {
+		out = append(out, types[s.Type]+" "+s.Start.Format(form)+"/"+s.End.Format(form))
 	}
 	return out, nil
 }

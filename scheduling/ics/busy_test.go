@@ -268,3 +268,32 @@ func TestMerge(t *testing.T) {
 	test("1-3:1 4-5:1", Span{at(4), at(5), Busy}, Span{at(1), at(3), Busy})
 	test("1-3:1 2-6:2 3-4:3 5-7:1", Span{at(1), at(3), Busy}, Span{at(2), at(6), Tentative}, Span{at(5), at(7), Busy}, Span{at(3), at(4), Unavailable})
 }
+
+// How busy time is told: a line for each type, in pieces that any program can
+// read.
+func TestFreeBusyLines(t *testing.T) {
+	at := func(h, m int) time.Time { return time.Date(2026, 3, 2, h, m, 0, 0, time.UTC) }
+	test := func(spans []Span, want ...string) {
+		t.Helper()
+		var got []string
+		for _, p := range FreeBusy(spans) {
+			got = append(got, p.Param("FBTYPE")+":"+p.Value)
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	}
+	test(nil)
+	test([]Span{{at(1, 0), at(2, 0), Tentative}, {at(3, 0), at(4, 30), Busy}, {at(5, 0), at(6, 0), Unavailable}, {at(7, 0), at(55, 0), Busy}, {at(8, 0), at(9, 0), Free}, {at(10, 0), at(11, 0), Unavailable}},
+		"BUSY:20260302T030000Z/PT1H30M,20260302T070000Z/PT48H", "BUSY-TENTATIVE:20260302T010000Z/PT1H",
+		"BUSY-UNAVAILABLE:20260302T050000Z/20260302T060000Z,20260302T100000Z/20260302T110000Z")
+	test([]Span{{at(1, 0), at(1, 0).Add(700 * time.Millisecond), Busy}, {at(1, 0), at(1, 0).Add(1500 * time.Millisecond), Busy}}, "BUSY:20260302T010000Z/PT1S")
+	var many []Span
+	for i := range 450 {
+		many = append(many, Span{at(i, 0), at(i, 30), Busy})
+	}
+	props := FreeBusy(many)
+	if len(props) != 3 || strings.Count(props[2].Value, "/PT30M") != 50 {
+		t.Errorf("%d lines", len(props))
+	}
+}

@@ -86,9 +86,15 @@ func (p Prop) WithParam(name string, values ...string) Prop {
 // WithoutParams returns the property without the named parameters; a property
 // that has none of them keeps its line.
 func (p Prop) WithoutParams(names ...string) Prop {
-	gone := func(q Param) bool { return slices.Contains(names, q.Name) }
-	if slices.ContainsFunc(p.Params, gone) {
-		p.Params, p.raw = slices.DeleteFunc(slices.Clone(p.Params), gone), nil
+	return p.WithoutParamsFunc(func(name string) bool { return slices.Contains(names, name) })
+}
+
+// WithoutParamsFunc returns the property without the parameters whose names gone
+// is true of; a property that has none of them keeps its line.
+func (p Prop) WithoutParamsFunc(gone func(name string) bool) Prop {
+	of := func(q Param) bool { return gone(q.Name) }
+	if slices.ContainsFunc(p.Params, of) {
+		p.Params, p.raw = slices.DeleteFunc(slices.Clone(p.Params), of), nil
 	}
 	return p
 }

@@ -3,7 +3,9 @@ package ics
 import (
 	"errors"
 	"slices"
+	"strconv"
 	"strings"
+	"time"
 )
 
 // Periods reads the FREEBUSY properties of a VFREEBUSY (RFC 5545 §3.8.2.6):
@@ -63,18 +65,69 @@ func (o *Object) period(p *Prop, v string) (s Span, err error) {
 	return s, nil
 }
 
-// fbTypes are the values of FBTYPE (RFC 5545 §3.2.9).
-var fbTypes = map[BusyType]string{Busy: "BUSY", Tentative: "BUSY-TENTATIVE", Unavailable: "BUSY-UNAVAILABLE"}
+// fbTypes are the values of FBTYPE (RFC 5545 §3.2.9), in the order in which
+// they are told.
+var fbTypes = []struct {
+	kind BusyType
+	name string
+}{{Busy, "BUSY"}, {Tentative, "BUSY-TENTATIVE"}, {Unavailable, "BUSY-UNAVAILABLE"}}
+
+// mostInLine bounds how many periods one property holds: some programs bound
+// the length of what they read.
+const mostInLine = 200
 
 // FreeBusy makes the FREEBUSY properties of spans, in their order; free ones
-// are left out.
+// are left out. There is one for each FBTYPE, and what is busy is told by start
+// and duration, as Apple's server told it: RFC 5545 §3.8.2.6 allows all forms,
+// and there are programs that were tried with no other one.
 func FreeBusy(spans []Span) []Prop {
 	const stamp = "20060102T150405Z"
-	props := make([]Prop, 0, len(spans))
-	for _, s := range spans {
-		if name := fbTypes[s.Type]; name != "" && s.Start.Before(s.End) {
-			props = append(props, NewProp("FREEBUSY", s.Start.UTC().Format(stamp)+"/"+s.End.UTC().Format(stamp), Param{"FBTYPE", []string{name}}))
+	var props []Prop
+	for _, t := range fbTypes {
+		var line strings.Builder
+		n := 0
+		end := func() {
+			if n > 0 {
+				props = append(props, NewProp("FREEBUSY", line.String(), Param{"FBTYPE", []string{t.name}}))
+			}
+			line.Reset()
+			n = 0
 		}
+		for _, s := range spans {
+			from, to := s.Start.UTC().Truncate(time.Second), s.End.UTC().Truncate(time.Second)
+			if s.Type != t.kind || !from.Before(to) {
+				continue
+			}
+			if n == mostInLine {
+				end()
+			}
+			if n++; n > 1 {
+				line.WriteByte(',')
+			}
+			line.WriteString(from.Format(stamp) + "/")
+			if t.kind == Unavailable {
+				line.WriteString(to.Format(stamp))
+			} else {
+				line.WriteString(exactly(to.Sub(from)))
+			}
+		}
+		end()
 	}
 	return slices.Clip(props)
+}
+
+// exactly writes a duration in hours, minutes and seconds (RFC 5545 §3.3.6):
+// without days, which are not always as long.
+func exactly(d time.Duration) string {
+	s := int64(d / time.Second)
+	out := "PT"
+	for _, part := range []struct {
+		n    int64
+		unit string
+	}{{s / 3600, "H"}, {s / 60 % 60, "M"}, {s % 60, "S"}} {
+		if part.n > 0 {
+			out += strconv.FormatInt(part.n, 10) + part.unit
+		}
+	}
+	return out
 }

@@ -69,10 +69,13 @@ func oneLine(s string) string {
 	}, s)
 }
 
-// fold writes a line in pieces of at most 75 octets (RFC 5545 §3.1), never
-// inside a character.
+// foldAt is where lines are folded: RFC 5545 §3.1 wants 75 octets at most, and
+// there are programs that count the space of a folded line's next one in.
+const foldAt = 74
+
+// fold writes a line in pieces, never inside a character.
 func fold(b *bytes.Buffer, l string) {
-	room := 75
+	room := foldAt
 	for len(l) > room {
 		cut := room
 		for cut > 0 && !utf8.RuneStart(l[cut]) {
@@ -83,7 +86,7 @@ func fold(b *bytes.Buffer, l string) {
 		}
 		b.WriteString(l[:cut])
 		b.WriteString("\r\n ")
-		l, room = l[cut:], 74
+		l, room = l[cut:], foldAt-1
 	}
 	b.WriteString(l)
 	b.WriteString("\r\n")

@@ -43,21 +43,27 @@ var quiet = map[string]bool{
 	"RRULE": true, "EXRULE": true, "RDATE": true, "EXDATE": true,
 }
 
-// publicX are the X- properties that are part of what an organizer tells; all
-// others are private to the program that wrote them.
-var publicX = map[string]bool{
+// alwaysPublic are the X- properties that are part of what an organizer tells,
+// beside those of Actor.PublicX; all others are private to the program that
+// wrote them.
+var alwaysPublic = map[string]bool{
 	"X-ALT-DESC": true, "X-APPLE-STRUCTURED-LOCATION": true, "X-GOOGLE-CONFERENCE": true,
 	"X-MICROSOFT-SKYPETEAMSMEETINGURL": true, "X-MICROSOFT-ONLINEMEETINGINFORMATION": true,
 	"X-JMAP-HIDE-ATTENDEES": true, "X-MICROSOFT-CDO-ALLDAYEVENT": true, "X-MICROSOFT-DISALLOW-COUNTER": true, "X-NEXTCLOUD-TALK-URL": true,
 }
 
-func private(name string) bool { return strings.HasPrefix(name, "X-") && !publicX[name] }
+// tells reports whether an X- property is told to others.
+func (me Actor) tells(name string) bool {
+	return alwaysPublic[name] || slices.Contains(me.PublicX, name) || slices.Contains(me.SharedX, name)
+}
+
+func (me Actor) private(name string) bool { return strings.HasPrefix(name, "X-") && !me.tells(name) }
 
 // compare says how component b of object ob differs from a of oa. They are of
 // one instance; a may be the occurrence that the master described.
-func compare(oa *ics.Object, a *ics.Component, ob *ics.Object, b *ics.Component) delta {
+func (me Actor) compare(oa *ics.Object, a *ics.Component, ob *ics.Object, b *ics.Component) delta {
 	var d delta
-	d.content = !sameContent(a, b)
+	d.content = !me.sameContent(a, b)
 	d.status = status(a) != status(b)
 	d.moved = !sameTime(oa, a, ob, b)
 	if a.Prop("RECURRENCE-ID") != nil || b.Prop("RECURRENCE-ID") != nil {
@@ -95,16 +101,16 @@ func status(c *ics.Component) string {
 
 // sameContent reports whether two components tell people the same, whatever
 // the order of their properties.
-func sameContent(a, b *ics.Component) bool {
-	return slices.Equal(contents(a), contents(b))
+func (me Actor) sameContent(a, b *ics.Component) bool {
+	return slices.Equal(me.contents(a), me.contents(b))
 }
 
-func contents(c *ics.Component) []string {
+func (me Actor) contents(c *ics.Component) []string {
 	var out []string
 	for i := range c.Props {
 		p := &c.Props[i]
 		whole := c.Name == "VTODO" && (p.Name == "PERCENT-COMPLETE" || p.Name == "COMPLETED") // RFC 5546 §4.5.6
-		if quiet[p.Name] && !whole || private(p.Name) {
+		if quiet[p.Name] && !whole || me.private(p.Name) {
 			continue
 		}
 		if v := meaning(p); v != "" {

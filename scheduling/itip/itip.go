@@ -73,6 +73,11 @@ type Actor struct {
 	// PastGrace: objects whose every instance ended longer ago send nothing
 	// (decision 18). Zero means seven days.
 	PastGrace time.Duration
+	// PublicX are X- properties, in upper case, that an organizer tells
+	// everybody as he tells a SUMMARY; some are always.
+	PublicX []string
+	// SharedX are those that any attendee may set for everybody, too.
+	SharedX []string
 	// MaxAttendees bounds ATTENDEE lines of one component; zero: no bound.
 	MaxAttendees int
 	// Prefers returns how he wants a thing done, by names such as

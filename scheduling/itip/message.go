@@ -87,7 +87,7 @@ func (me Actor) public(c *ics.Component) *ics.Component {
 				stamped = true
 			}
 			continue
-		case private(p.Name), p.Name == "REQUEST-STATUS":
+		case me.private(p.Name), p.Name == "REQUEST-STATUS":
 			continue
 		case p.Name == "ATTENDEE" || p.Name == "ORGANIZER":
 			if p.Name == "ATTENDEE" {

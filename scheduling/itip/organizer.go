@@ -175,13 +175,13 @@ func (v *revision) compare() {
 		switch {
 		case old == nil:
 		case old.rid == p.rid:
-			v.deltas[p] = compare(v.was.obj, old.comp, v.is.obj, p.comp)
+			v.deltas[p] = v.me.compare(v.was.obj, old.comp, v.is.obj, p.comp)
 			for _, r := range v.deltas[p].excluded {
 				note(r)
 			}
 		default: // a new override of what the master described
 			if occ := v.was.regular(p.rid); occ != nil {
-				v.deltas[p] = compare(v.was.obj, occ, v.is.obj, p.comp)
+				v.deltas[p] = v.me.compare(v.was.obj, occ, v.is.obj, p.comp)
 			}
 		}
 	}
@@ -191,7 +191,7 @@ func (v *revision) compare() {
 	for _, r := range v.rids {
 		v.wasAt[r], v.isAt[r] = v.was.at(r), v.is.at(r)
 		if old := v.was.byRID[r]; old != nil && v.isAt[r] != nil && v.isAt[r] == v.is.master {
-			if occ := v.is.regular(r); occ != nil && compare(v.was.obj, old.comp, v.is.obj, occ).tell() {
+			if occ := v.is.regular(r); occ != nil && v.me.compare(v.was.obj, old.comp, v.is.obj, occ).tell() {
 				v.lapsed[r] = true
 			}
 		}

@@ -9,16 +9,16 @@ import (
 
 // Participation returns an attendee's copy with the participation of the
 // others as the organizer's copy has it: who is in each occurrence that he has,
-// and what they answered (RFC 6638 §3.2.6). Nothing else changes, self's own
-// lines never. It returns copy itself where nothing
-// differs.
-func Participation(copy, organizers *ics.Object, self func(cuaddr.Address) bool) *ics.Object {
+// and what they answered (RFC 6638 §3.2.6), with the properties that attendees
+// set for everybody (Actor.SharedX). Nothing else changes, self's own lines
+// never. It returns copy itself where nothing differs.
+func Participation(copy, organizers *ics.Object, self func(cuaddr.Address) bool, shared ...string) *ics.Object {
 	truth := newSeries(organizers, organizers.Root())
 	mine := newSeries(copy, copy.Root())
 	edits := map[*ics.Component][]ics.Prop{} // new properties, by component of the copy
 	for _, p := range mine.parts {
 		if theirs := truth.at(p.rid); theirs != nil && !cancelled(p.comp) {
-			if props, changed := participants(p.comp, theirs.comp, self); changed {
+			if props, changed := participants(p.comp, theirs.comp, self, shared); changed {
 				edits[p.comp] = props
 			}
 		}
@@ -35,9 +35,9 @@ func Participation(copy, organizers *ics.Object, self func(cuaddr.Address) bool)
 			continue
 		}
 		if truth.master != nil { // as the master is from now on
-			one.Props, _ = participants(one, truth.master.comp, self)
+			one.Props, _ = participants(one, truth.master.comp, self, shared)
 		}
-		if props, changed := participants(one, p.comp, self); changed {
+		if props, changed := participants(one, p.comp, self, shared); changed {
 			added = append(added, &ics.Component{Name: one.Name, Props: props, Children: one.Children})
 		}
 	}
@@ -55,8 +55,9 @@ func Participation(copy, organizers *ics.Object, self func(cuaddr.Address) bool)
 }
 
 // participants returns the properties of mine with the ATTENDEE lines of
-// theirs as others may see them; self's own lines stay.
-func participants(mine, theirs *ics.Component, self func(cuaddr.Address) bool) (props []ics.Prop, changed bool) {
+// theirs as others may see them, and their shared properties; self's own lines
+// stay.
+func participants(mine, theirs *ics.Component, self func(cuaddr.Address) bool, shared []string) (props []ics.Prop, changed bool) {
 	want := map[cuaddr.Address]ics.Prop{}
 	var order []cuaddr.Address
 	for _, p := range ics.Attendees(theirs) {
@@ -94,6 +95,16 @@ func participants(mine, theirs *ics.Component, self func(cuaddr.Address) bool) (
 	}
 	if len(added) > 0 {
 		props, changed = slices.Insert(props, last+1, added...), true
+	}
+	for _, name := range shared {
+		if slices.Equal(valuesOf(mine, name), valuesOf(theirs, name)) {
+			continue
+		}
+		props = slices.DeleteFunc(props, func(p ics.Prop) bool { return p.Name == name })
+		for _, p := range theirs.PropsNamed(name) {
+			props = append(props, *p)
+		}
+		changed = true
 	}
 	return props, changed
 }

@@ -31,7 +31,7 @@ func (me Actor) receiveReply(have *ics.Object, msg Message) (Outcome, error) {
 		return ignored("%s", r.why), nil
 	}
 	s.dirty = true
-	out := Outcome{Object: s.object(), Changed: true, Scheduled: true, KeepTag: true, Refresh: r.news, Rule: "answer noted"}
+	out := Outcome{Object: s.object(), Changed: true, Scheduled: true, KeepTag: !r.shared, Refresh: r.news, Rule: "answer noted"}
 	if !r.news {
 		out.Rule = "answer noted: nothing new in it"
 	}
@@ -73,13 +73,14 @@ func (r *replying) confirmations() []Message {
 }
 
 type replying struct {
-	me    Actor
-	s     *series
-	in    *series
-	made  *part  // the override that the present answer needed
-	why   string // nothing came of it
-	noted bool   // the object changed
-	news  bool   // a PARTSTAT changed
+	me     Actor
+	s      *series
+	in     *series
+	made   *part  // the override that the present answer needed
+	why    string // nothing came of it
+	noted  bool   // the object changed
+	news   bool   // a PARTSTAT changed
+	shared bool   // a property that attendees may set for everybody changed
 
 	claim   bool                 // somebody says that he is a delegate
 	invited []cuaddr.Address     // delegates who are new
@@ -267,6 +268,9 @@ func (r *replying) note(c, p *part, l *ics.Prop, who cuaddr.Address) bool {
 			*q = n
 			r.noted = true
 		}
+	}
+	if own && r.share(c, p) {
+		r.noted, r.news, r.shared = true, true, true
 	}
 	switch said {
 	case "DELEGATED":

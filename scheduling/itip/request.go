@@ -320,7 +320,7 @@ func (me Actor) merge(was *series, old *part, in *series, p *part) *ics.Componen
 			c.Set(q)
 		case slices.Contains(own, q.Name):
 			c.Add(q)
-		case private(q.Name) && q.Name != propReceived:
+		case me.private(q.Name) && q.Name != propReceived:
 			c.RemoveFunc(func(r *ics.Prop) bool { return r.Name == q.Name && base.Prop(q.Name) == &base.Props[i] })
 			c.Add(q)
 		}
@@ -351,7 +351,7 @@ func (me Actor) keepAnswer(oa *ics.Object, old *ics.Component, ob *ics.Object, c
 		return
 	}
 	had, said := ics.PartStat(mine), mine.Param(paramSaid)
-	d := compare(oa, old, ob, c)
+	d := me.compare(oa, old, ob, c)
 	for i := range c.Props {
 		l := &c.Props[i]
 		if l.Name != "ATTENDEE" || !me.Self(ics.CalAddress(l)) {
@@ -466,7 +466,7 @@ func (me Actor) keepInstance(was *series, old *part, in *series) *ics.Component 
 	was0, mine := ics.Attendee(before, me.Self), old.self(me)
 	moved := !sameTime(was.obj, was.master.comp, in.obj, in.master.comp) // then he is asked anew for all of it
 	ownAnswer := !moved && was0 != nil && mine != nil && (ics.PartStat(was0) != ics.PartStat(mine) || was0.Param(paramSaid) != mine.Param(paramSaid))
-	if !ownAnswer && sameOwn(before, old.comp) {
+	if !ownAnswer && me.sameOwn(before, old.comp) {
 		return nil
 	}
 	c := me.merge(was, old, in, &part{comp: base, rid: old.rid})
@@ -478,12 +478,12 @@ func (me Actor) keepInstance(was *series, old *part, in *series) *ics.Component 
 
 // sameOwn reports whether an override has nothing of the attendee's own
 // beside what the master gives it.
-func sameOwn(a, b *ics.Component) bool {
+func (me Actor) sameOwn(a, b *ics.Component) bool {
 	pick := func(c *ics.Component) []string {
 		var out []string
 		for i := range c.Props {
 			p := &c.Props[i]
-			if p.Name == "TRANSP" || p.Name == "COLOR" || p.Name == "CATEGORIES" || private(p.Name) && p.Name != propReceived {
+			if p.Name == "TRANSP" || p.Name == "COLOR" || p.Name == "CATEGORIES" || me.private(p.Name) && p.Name != propReceived {
 				out = append(out, p.Name+":"+p.Value)
 			}
 		}

@@ -37,12 +37,12 @@ var duties = map[string]duty{
 	"SEQUENCE": mild, "STATUS": mild, "GEO": mild, "UID": own, "RECURRENCE-ID": own,
 }
 
-func dutyOf(name string) duty {
+func (me Actor) dutyOf(name string) duty {
 	if d, ok := duties[name]; ok {
 		return d
 	}
 	if strings.HasPrefix(name, "X-") {
-		if publicX[name] {
+		if me.tells(name) && !slices.Contains(me.SharedX, name) {
 			return mild
 		}
 		return own
@@ -119,7 +119,7 @@ func (m *mend) follow(p *part) {
 	if before == nil || now == nil || here == nil || ics.PartStat(here) != ics.PartStat(before) || ics.PartStat(now) == ics.PartStat(before) {
 		return
 	}
-	if occ := m.was.regular(p.rid); occ != nil && sameContent(occ, p.comp) && sameTime(m.was.obj, occ, m.was.obj, p.comp) {
+	if occ := m.was.regular(p.rid); occ != nil && m.me.sameContent(occ, p.comp) && sameTime(m.was.obj, occ, m.was.obj, p.comp) {
 		*here = ownLine(*here, *now)
 	}
 }
@@ -133,7 +133,7 @@ func (m *mend) component(p *part, base *ics.Component) error {
 		case "ATTENDEE", "ORGANIZER", "DTSTART", "DTEND", "DURATION", "DUE", "EXDATE", "RRULE":
 			continue
 		}
-		d := dutyOf(name)
+		d := m.me.dutyOf(name)
 		if name == "STATUS" && given.Name == "VTODO" && !cancelled(base) && !cancelled(given) {
 			d = own // how far he is with it
 		}
@@ -475,10 +475,14 @@ func (m *mend) answers(force bool) []answer {
 		}
 		further := oldComp != nil && p.comp.Name == "VTODO" && !slices.EqualFunc(progress(oldComp), progress(p.comp), func(a, b ics.Prop) bool { return a.Value == b.Value })
 		passed := oldComp != nil && now == "DELEGATED" && !equalSets(delegatesOf(*l), delegatesOf(*ics.Attendee(oldComp, m.me.Self)))
-		if now == before && !further && !passed && !force && !(p.rid != "" && wholeSaid && now != whole) {
+		var shared []ics.Prop
+		if oldComp != nil {
+			shared = m.me.shares(oldComp, p.comp)
+		}
+		if now == before && !further && !passed && !force && len(shared) == 0 && !(p.rid != "" && wholeSaid && now != whole) {
 			continue
 		}
-		a := answer{comp: p.comp, mine: *l, partstat: now, extra: comments(oldComp, p.comp)}
+		a := answer{comp: p.comp, mine: *l, partstat: now, extra: append(comments(oldComp, p.comp), shared...)}
 		for _, d := range m.delegate {
 			if d.part == p {
 				a.extra = append(a.extra, d.line)
