@@ -341,3 +341,21 @@ func TestAllprop(t *testing.T) {
 		}
 	})
 }
+
+// A program that asks with %40 for @ finds what it asked for in the answer,
+// and what lies below it; one that asks with @ finds @. neon compares octets.
+func TestEncodedAt(t *testing.T) {
+	each(t, func(t *testing.T, h *house) {
+		h.put(ann, annCalendar+"a.ics", event("a", "20261102T100000Z", "20261102T110000Z", "")).want(t, 201)
+		escape := strings.NewReplacer("@", "%40").Replace
+		test := func(path string, want string) {
+			t.Helper()
+			h.propfind(ann, path, "1", "D:resourcetype").row(t, want)
+			h.propfind(ann, path, "1", "D:getetag").row(t, want+"a.ics")
+			h.report(ann, path, `<D:sync-collection><D:sync-token/><D:sync-level>1</D:sync-level><D:prop><D:getetag/></D:prop></D:sync-collection>`).row(t, want+"a.ics")
+			h.report(ann, path, `<C:calendar-multiget><D:prop><D:getetag/></D:prop><D:href>`+annCalendar+`a.ics</D:href></C:calendar-multiget>`).row(t, annCalendar+"a.ics")
+		}
+		test(annCalendar, annCalendar)
+		test(escape(annCalendar), escape(annCalendar))
+	})
+}

@@ -220,6 +220,7 @@ func (x *exchange) multiget(r *resource, root *dav.Element) error {
 		return &dav.Error{Status: http.StatusBadRequest, Detail: "a multiget on an object asks for that object"}
 	}
 	ms := x.multistatus()
+	ms.EncodedAt = false // each has its own spelling
 	colls := map[place]*resource{}
 	for hrefs := m.Hrefs; len(hrefs) > 0; {
 		n := min(len(hrefs), pageBodies)

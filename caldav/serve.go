@@ -314,7 +314,10 @@ func (x *exchange) multistatus() *dav.MultiStatus {
 	h.Set("DAV", x.classes) // Apple's programs read it here too
 	x.preferred()
 	x.out = &lazy{x: x}
-	return dav.NewMultiStatus(x.out, x.prefer.Minimal)
+	ms := dav.NewMultiStatus(x.out, x.prefer.Minimal)
+	path := x.r.URL.EscapedPath()
+	ms.EncodedAt = strings.Contains(path, "%40") && !strings.Contains(path, "@")
+	return ms
 }
 
 // preferred says that return=minimal was honoured (RFC 7240 §3).

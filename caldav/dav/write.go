@@ -5,6 +5,7 @@ import (
 	"encoding/xml"
 	"io"
 	"strconv"
+	"strings"
 	"unicode/utf8"
 )
 
@@ -221,6 +222,11 @@ type MultiStatus struct {
 	err     error
 	minimal bool
 
+	// EncodedAt has "@" in the hrefs of responses as "%40": the spelling of the
+	// request, which programs that compare octets look for (neon's: cadaver,
+	// davfs2). Both mean the same (RFC 3986 §2.2).
+	EncodedAt bool
+
 	prop   int // where the current 200 propstat begins
 	props  int // where its properties begin
 	failed []failed
@@ -266,7 +272,7 @@ func (m *MultiStatus) begin() {
 func (m *MultiStatus) Status(href string, status int, conds ...xml.Name) {
 	m.begin()
 	m.Raw("\n<D:response>")
-	m.Href(href)
+	m.own(href)
 	m.status(status)
 	if len(conds) > 0 {
 		m.Raw("<D:error>")
@@ -277,6 +283,14 @@ func (m *MultiStatus) Status(href string, status int, conds ...xml.Name) {
 	}
 	m.Raw("</D:response>")
 	m.flush()
+}
+
+// own writes the href of a response.
+func (m *MultiStatus) own(href string) {
+	if m.EncodedAt {
+		href = strings.ReplaceAll(href, "@", "%40")
+	}
+	m.Href(href)
 }
 
 func (m *MultiStatus) status(code int) {
@@ -290,7 +304,7 @@ func (m *MultiStatus) status(code int) {
 func (m *MultiStatus) Begin(href string) {
 	m.begin()
 	m.Raw("\n<D:response>")
-	m.Href(href)
+	m.own(href)
 	m.prop = m.Len()
 	m.Raw("<D:propstat><D:prop>")
 	m.props = m.Len()

@@ -18,55 +18,10 @@ func TestVdirsyncer(t *testing.T) {
 		_, relay := startSink(t, false)
 		h := startHouse(t, dsn, "127.0.0.1:0", "", relay)
 		dir := t.TempDir()
-		config := fmt.Sprintf(`[general]
-status_path = "%[1]s/status"
-
-[pair events]
-a = "here_events"
-b = "there_events"
-collections = ["from b"]
-conflict_resolution = "b wins"
-metadata = ["displayname", "color"]
-
-[storage here_events]
-type = "filesystem"
-path = "%[1]s/events"
-fileext = ".ics"
-
-[storage there_events]
-type = "caldav"
-url = "%[2]s/"
-username = "%[3]s"
-password = "%[4]s"
-
-[pair people]
-a = "here_people"
-b = "there_people"
-collections = ["from b"]
-
-[storage here_people]
-type = "filesystem"
-path = "%[1]s/people"
-fileext = ".vcf"
-
-[storage there_people]
-type = "carddav"
-url = "%[2]s/"
-username = "%[3]s"
-password = "%[4]s"
-`, dir, h.Config.HTTP.PublicURL, ann, demoPasswords[ann])
-		file := filepath.Join(dir, "config")
-		if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
-			t.Fatal(err)
-		}
+		vdirsyncerConfig(t, dir, h)
 		run := func(args ...string) {
 			t.Helper()
-			cmd := exec.CommandContext(t.Context(), "vdirsyncer", append([]string{"-c", file, "-v", "WARNING"}, args...)...)
-			cmd.Env = append(os.Environ(), "HOME="+dir)
-			cmd.Stdin = strings.NewReader(strings.Repeat("y\n", 20)) // makes the folders
-			if out, err := cmd.CombinedOutput(); err != nil {
-				t.Fatalf("vdirsyncer %v: %v\n%s", args, err, out)
-			}
+			vdirsyncer(t, dir, args...)
 		}
 		dav := func(method, path, body string, want int, header ...string) string {
 			t.Helper()
@@ -135,4 +90,62 @@ password = "%[4]s"
 		}
 		run("sync") // nothing left to do, no conflict
 	})
+}
+
+// vdirsyncerConfig has Ann's calendars in events/ of dir and her address books
+// in people/.
+func vdirsyncerConfig(t *testing.T, dir string, h *house) {
+	t.Helper()
+	config := fmt.Sprintf(`[general]
+status_path = "%[1]s/status"
+
+[pair events]
+a = "here_events"
+b = "there_events"
+collections = ["from b"]
+conflict_resolution = "b wins"
+metadata = ["displayname", "color"]
+
+[storage here_events]
+type = "filesystem"
+path = "%[1]s/events"
+fileext = ".ics"
+
+[storage there_events]
+type = "caldav"
+url = "%[2]s/"
+username = "%[3]s"
+password = "%[4]s"
+
+[pair people]
+a = "here_people"
+b = "there_people"
+collections = ["from b"]
+
+[storage here_people]
+type = "filesystem"
+path = "%[1]s/people"
+fileext = ".vcf"
+
+[storage there_people]
+type = "carddav"
+url = "%[2]s/"
+username = "%[3]s"
+password = "%[4]s"
+`, dir, h.Config.HTTP.PublicURL, ann, demoPasswords[ann])
+	file := filepath.Join(dir, "config")
+	if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// vdirsyncer runs a command of it, with dir as home.
+func vdirsyncer(t *testing.T, dir string, args ...string) {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), "vdirsyncer", append([]string{"-c", filepath.Join(dir, "config"), "-v", "WARNING"}, args...)...)
+	cmd.Env = append(os.Environ(), "HOME="+dir)
+	cmd.Stdin = strings.NewReader(strings.Repeat("y\n", 20)) // makes the folders
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("vdirsyncer %v: %v\n%s", args, err, out)
+	}
 }
