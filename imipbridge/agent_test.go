@@ -3,28 +3,14 @@ package imipbridge
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/convene-server/convene/db"
+	"github.com/convene-server/convene/scheduling/ics"
 )
 
 // Defects of imip-agent 0.3 that concern mail, each one that Convene shall not
-// have:
-//
-//   - a message that was looked at and produced nothing (stale, forged, METHOD
-//     mismatch, VFREEBUSY while nothing is shared) was neither processed nor
-//     delivered: TestNothingIsLost
-//   - a VFREEBUSY REPLY without DTSTAMP, with the window of the busy periods in
-//     place of the asked one: TestFreeBusyAskedByMail
-//   - a fault while reading the rules made the mail come again for ever:
-//     TestUnreadablePolicyIsNoFault
-//   - an ADD booked a room without a look at it: TestMailedAddToRoom
-//   - the explanation stood in the MIME preamble, where nobody sees it: what is
-//     handed on is the mail as it came, TestDecision04AsItCame, or a summary whose
-//     text programs show, TestIncomingModes
-//   - the sender was taken from header fields alone: TestDecision10Belief,
-//     TestOwnDKIM
-//   - domains were compared with their case: TestAligned, TestBelievedInAnyCase
-//   - recipients were taken from To, not from the envelope: TestEnvelopeCounts
+// have: STANDARDS.md lists them all and their tests.
 
 // Whatever becomes of the calendar in it, a mail reaches the mailbox as it came.
 func TestNothingIsLost(t *testing.T) {
@@ -118,5 +104,49 @@ func TestEnvelopeCounts(t *testing.T) {
 		h.want("Ann", h.partstat("ann", "u1", ann), "NEEDS-ACTION")
 		h.want("Ben", h.partstat("ben", "u1", ben), "no copy")
 		h.want("handed on", h.nextHop.rcpts(), ann)
+	})
+}
+
+// Single dates that come without their series, in whatever form they are named,
+// are kept, and join the series where it is here.
+func TestLoneOverrides(t *testing.T) {
+	each(t, func(h *house) {
+		h.persons("ann")
+		lone := func(uid, rid, hour string) string {
+			return strings.Replace(event("REQUEST", uid, "RECURRENCE-ID"+rid+"\nSEQUENCE:1\n"+organizer(cleo)+attendees(ann)), "DTSTART:20260309T090000Z\nDTEND:20260309T100000Z",
+				"DTSTART:20260316T"+hour+"0000Z\nDTEND:20260316T"+hour+"3000Z", 1)
+		}
+		give := func(calendar string) {
+			h.Helper()
+			h.want("verdict", h.give(cleo, mailOf(cleo, ann, "", calendar), ann)[ann], "250")
+		}
+		give(lone("u1", ":20260316T090000Z", "11"))
+		h.want("alone", len(h.copyOf("ann", "u1").Main()), 1)
+		h.want("answer asked", h.partstat("ann", "u1", ann), "NEEDS-ACTION")
+		second := strings.NewReplacer("20260316", "20260323").Replace(lone("u1", ":20260316T090000Z", "12"))
+		give(second)
+		h.want("two of them", len(h.copyOf("ann", "u1").Main()), 2)
+
+		series := strings.NewReplacer("DTSTART:20260309T090000Z", "DTSTART;TZID=Europe/Berlin:20260309T100000", "DTEND:20260309T100000Z", "DTEND;TZID=Europe/Berlin:20260309T110000").
+			Replace(event("REQUEST", "u2", "RRULE:FREQ=WEEKLY;COUNT=5\n"+organizer(cleo)+attendees(ann)))
+		for i, rid := range []string{":20260316T090000Z", ";TZID=America/New_York:20260316T050000", ";VALUE=DATE:20260316"} {
+			uid := string("stu"[i])
+			give(strings.Replace(series, "UID:u2", "UID:"+uid, 1))
+			give(lone(uid, rid, "13"))
+			o := h.copyOf("ann", uid)
+			if len(o.Overrides()) != 1 || o.Master() == nil {
+				t.Fatalf("RECURRENCE-ID%s:\n%s", rid, o.Bytes())
+			}
+			h.want("RECURRENCE-ID"+rid, o.Overrides()[0].Value("DTSTART"), "20260316T130000Z")
+			begins := 0
+			from := time.Date(2026, 3, 16, 0, 0, 0, 0, time.UTC)
+			if err := o.Instances(from, from.AddDate(0, 0, 1), time.UTC, ics.Bound{Instances: 100, Steps: 1000}, func(i ics.Instance) bool {
+				begins++
+				return true
+			}); err != nil {
+				t.Fatal(err)
+			}
+			h.want("dates on that day", begins, 1)
+		}
 	})
 }

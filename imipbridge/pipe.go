@@ -67,6 +67,9 @@ func (b *Bridge) pipe(ctx context.Context, rcpt string, r io.Reader) error {
 	if err != nil {
 		return err
 	}
+	if a.mail.Hops > maxHops {
+		return errLoop
+	}
 	d := &delivery{b: b, ctx: ctx, from: from}
 	defer d.close()
 	if to.station == outside {

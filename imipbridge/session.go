@@ -160,6 +160,9 @@ func (s *session) LMTPData(r io.Reader, status smtp.StatusCollector) error {
 	if err != nil {
 		return fault(err)
 	}
+	if a.mail.Hops > maxHops {
+		return errLoop
+	}
 	verdicts := map[string]error{}
 	s.handOnOutside(a, verdicts)
 
@@ -173,6 +176,13 @@ func (s *session) LMTPData(r io.Reader, status smtp.StatusCollector) error {
 	}
 	return nil
 }
+
+// maxHops is by how many servers a mail has come that goes round (RFC 5321
+// §6.3). Convene adds no field of its own to what it hands on, the mail servers
+// on both of its sides do.
+const maxHops = 100
+
+var errLoop = &smtp.SMTPError{Code: 554, EnhancedCode: smtp.EnhancedCode{5, 4, 6}, Message: "more than 100 servers had this mail: it goes round"}
 
 // mailDeadline is the time for one mail and all its recipients.
 const mailDeadline = 20 * time.Minute

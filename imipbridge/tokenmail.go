@@ -160,7 +160,7 @@ func (b *Bridge) ruleBounce(ctx context.Context, a *arrival, r recipient) (rulin
 	}
 	failed := (*imip.Delivery)(nil)
 	if a.mail.Report != nil {
-		failed = a.mail.Report.Failed()
+		failed = a.mail.Report.Failed(sent.rcpt)
 	}
 	switch {
 	case failed != nil && r.kind == kindCopy:
@@ -177,6 +177,9 @@ func (b *Bridge) ruleBounce(ctx context.Context, a *arrival, r recipient) (rulin
 		}
 	case a.mail.Report != nil:
 		x.Rule = "delivery report: nothing final"
+		if said := a.mail.Report.Actions(sent.rcpt); len(said) > 0 {
+			x.Rule = "delivery report: " + strings.Join(said, ", ")
+		}
 	case a.noReply():
 		x.Rule = "automatic answer to a mail of ours"
 	default:

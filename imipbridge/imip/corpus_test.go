@@ -83,8 +83,10 @@ func outcome(m *Mail, summaries bool) (lines []string) {
 		add("repaired: %s", r)
 	}
 	if m.Report != nil {
-		if d := m.Report.Failed(); d != nil {
-			add("failed: %s %s", d.Final.Mail(), d.Status)
+		for _, r := range m.Report.Recipients {
+			if d := m.Report.Failed(r.Final); d != nil {
+				add("failed: %s %s", d.Final.Mail(), d.Status)
+			}
 		}
 	}
 	if len(m.Objects) == 0 {

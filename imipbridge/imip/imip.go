@@ -82,6 +82,9 @@ type Mail struct {
 	// once, so that a signature may be about another reading than ours.
 	Ambiguous bool
 
+	// Hops counts the servers that had it (RFC 5321 §6.3).
+	Hops int
+
 	Subject   string
 	MessageID string // without angle brackets
 	Date      time.Time

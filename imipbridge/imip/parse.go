@@ -67,6 +67,7 @@ func envelope(h header, received time.Time) *Mail {
 	for _, f := range h {
 		switch f.name {
 		case "received":
+			m.Hops++
 			m.results = append(m.results, receivedBy+by(f.value))
 		case "authentication-results":
 			m.results = append(m.results, f.value)

@@ -11,6 +11,7 @@ import (
 
 	"github.com/rogpeppe/go-internal/txtar"
 
+	"github.com/convene-server/convene/directory/cuaddr"
 	"github.com/convene-server/convene/scheduling/ics"
 )
 
@@ -98,12 +99,12 @@ func TestParseBounce(t *testing.T) {
 	if len(m.Objects) != 0 || m.Report == nil || !m.Automatic() {
 		t.Fatalf("%+v", m)
 	}
-	d := m.Report.Failed()
+	d := m.Report.Failed(cuaddr.Mailto("gone@example.net"))
 	if d == nil || d.Original.Mail() != "Gone@example.net" || d.Final.Mail() != "gone@example.net" || d.Status != "5.1.1" || d.Diagnostic != "550 5.1.1 no such user here" {
 		t.Errorf("%+v", d)
 	}
 	late := bytes.Replace(sample(t, "bounce.eml"), []byte("Action: failed"), []byte("Action: delayed"), 1)
-	if m := parse(t, late); m.Report == nil || m.Report.Failed() != nil {
+	if m := parse(t, late); m.Report == nil || m.Report.Failed(cuaddr.Address{}) != nil {
 		t.Errorf("a delay is no failure: %+v", m.Report)
 	}
 }

@@ -1,6 +1,7 @@
 package imip
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/convene-server/convene/directory/cuaddr"
@@ -21,15 +22,43 @@ type Delivery struct {
 	Diagnostic string
 }
 
-// Failed returns the recipient that the mail did not reach, or nil. A report
-// that the mail is delayed tells nothing final.
-func (r *Report) Failed() *Delivery {
-	for i := range r.Recipients {
-		if r.Recipients[i].Action == "failed" {
-			return &r.Recipients[i]
+// Failed returns what says that a mail to this recipient did not arrive, or nil.
+// What a report says of others, to whom his address led, counts where it does
+// not name him; and where some of it arrived, or may still do (delayed, relayed,
+// expanded), nothing has failed for good (RFC 3464 §2.3.3).
+func (r *Report) Failed(to cuaddr.Address) *Delivery {
+	about := r.about(to)
+	if len(about) == 0 || slices.ContainsFunc(about, func(d Delivery) bool { return d.Action != "failed" }) {
+		return nil
+	}
+	return &about[0]
+}
+
+// Actions names what became of a mail to this recipient, each word once.
+func (r *Report) Actions(to cuaddr.Address) []string {
+	var words []string
+	for _, d := range r.about(to) {
+		switch d.Action {
+		case "failed", "delayed", "delivered", "relayed", "expanded":
+			if !slices.Contains(words, d.Action) {
+				words = append(words, d.Action)
+			}
 		}
 	}
-	return nil
+	return words
+}
+
+// about returns what concerns a recipient: what names him, or all of it.
+func (r *Report) about(to cuaddr.Address) (about []Delivery) {
+	for _, d := range r.Recipients {
+		if !to.IsZero() && (Same(d.Original, to) || Same(d.Final, to)) {
+			about = append(about, d)
+		}
+	}
+	if len(about) == 0 {
+		return r.Recipients
+	}
+	return about
 }
 
 // readReport reads message/delivery-status (RFC 3464 §2.1): groups of fields
