@@ -58,8 +58,14 @@ func (me Actor) attend(before *ics.Object, s *series, opt Options) (Outcome, err
 	}
 	out.Left = me.leaving(before, m.droppedParts(), false)
 	if handled == byServer && !me.past(before, s.obj) && !muted(s) {
-		said := m.answers(force == string(Reply))
+		said, late := m.answers(force == string(Reply))
 		out.Messages = append(me.reply(before, said), m.delegations()...)
+		for _, r := range me.reply(before, late) {
+			// RFC 6638 §3.2.2.3 has it delivered; nobody needs a mail about what does not
+			// take place.
+			r.Echo = true
+			out.Messages = append(out.Messages, r)
+		}
 		if len(said) > 0 {
 			out.Rule = "attendee's answer stored"
 		}

@@ -231,11 +231,8 @@ func compareRules(oa *ics.Object, a *ics.Component, ob *ics.Object, b *ics.Compo
 	if va == "" && vb == "" {
 		return 0
 	}
-	if va == "" {
-		return 1
-	}
-	if vb == "" {
-		return -1 // the first instance is left
+	if va == "" || vb == "" {
+		return 1 // whoever agreed to a series is asked about a single event, and the other way round
 	}
 	ra, rb := rule(va), rule(vb)
 	ca, ua, cb, ub := ra["COUNT"], ra["UNTIL"], rb["COUNT"], rb["UNTIL"]

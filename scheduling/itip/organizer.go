@@ -22,7 +22,8 @@ type revision struct {
 	lapsed map[ics.RID]bool // overrides that were taken back, their instance as the master says again
 	raise  map[*part]bool   // parts whose SEQUENCE must rise
 	forced map[cuaddr.Address]string
-	asked  map[cuaddr.Address]bool // whom the organizer asks anew without a new time
+	asked  map[cuaddr.Address]bool   // whom the organizer asks anew without a new time
+	shown  map[cuaddr.Address]string // the answers to the series that the program shows
 	// revised: the organizer's program itself raised SEQUENCE.
 	revised bool
 }
@@ -119,19 +120,37 @@ func (v *revision) claim() error {
 // keepAnswers puts overrides back that are needed for answers: whoever gave
 // one occurrence another answer than the series has given it, also if the
 // organizer's program has not seen the override yet or takes it back (RFC 6638
-// §3.2.10.1). What the organizer says there is as for the series.
+// §3.2.10.1). What the organizer says there is as for the series. An occurrence
+// that goes back to its time in the series is rescheduled: whoever answered for
+// the series is asked about that one (RFC 6638 §3.2.8).
 func (v *revision) keepAnswers() {
 	if v.is.master == nil || v.was.master == nil || !sameTime(v.was.obj, v.was.master.comp, v.is.obj, v.is.master.comp) {
 		return // or everybody is asked anew
 	}
 	for _, old := range v.was.parts {
-		if old.rid == "" || v.is.byRID[old.rid] != nil || !v.is.obj.HasInstance(old.rid) || !v.differ(old) {
+		if old.rid == "" || v.is.byRID[old.rid] != nil || !v.is.obj.HasInstance(old.rid) {
 			continue
 		}
-		if c := v.is.regular(old.rid); c != nil && sameTime(v.was.obj, old.comp, v.is.obj, c) {
+		c := v.is.regular(old.rid)
+		if c == nil {
+			continue
+		}
+		if same := sameTime(v.was.obj, old.comp, v.is.obj, c); same && v.differ(old) || !same && v.answered(old) {
 			v.is.graft(c)
 		}
 	}
+}
+
+// answered reports whether somebody who takes part in an occurrence has
+// answered for the series.
+func (v *revision) answered(old *part) bool {
+	for _, a := range old.guests() {
+		all := v.was.master.attendee(a)
+		if all != nil && !v.me.Self(a) && ics.PartStat(all) != "NEEDS-ACTION" && v.is.master.attendee(a) != nil {
+			return true
+		}
+	}
+	return false
 }
 
 // differ reports whether somebody of the series answered otherwise for an
@@ -201,6 +220,12 @@ func (v *revision) compare() {
 // answers gives every attendee the PARTSTAT that he gave himself (decision 22,
 // RFC 6638 §3.2.1 and §3.2.8), and the server's marks on his line.
 func (v *revision) answers() {
+	if m := v.is.master; m != nil {
+		v.shown = map[cuaddr.Address]string{}
+		for _, a := range m.guests() {
+			v.shown[a] = ics.PartStat(m.attendee(a))
+		}
+	}
 	for _, p := range v.is.parts {
 		old, again := v.base[p], v.deltas[p].reschedule()
 		changed := false
@@ -215,7 +240,7 @@ func (v *revision) answers() {
 			}
 			l = l.WithoutParams("SCHEDULE-FORCE-SEND") // RFC 6638 §7.2
 			if !v.me.Self(a) {
-				l = v.answer(l, a, old, again)
+				l = v.answer(l, a, p, old, again)
 				l = v.delegated(p, l, a, old)
 				if old != nil && old.rid != p.rid {
 					l = sinceRevision(l)
@@ -230,7 +255,7 @@ func (v *revision) answers() {
 	}
 }
 
-func (v *revision) answer(l ics.Prop, a cuaddr.Address, base *part, again bool) ics.Prop {
+func (v *revision) answer(l ics.Prop, a cuaddr.Address, p, base *part, again bool) ics.Prop {
 	var old *ics.Prop
 	if base != nil {
 		old = base.attendee(a)
@@ -242,18 +267,20 @@ func (v *revision) answer(l ics.Prop, a cuaddr.Address, base *part, again bool) 
 	want := "NEEDS-ACTION"
 	if old != nil && !again {
 		want = ics.PartStat(old)
-		if given == "NEEDS-ACTION" && want != given && v.asksAnew(&l, old) {
+		if given == "NEEDS-ACTION" && want != given && (v.asksAnew(&l, old) || v.singledOut(&l, a, p, base)) {
 			want = given // RFC 6638 §3.2.8: the organizer may ask anew at any time
 			v.asked[a] = true
 		}
 	}
 	if given != want {
-		l = l.WithParam("PARTSTAT", want)
+		// RFC 6638 §7.3: SCHEDULE-STATUS is added or changed where a message goes. What
+		// the program shows stays, but for the answer that it did not know.
+		l = carry(l.WithParam("PARTSTAT", want), old, "SCHEDULE-STATUS")
 	}
-	if want == "NEEDS-ACTION" && (given != want || again && old != nil) && !strings.EqualFold(l.Param("ROLE"), "NON-PARTICIPANT") && !strings.EqualFold(l.Param("RSVP"), "TRUE") {
+	if want == "NEEDS-ACTION" && (given != want || old != nil && (again || v.opt.Tag && strings.EqualFold(old.Param("RSVP"), "TRUE"))) && !strings.EqualFold(l.Param("ROLE"), "NON-PARTICIPANT") && !strings.EqualFold(l.Param("RSVP"), "TRUE") {
 		l = l.WithParam("RSVP", "TRUE")
 	}
-	l = carry(carry(carry(l, old, "SCHEDULE-STATUS"), old, paramSince), old, paramAsked)
+	l = carry(carry(l, old, paramSince), old, paramAsked)
 	if want == "NEEDS-ACTION" {
 		return l.WithoutParams(paramPercent, paramDone)
 	}
@@ -285,6 +312,22 @@ func (v *revision) asksAnew(l, old *ics.Prop) bool {
 	return v.revised
 }
 
+// singledOut reports whether an organizer's RSVP=TRUE;NEEDS-ACTION asks again
+// about one occurrence: the program knows what this attendee answered to the
+// series, and the occurrence differs from that by his answer only, so it was
+// never written with NEEDS-ACTION before.
+func (v *revision) singledOut(l *ics.Prop, a cuaddr.Address, p, base *part) bool {
+	if p.rid == "" || base.rid != p.rid || v.is.master == nil || v.was.master == nil || !strings.EqualFold(l.Param("RSVP"), "TRUE") {
+		return false
+	}
+	all := v.was.master.attendee(a)
+	if all == nil || v.shown[a] == "" || v.shown[a] == "NEEDS-ACTION" || v.shown[a] != ics.PartStat(all) {
+		return false
+	}
+	occ := v.was.regular(p.rid)
+	return occ != nil && v.me.sameContent(occ, base.comp) && sameTime(v.was.obj, occ, v.was.obj, base.comp)
+}
+
 // carry takes a parameter from the stored line, whatever the program sent.
 func carry(l ics.Prop, old *ics.Prop, name string) ics.Prop {
 	if old == nil || !old.HasParam(name) {
@@ -300,13 +343,24 @@ func carry(l ics.Prop, old *ics.Prop, name string) ics.Prop {
 // expect writes RSVP=TRUE where those who are told now read it, so that all
 // copies agree on who is asked.
 func (v *revision) expect(plans []*plan) {
+	ask := func(l *ics.Prop) {
+		if wantsAnswer(l) && agent(l) == byServer && !v.me.Self(ics.CalAddress(l)) {
+			*l = l.WithParam("RSVP", "TRUE")
+			v.is.dirty = true
+		}
+	}
 	for _, g := range plans {
 		for _, p := range g.request {
 			for i := range p.comp.Props {
-				l := &p.comp.Props[i]
-				if l.Name == "ATTENDEE" && wantsAnswer(l) && agent(l) == byServer && !v.me.Self(ics.CalAddress(l)) {
-					*l = l.WithParam("RSVP", "TRUE")
-					v.is.dirty = true
+				if l := &p.comp.Props[i]; l.Name == "ATTENDEE" {
+					ask(l)
+				}
+			}
+		}
+		for _, p := range v.is.parts { // what they have of the rest asks them, too
+			for _, a := range g.whom {
+				if l := p.attendee(a); l != nil && len(g.request) > 0 {
+					ask(l)
 				}
 			}
 		}

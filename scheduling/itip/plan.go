@@ -155,7 +155,11 @@ func (v *revision) plan(a cuaddr.Address) *plan {
 		lost()
 		echo()
 	}
-	if anyIs && (len(g.request) == 0 || g.echo) && (v.forced[a] == string(Request) || v.asked[a]) { // RFC 6638 §3.2.7
+	short := len(g.request) == 0 || g.echo
+	if v.asked[a] && isAll && !slices.Contains(g.request, v.is.master) {
+		short = true // all of it is a new revision
+	}
+	if anyIs && short && (v.forced[a] == string(Request) || v.asked[a]) { // RFC 6638 §3.2.7
 		g.request, g.without, g.echo = nil, nil, false
 		whole()
 	}

@@ -62,7 +62,11 @@ func (me Actor) firstCopy(in *series, msg Message) Outcome {
 			continue
 		}
 		c := me.anew(left, in, p)
-		asked = asked || ics.PartStat(ics.Attendee(c, me.Self)) != "DECLINED"
+		if ics.PartStat(ics.Attendee(c, me.Self)) != "DECLINED" {
+			asked = true
+		} else if in.master == nil {
+			continue // single occurrences: only those that he is asked about
+		}
 		root.Children = append(root.Children, c)
 	}
 	switch {
@@ -148,6 +152,10 @@ func (me Actor) update(have *ics.Object, in *series, msg Message) Outcome {
 		}
 		if old == nil && was.master != nil && dtstamp(p.comp) < dtstamp(was.master.comp) {
 			stale = "stale: an instance that the series no longer has"
+			continue
+		}
+		if old == nil && was.master == nil && !whole && ics.PartStat(p.self(me)) == "DECLINED" {
+			stale = "he declined this occurrence and has no copy of it" // as in firstCopy
 			continue
 		}
 		if old == nil && left.at(p.rid) != nil && ics.PartStat(p.self(me)) != "DECLINED" {
@@ -296,6 +304,11 @@ func trim(s string) string { return strings.TrimSpace(s) }
 func (me Actor) merge(was *series, old *part, in *series, p *part) *ics.Component {
 	c := received(p.comp)
 	if old == nil {
+		for _, q := range was.parts {
+			if was.master == nil || q == was.master { // as of the others: he has answered, or his program schedules them
+				keepOrganizer(q.comp, c)
+			}
+		}
 		return c
 	}
 	base := old.comp
@@ -328,15 +341,23 @@ func (me Actor) merge(was *series, old *part, in *series, p *part) *ics.Componen
 	me.keepAnswer(was.obj, base, in.obj, c)
 	me.keepDelegation(base, c)
 	me.keepHeadway(base, c)
-	if o, had := c.Prop("ORGANIZER"), base.Prop("ORGANIZER"); o != nil && had != nil {
-		for _, n := range []string{"SCHEDULE-AGENT", "SCHEDULE-STATUS"} {
-			if had.HasParam(n) {
-				c.Set(o.WithParam(n, had.ParamValues(n)...))
-				o = c.Prop("ORGANIZER")
-			}
+	keepOrganizer(base, c)
+	return c
+}
+
+// keepOrganizer leaves on an ORGANIZER line who schedules the organizer, and
+// what became of the last answer.
+func keepOrganizer(base, c *ics.Component) {
+	o, had := c.Prop("ORGANIZER"), base.Prop("ORGANIZER")
+	if o == nil || had == nil {
+		return
+	}
+	for _, n := range []string{"SCHEDULE-AGENT", "SCHEDULE-STATUS"} {
+		if had.HasParam(n) {
+			c.Set(o.WithParam(n, had.ParamValues(n)...))
+			o = c.Prop("ORGANIZER")
 		}
 	}
-	return c
 }
 
 // keepAnswer leaves an attendee his own answer unless he is asked anew: by a

@@ -83,9 +83,18 @@ func (m *mend) all() error {
 
 // missing puts overrides back that are simply not there any more. With an
 // EXDATE in their place they were taken away, which is a refusal to come
-// (RFC 6638 §3.2.2.1 item 8).
+// (RFC 6638 §3.2.2.1 item 8). In a copy of single occurrences nothing can hold
+// an EXDATE: there a program has no other way to take one away.
 func (m *mend) missing() error {
 	var gone map[ics.RID]bool
+	if m.is.master == nil && m.was.master == nil {
+		for _, old := range m.was.parts {
+			if m.is.byRID[old.rid] == nil {
+				m.dropped = append(m.dropped, old.rid)
+			}
+		}
+		return nil
+	}
 	if m.is.master != nil && m.was.master != nil {
 		before := datesOf(m.was.obj, m.was.master.comp, "EXDATE")
 		gone = map[ics.RID]bool{}
@@ -453,13 +462,13 @@ func (m *mend) stamp(p *part, base *ics.Component) {
 
 // answers collects what the attendee says anew, by component: the master with
 // each override whose answer differs from it, single instances, and instances
-// that he took away (RFC 6638 §3.2.2.3).
-func (m *mend) answers(force bool) []answer {
-	var out []answer
+// that he took away (RFC 6638 §3.2.2.3). late is what he says of what is
+// cancelled.
+func (m *mend) answers(force bool) (out, late []answer) {
 	whole, wholeSaid := "", false
 	for _, p := range masterFirst(m.is.parts) {
 		l := p.self(m.me)
-		if l == nil || cancelled(p.comp) {
+		if l == nil {
 			continue
 		}
 		now, before := ics.PartStat(l), "NEEDS-ACTION"
@@ -469,6 +478,12 @@ func (m *mend) answers(force bool) []answer {
 			if o := b.self(m.me); o != nil {
 				before = ics.PartStat(o)
 			}
+		}
+		if cancelled(p.comp) {
+			if now != before {
+				late = append(late, answer{comp: p.comp, mine: *l, partstat: now})
+			}
+			continue
 		}
 		if p.rid == "" {
 			whole, wholeSaid = now, now != before || force
@@ -495,7 +510,7 @@ func (m *mend) answers(force bool) []answer {
 			out = append(out, answer{comp: c, mine: *l, partstat: "DECLINED"})
 		}
 	}
-	return out
+	return out, late
 }
 
 // droppedParts are the instances that he took away, as they were.
