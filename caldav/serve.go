@@ -141,7 +141,30 @@ func (x *exchange) route() error {
 	if !ok {
 		return &dav.Error{Status: http.StatusNotImplemented, Detail: "unknown method"}
 	}
+	switch to, err := x.moved(segments, slash); {
+	case err != nil:
+		return err
+	case to != "":
+		return x.redirect(to)
+	}
 	return m(x, segments, slash)
+}
+
+// redirect leads to where a resource is since its owner has another address.
+// Programs old and new follow a 301 for what only reads; a 308 keeps the method
+// and the body of what writes (RFC 9110 §15.4).
+func (x *exchange) redirect(to string) error {
+	if q := x.r.URL.RawQuery; q != "" {
+		to += "?" + q
+	}
+	x.w.Header().Set("Location", to)
+	switch x.r.Method {
+	case "GET", "HEAD", "OPTIONS", "PROPFIND", "REPORT":
+		x.w.WriteHeader(http.StatusMovedPermanently)
+	default:
+		x.w.WriteHeader(http.StatusPermanentRedirect)
+	}
+	return nil
 }
 
 // methods is the table of what the tree understands. A method decides by the

@@ -296,8 +296,8 @@ func (x *exchange) ownerOf(p place) (*db.Principal, error) {
 		who, err = tx.PrincipalByAddress(p.owner)
 		return err
 	})
-	if errors.Is(err, db.ErrNotFound) || err == nil && !strings.EqualFold(who.Address, p.owner) {
-		return nil, notFound // an alias is no path
+	if errors.Is(err, db.ErrNotFound) {
+		return nil, notFound
 	}
 	if err != nil {
 		return nil, err
@@ -305,8 +305,57 @@ func (x *exchange) ownerOf(p place) (*db.Principal, error) {
 	if x.owners == nil {
 		x.owners = make(map[string]*db.Principal)
 	}
-	x.owners[p.owner] = &who
-	return &who, nil
+	found := &who
+	if who.ID == x.me.ID {
+		found = &x.me
+	}
+	x.owners[p.owner] = found
+	return found, nil
+}
+
+// moved returns where a home, or what lies in it, is now, if a path names it by
+// an address that its owner has beside his primary one, or had before. "" for
+// everything else, and for what the user may not see: whoever asks for that
+// learns nothing.
+func (x *exchange) moved(segments []string, slash bool) (string, error) {
+	if len(segments) < 3 || segments[0] != "dav" || x.mine(segments[2]) {
+		return "", nil
+	}
+	at := append([]string{}, segments...)
+	switch w := wings[segments[1]]; {
+	case w != nil:
+		p := place{owner: strings.ToLower(segments[2]), wing: w}
+		who, err := x.ownerOf(p)
+		if err == notFound || err == nil && strings.EqualFold(who.Address, segments[2]) {
+			return "", nil
+		}
+		if err == nil {
+			_, err = x.home(p)
+		}
+		if err == notFound {
+			return "", nil
+		}
+		if err != nil {
+			return "", err
+		}
+		at[2] = who.Address
+	case segments[1] == wordDirectory && len(segments) == 3:
+		address, ok := strings.CutSuffix(strings.ToLower(segments[2]), cardSuffix)
+		if !ok {
+			return "", nil
+		}
+		who, err := x.ownerOf(place{owner: address})
+		if err == notFound || err == nil && strings.EqualFold(who.Address, address) {
+			return "", nil
+		}
+		if err != nil {
+			return "", err
+		}
+		at[2] = strings.ToLower(who.Address) + cardSuffix
+	default:
+		return "", nil
+	}
+	return dav.Path(slash, at...), nil
 }
 
 // principal finds one that everybody who has logged in may see: name and

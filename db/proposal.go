@@ -29,6 +29,14 @@ func (tx *Tx) Proposals(uid string, organizer int64) ([]Proposal, error) {
 		[]any{uid, organizer}, (*Proposal).fields)
 }
 
+// ProposalsAbout returns the open ones of a conversation, oldest first.
+func (tx *Tx) ProposalsAbout(uid string) ([]Proposal, error) {
+	if !key(uid) {
+		return nil, nil
+	}
+	return collect(tx, `SELECT `+proposalColumns+` FROM proposal WHERE uid = $1 ORDER BY id`, []any{uid}, (*Proposal).fields)
+}
+
 // PutProposal stores one in place of what the same attendee proposed for the
 // same instance; it sets p.ID and, if it is zero, p.Created.
 func (tx *Tx) PutProposal(p *Proposal) error {

@@ -104,6 +104,10 @@ func (d *Desk) do(ctx context.Context, j db.Job) error {
 			return s.decidedByOwner(j)
 		case jobRegroup:
 			return s.regroup(j)
+		case jobRename:
+			return s.rename(j)
+		case jobRenamed:
+			return s.renamed(j)
 		case jobMember:
 			return s.regrouped(j)
 		}

@@ -33,5 +33,19 @@ func (h *stage) regroup(group string, change func([]string) []string) error {
 	})
 }
 
-// Rename is a stub until the server renames.
-func (h *stage) Rename(who, address string) error { return nil }
+// Rename gives somebody another address as the command does.
+func (h *stage) Rename(who, address string) error {
+	old := h.person(who).Address
+	for i := range h.people {
+		if h.people[i].Name == who {
+			h.people[i].Address = address
+		}
+	}
+	return h.store.Write(context.Background(), nil, func(tx *db.Tx) error {
+		p, err := tx.PrincipalByAddress(old)
+		if err != nil {
+			return err
+		}
+		return scheduling.Rename(tx, p, address)
+	})
+}

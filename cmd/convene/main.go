@@ -43,6 +43,7 @@ type cli struct {
 		List   listCmd       `cmd:"" help:"List the people, one a line."`
 		Show   showCmd       `cmd:"" help:"Show everything about a person but the password."`
 		Set    userSetCmd    `cmd:"" help:"Change a person."`
+		Rename renameCmd     `cmd:"" help:"Give a person another address; the old one stays as an alias, and meetings follow."`
 		Remove userRemoveCmd `cmd:"" help:"Remove a person: own meetings are cancelled or handed over, invitations declined."`
 	} `cmd:"" help:"People."`
 	Room     placeCmds `cmd:"" help:"Rooms, which answer invitations by themselves."`
@@ -52,8 +53,12 @@ type cli struct {
 		List   listCmd     `cmd:"" help:"List the groups, one a line."`
 		Show   showCmd     `cmd:"" help:"Show a group and its members."`
 		Set    groupSetCmd `cmd:"" help:"Change a group."`
+		Rename renameCmd   `cmd:"" help:"Give a group another address; the old one stays as an alias, and meetings follow."`
 		Remove removeCmd   `cmd:"" help:"Remove a group; its members stay."`
 	} `cmd:"" help:"Groups, which are invited as one and answer one by one."`
+	Domain struct {
+		Rename domainRenameCmd `cmd:"" help:"Give everybody in a domain the same address in another one; the old ones stay as aliases, and meetings follow."`
+	} `cmd:"" help:"Mail domains."`
 
 	Freebusy struct {
 		Set    freeBusySetCmd    `cmd:"" help:"Say where somebody outside publishes their busy time."`
@@ -86,19 +91,20 @@ type placeCmds struct {
 	List   listCmd     `cmd:"" help:"List them, one a line."`
 	Show   showCmd     `cmd:"" help:"Show one and its policy."`
 	Set    placeSetCmd `cmd:"" help:"Change one."`
+	Rename renameCmd   `cmd:"" help:"Give one another address; the old one stays as an alias, and meetings follow."`
 	Remove removeCmd   `cmd:"" help:"Remove one."`
 }
 
 func (p *placeCmds) of(k db.Kind) {
-	p.Add.kind, p.List.kind, p.Show.kind, p.Set.kind, p.Remove.kind = k, k, k, k, k
+	p.Add.kind, p.List.kind, p.Show.kind, p.Set.kind, p.Rename.kind, p.Remove.kind = k, k, k, k, k, k
 }
 
 func newCLI() *cli {
 	c := &cli{}
-	c.User.Add.kind, c.User.List.kind, c.User.Show.kind, c.User.Set.kind, c.User.Remove.kind = db.Person, db.Person, db.Person, db.Person, db.Person
+	c.User.Add.kind, c.User.List.kind, c.User.Show.kind, c.User.Set.kind, c.User.Rename.kind, c.User.Remove.kind = db.Person, db.Person, db.Person, db.Person, db.Person, db.Person
 	c.Room.of(db.Room)
 	c.Resource.of(db.Resource)
-	c.Group.Add.kind, c.Group.List.kind, c.Group.Show.kind, c.Group.Set.kind, c.Group.Remove.kind = db.Group, db.Group, db.Group, db.Group, db.Group
+	c.Group.Add.kind, c.Group.List.kind, c.Group.Show.kind, c.Group.Set.kind, c.Group.Rename.kind, c.Group.Remove.kind = db.Group, db.Group, db.Group, db.Group, db.Group, db.Group
 	return c
 }
 

@@ -231,6 +231,9 @@ func (r *run) administer(w []string) error {
 	}
 	for i := range r.s.People {
 		if p := &r.s.People[i]; p.Name == w[1] {
+			if p.Kind != "group" {
+				p.Aliases = append(slices.Clone(p.Aliases), p.Address)
+			}
 			p.Address = w[2]
 		}
 	}
