@@ -65,8 +65,7 @@ func (s *sitting) answer(h *holding, before *ics.Object) ([]*letter, error) {
 			Principal: p.ID, UID: h.uid, RID: string(c.RID), Start: c.Start.UnixMicro(), Fin: c.End.UnixMicro(), Expires: s.now.Add(c.Hold),
 		})
 	}
-	after := answered(h.obj, me.Self, ans, s.speaks(h.obj))
-	msgs, err := s.say(h, me, after, x)
+	msgs, err := s.say(h, me, ans, x)
 	if err != nil || msgs == nil {
 		return nil, err
 	}
@@ -81,9 +80,10 @@ func (s *sitting) answer(h *holding, before *ics.Object) ([]*letter, error) {
 	return msgs, s.book(rules, p.ID, h.uid, organizer)
 }
 
-// say makes the agent's copy after, and returns the messages that tell so.
-func (s *sitting) say(h *holding, me itip.Actor, after *ics.Object, x db.Decision) ([]*letter, error) {
-	out, err := itip.Originate(me, h.obj, after, itip.Options{})
+// say puts an answer into the agent's copy, and returns the messages that tell it,
+// with the reason in the language of whom they are for.
+func (s *sitting) say(h *holding, me itip.Actor, ans policy.Answer, x db.Decision) ([]*letter, error) {
+	out, err := itip.Originate(me, h.obj, answered(h.obj, me.Self, ans), itip.Options{Comment: ans.Reason.In(s.speaks(h.obj))})
 	var no *itip.Refusal
 	if errors.As(err, &no) {
 		x.Rule, x.Detail, x.Outcome = no.Precondition, no.Detail, "refused"
@@ -163,7 +163,7 @@ func (s *sitting) speaks(o *ics.Object) *words.Language {
 }
 
 // answered is the agent's copy with its answer.
-func answered(o *ics.Object, self func(cuaddr.Address) bool, ans policy.Answer, l *words.Language) *ics.Object {
+func answered(o *ics.Object, self func(cuaddr.Address) bool, ans policy.Answer) *ics.Object {
 	if !ans.Delegate.IsZero() {
 		return itip.PassOn(o, self, ans.Delegate)
 	}
@@ -171,7 +171,7 @@ func answered(o *ics.Object, self func(cuaddr.Address) bool, ans policy.Answer, 
 	for i, one := range ans.Single {
 		single[i] = itip.Choice{RID: one.RID, PartStat: one.PartStat}
 	}
-	return itip.SetAnswer(o, self, ans.Master, single, ans.Reason.In(l))
+	return itip.SetAnswer(o, self, ans.Master, single)
 }
 
 // summary tells an answer in words for the decision record.

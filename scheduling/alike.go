@@ -124,6 +124,7 @@ type receipt struct {
 	body, have *ics.Object
 	zone       *time.Location
 	lines      string
+	agent      bool // keeps nothing that was called off
 }
 
 // ask calls the core, once for all who are alike. Their copies then are equal,
@@ -161,7 +162,7 @@ func (s *sitting) receipt(l *letter, h *holding, me itip.Actor) (receipt, bool) 
 	if msg.mixed {
 		return receipt{}, false
 	}
-	key := receipt{method: l.Method, body: l.Body, have: h.obj, zone: me.Floating, lines: msg.parts[h.owner.ID].key()}
+	key := receipt{method: l.Method, body: l.Body, have: h.obj, zone: me.Floating, agent: me.Agent, lines: msg.parts[h.owner.ID].key()}
 	if h.obj != nil {
 		have := s.roster(h.obj)
 		if have.mixed {

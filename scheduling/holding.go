@@ -230,6 +230,8 @@ func (s *sitting) actor(h *holding, groups bool) (itip.Actor, error) {
 		SharedX:      s.d.opt.SharedX,
 		MaxAttendees: s.d.opt.MaxAttendees,
 		Prefers:      func(name string) string { return s.wish(h.owner.ID, name) },
+		Agent:        h.owner.Kind == db.Room || h.owner.Kind == db.Resource,
+		Kind:         s.kind,
 		Proposals:    func() []itip.Proposal { return s.proposals(h.owner.ID, h.uid) },
 	}, nil
 }

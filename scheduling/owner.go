@@ -232,7 +232,7 @@ func (s *sitting) decidedByOwner(j db.Job) error {
 		Direction: "agent", Door: "agent", UID: h.uid, Method: string(itip.Reply), Principal: h.owner.ID, From: h.owner.Address,
 		To: organizer.String(), Rule: ans.Reason.String(), Outcome: "applied", Detail: summary(ans),
 	}
-	msgs, err := s.say(h, me, answered(h.obj, me.Self, ans, s.speaks(h.obj)), x)
+	msgs, err := s.say(h, me, ans, x)
 	if err != nil {
 		return err
 	}

@@ -172,6 +172,14 @@ func (p *people) inGroup(a cuaddr.Address) []itip.Member {
 	return list
 }
 
+// kind is the CUTYPE of a room or resource here, "" of everybody else.
+func (p *people) kind(a cuaddr.Address) string {
+	if pr := p.find(a); pr != nil && (pr.Kind == db.Room || pr.Kind == db.Resource) {
+		return strings.ToUpper(string(pr.Kind))
+	}
+	return ""
+}
+
 // agent reports whether a principal answers by itself, so that its busy time
 // is read under its lock (STORAGE 1).
 func agent(p db.Principal) bool {

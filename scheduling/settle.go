@@ -389,7 +389,7 @@ func (s *sitting) post(l *letter, to cuaddr.Address) string {
 func (s *sitting) mail(l *letter, to cuaddr.Address, prior *ics.Object, copy bool) {
 	q := db.Delivery{
 		UID: l.UID, Principal: l.from.ID, From: l.From.String(), Rcpt: to.String(), Method: string(l.Method),
-		Body: l.Body.Bytes(), Scope: scope(l.Body), LocalCopy: copy,
+		Body: s.explicit(l.Body).Bytes(), Scope: scope(l.Body), LocalCopy: copy,
 	}
 	q.Sequence, _ = strconv.ParseInt(strings.TrimSpace(l.Body.First().Value("SEQUENCE")), 10, 64)
 	if prior != nil {
@@ -400,6 +400,18 @@ func (s *sitting) mail(l *letter, to cuaddr.Address, prior *ics.Object, copy boo
 		Direction: "out", Door: l.door, UID: l.UID, Method: q.Method, Principal: l.from.ID, From: q.From, To: q.Rcpt,
 		Rule: cmp.Or(l.rule, mailRule(copy)), Outcome: "queued",
 	})
+}
+
+// explicit is a message as it is mailed, made once for all to whom it goes.
+func (s *sitting) explicit(o *ics.Object) *ics.Object {
+	if e, ok := s.explicits[o]; ok {
+		return e
+	}
+	if s.explicits == nil {
+		s.explicits = map[*ics.Object]*ics.Object{}
+	}
+	s.explicits[o] = itip.Explicit(o)
+	return s.explicits[o]
 }
 
 func mailRule(copy bool) string {

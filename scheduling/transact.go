@@ -96,6 +96,8 @@ type sitting struct {
 	rosters  map[*ics.Object]*roster
 	received map[receipt]itip.Outcome
 	records  map[recordKey]db.Indexed
+
+	explicits map[*ics.Object]*ics.Object
 }
 
 // thread is one person's part in a conversation.

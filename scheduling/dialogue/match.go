@@ -84,7 +84,11 @@ func (r *run) lineHas(line string, words []string) bool {
 				want = ":mailto:" + p.Address
 			}
 		}
-		if strings.Contains(strings.ReplaceAll(line, `"`, ""), want) == absent {
+		has := strings.Contains(strings.ReplaceAll(line, `"`, ""), want)
+		if want == "PARTSTAT=NEEDS-ACTION" { // so by default (RFC 5545 §3.2.12)
+			has = has || !strings.Contains(line, "PARTSTAT=")
+		}
+		if has == absent {
 			return false
 		}
 	}

@@ -523,6 +523,9 @@ func edit(text string, changes []string) (string, error) {
 			continue
 		}
 		old, now, replace := strings.Cut(c, " => ")
+		if strings.Contains(old, unanswered) && !slices.ContainsFunc(lines, func(l string) bool { return strings.Contains(l, old) }) {
+			writeOut(lines)
+		}
 		gone, remove := strings.CutPrefix(c, "- ")
 		hit := false
 		out := lines[:0:0]
@@ -542,6 +545,18 @@ func edit(text string, changes []string) (string, error) {
 		lines = out
 	}
 	return strings.Join(lines, "\r\n") + "\r\n", nil
+}
+
+const unanswered = "PARTSTAT=NEEDS-ACTION"
+
+// writeOut writes out what ATTENDEE lines without PARTSTAT say (RFC 5545
+// §3.2.12), as a program does that edits them.
+func writeOut(lines []string) {
+	for i, l := range lines {
+		if at := strings.Index(l, ":mailto:"); strings.HasPrefix(l, "ATTENDEE") && !strings.Contains(l, "PARTSTAT=") && at > 0 {
+			lines[i] = l[:at] + ";" + unanswered + l[at:]
+		}
+	}
 }
 
 // endOf returns the line that ends the first component of a kind, the last one,

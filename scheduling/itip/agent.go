@@ -14,9 +14,9 @@ type Choice struct {
 // SetAnswer returns o with the answers of an attendee who decides about each
 // occurrence: whole for the series ("" leaves it as it is), and single for those
 // that differ. Overrides that neither speaks of keep what they have.
-func SetAnswer(o *ics.Object, self func(cuaddr.Address) bool, whole string, single []Choice, comment string) *ics.Object {
+func SetAnswer(o *ics.Object, self func(cuaddr.Address) bool, whole string, single []Choice) *ics.Object {
 	set := func(r ics.RID, partstat string) {
-		if n := SetPartStat(o, self, r, partstat, comment); n != nil {
+		if n := SetPartStat(o, self, r, partstat, ""); n != nil {
 			o = n
 		}
 	}

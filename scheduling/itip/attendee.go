@@ -59,6 +59,11 @@ func (me Actor) attend(before *ics.Object, s *series, opt Options) (Outcome, err
 	out.Left = me.leaving(before, m.droppedParts(), false)
 	if handled == byServer && !me.past(before, s.obj) && !muted(s) {
 		said, late := m.answers(force == string(Reply))
+		if opt.Comment != "" {
+			for i := range said {
+				said[i].extra = append(said[i].extra, ics.NewProp("COMMENT", ics.Escape(opt.Comment)))
+			}
+		}
 		out.Messages = append(me.reply(before, said), m.delegations()...)
 		for _, r := range me.reply(before, late) {
 			// RFC 6638 §3.2.2.3 has it delivered; nobody needs a mail about what does not

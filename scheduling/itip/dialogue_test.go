@@ -144,6 +144,13 @@ func (c *core) actor(name, uid string) Actor {
 		},
 		Members: c.members,
 		Name:    p.Name,
+		Agent:   p.Kind == "room",
+		Kind: func(a cuaddr.Address) string {
+			if name, here := c.name(a); here && c.person(name).Kind == "room" {
+				return "ROOM"
+			}
+			return ""
+		},
 		Address: cuaddr.Mailto(p.Address), Now: c.now, Floating: time.UTC, MaxAttendees: 50,
 		Prefers:   func(name string) string { return c.prefs[p.Name+" "+name] },
 		Proposals: func() []Proposal { return c.open[p.Name+" "+uid] },
@@ -330,7 +337,7 @@ func (c *core) keep(who, uid string, out Outcome) {
 	if out.Remove {
 		delete(c.store[who], uid)
 	}
-	if out.Left != nil {
+	if _, here := c.name(ics.Organizer(leftOf(out))); out.Left != nil && !(here && c.person(who).Kind == "room") {
 		c.left[who][uid] = AddLeft(c.left[who][uid], out.Left)
 	}
 	if out.Object == nil {
@@ -346,6 +353,14 @@ func (c *core) keep(who, uid string, out Outcome) {
 	if !out.KeepTag {
 		e.tag++
 	}
+}
+
+// leftOf is a component of what is to be remembered; an empty one of nothing.
+func leftOf(out Outcome) *ics.Component {
+	if out.Left == nil {
+		return &ics.Component{}
+	}
+	return out.Left.First()
 }
 
 // settle hands messages to those who are here and logs those that go out, then
@@ -383,7 +398,7 @@ func (c *core) hand(ms []Message) (map[cuaddr.Address]string, error) {
 			continue
 		}
 		if !local {
-			c.told[to] = append(c.told[to], m.Body.Bytes())
+			c.told[to] = append(c.told[to], Explicit(m.Body).Bytes())
 			if c.post != nil {
 				c.post(m)
 			}

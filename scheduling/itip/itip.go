@@ -90,6 +90,12 @@ type Actor struct {
 	// calendar: Outcome.Left of earlier changes and messages, added up by
 	// AddLeft. nil: nothing. Only Receive asks.
 	Left *ics.Object
+	// Agent says that he is a room or a resource: nobody looks at its calendar to
+	// learn what was called off, so nothing of that stays there.
+	Agent bool
+	// Kind returns the CUTYPE of a room or resource that the directory knows, ""
+	// for everybody else; may be nil.
+	Kind func(cuaddr.Address) string
 }
 
 // Options are what a door may say about a change beside the object.
@@ -107,6 +113,9 @@ type Options struct {
 	// Tag: an If-Schedule-Tag-Match held. The program may not know answers that
 	// came since (RFC 6638 §3.2.10.1).
 	Tag bool
+	// Comment goes with an attendee's answer (RFC 5546 §3.2.3) and stays out of
+	// his copy: why an agent answers as it does.
+	Comment string
 }
 
 // Outcome is what follows from a change or a message.

@@ -112,14 +112,10 @@ func (me Actor) public(c *ics.Component) *ics.Component {
 	return out
 }
 
-// publicAttendee is an ATTENDEE line as others may see it. What the standard
-// says by default is written out: not all programs know it, and without RSVP
-// some show no buttons.
+// publicAttendee is an ATTENDEE line as others may see it: without RSVP some
+// programs show no buttons.
 func publicAttendee(p ics.Prop) ics.Prop {
 	p = p.WithoutParams(ownParams...)
-	if !p.HasParam("PARTSTAT") {
-		p = p.WithParam("PARTSTAT", "NEEDS-ACTION")
-	}
 	if wantsAnswer(&p) {
 		p = p.WithParam("RSVP", "TRUE")
 	}
@@ -130,6 +126,28 @@ func publicAttendee(p ics.Prop) ics.Prop {
 // for an answer.
 func wantsAnswer(p *ics.Prop) bool {
 	return !p.HasParam("RSVP") && ics.PartStat(p) == "NEEDS-ACTION" && !strings.EqualFold(p.Param("ROLE"), "NON-PARTICIPANT")
+}
+
+// Explicit returns an invitation with the PARTSTAT written out that the standard
+// says by default (RFC 5545 §3.2.12): not all programs that read mail know it.
+func Explicit(o *ics.Object) *ics.Object {
+	var root *ics.Component
+	for i, c := range o.Root().Children {
+		for k := range c.Props {
+			if p := &c.Props[k]; p.Name != "ATTENDEE" || p.HasParam("PARTSTAT") {
+				continue
+			}
+			if root == nil {
+				root = o.Root().Clone()
+			}
+			p := &root.Children[i].Props[k]
+			*p = p.WithParam("PARTSTAT", "NEEDS-ACTION")
+		}
+	}
+	if root == nil {
+		return o
+	}
+	return ics.New(root)
 }
 
 // requestBody makes a REQUEST of what somebody who takes part in these parts

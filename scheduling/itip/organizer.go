@@ -107,6 +107,13 @@ func (v *revision) claim() error {
 		p.moved()
 		for i := range p.comp.Props {
 			a := &p.comp.Props[i]
+			if a.Name == "ATTENDEE" && v.me.Kind != nil && !a.HasParam("CUTYPE") {
+				if kind := v.me.Kind(ics.CalAddress(a)); kind != "" { // all programs then show it as what it is
+					p.comp.Props[i] = a.WithParam("CUTYPE", kind)
+					v.is.dirty = true
+					p.moved()
+				}
+			}
 			if a.Name == "ATTENDEE" && ics.CalAddress(a).Mail() == "" && v.me.Self(ics.CalAddress(a)) && !v.me.Address.IsZero() {
 				p.comp.Props[i] = a.WithValue(v.me.Address.String())
 				v.is.dirty = true

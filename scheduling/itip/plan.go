@@ -156,7 +156,7 @@ func (v *revision) plan(a cuaddr.Address) *plan {
 		echo()
 	}
 	short := len(g.request) == 0 || g.echo
-	if v.asked[a] && isAll && !slices.Contains(g.request, v.is.master) {
+	if v.asked[a] && isAll && !slices.Contains(g.request, v.is.master) || v.unasked(g, a) {
 		short = true // all of it is a new revision
 	}
 	if anyIs && short && (v.forced[a] == string(Request) || v.asked[a]) { // RFC 6638 §3.2.7
@@ -167,6 +167,22 @@ func (v *revision) plan(a cuaddr.Address) *plan {
 		g.significant = true
 	}
 	return g
+}
+
+// unasked reports whether somebody is asked anew in a part that he would not be
+// told of.
+func (v *revision) unasked(g *plan, a cuaddr.Address) bool {
+	if !v.asked[a] {
+		return false
+	}
+	return slices.ContainsFunc(v.is.parts, func(p *part) bool {
+		base := v.base[p]
+		if base == nil || !v.is.listed(p, a) || slices.Contains(g.request, p) {
+			return false
+		}
+		old := base.attendee(a)
+		return old != nil && ics.PartStat(old) != ics.PartStat(p.attendee(a))
+	})
 }
 
 // some puts into a plan the overrides that changed for somebody, or that are

@@ -2,6 +2,7 @@ package itip
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/convene-server/convene/directory/cuaddr"
@@ -54,12 +55,58 @@ func Receive(me Actor, have *ics.Object, msg Message) (Outcome, error) {
 	default:
 		return ignored("%s is not applied", msg.Method), nil
 	}
+	if err == nil && me.Agent {
+		me.free(&out)
+	}
 	if err == nil && out.Object != nil {
 		if bad := out.Object.Check(); bad != nil { // whatever a stranger sends, what is stored is sound
 			return ignored("it would spoil the copy: %v", bad), nil
 		}
 	}
 	return out, err
+}
+
+// free takes what was called off out of an agent's copy: whole, or as an EXDATE
+// of its series. What it was is remembered against messages that come late.
+func (me Actor) free(out *Outcome) {
+	if out.Object == nil {
+		return
+	}
+	s := newSeries(out.Object, out.Object.Root())
+	var gone []*ics.Component
+	stays := 0
+	for _, p := range s.parts {
+		if cancelled(p.comp) {
+			gone = append(gone, p.comp)
+		} else {
+			stays++
+		}
+	}
+	if len(gone) == 0 {
+		return
+	}
+	out.Left = AddLeft(me.leaving(out.Object, gone, true), out.Left)
+	if stays == 0 || s.master != nil && cancelled(s.master.comp) {
+		out.Object, out.Remove = nil, true
+		return
+	}
+	root := &ics.Component{Name: "VCALENDAR", Props: out.Object.Root().Props}
+	for _, c := range out.Object.Root().Children {
+		switch {
+		case slices.Contains(gone, c):
+			continue
+		case s.master != nil && c == s.master.comp:
+			c = c.Clone()
+			out0 := datesOf(out.Object, c, "EXDATE")
+			for _, g := range gone {
+				if r := out.Object.RID(g); !out0[r] {
+					c.Add(out.Object.DateProp("EXDATE", r))
+				}
+			}
+		}
+		root.Children = append(root.Children, c)
+	}
+	out.Object = ics.New(root)
 }
 
 func ignored(format string, args ...any) Outcome {

@@ -93,9 +93,9 @@ func (c *core) answer(room, uid string, before *ics.Object) error {
 		for _, one := range ans.Single {
 			single = append(single, Choice{RID: one.RID, PartStat: one.PartStat})
 		}
-		after = SetAnswer(e.obj, me.Self, ans.Master, single, why)
+		after = SetAnswer(e.obj, me.Self, ans.Master, single)
 	}
-	out, err := Originate(me, e.obj, after, Options{})
+	out, err := Originate(me, e.obj, after, Options{Comment: why})
 	if err != nil {
 		return err
 	}
