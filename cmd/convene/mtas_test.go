@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -76,6 +77,35 @@ func (m *mta) check(err error) {
 	}
 }
 
+// copyRoot makes m.dir a copy of a server's root, in which it has its folders
+// to itself. Files are linked.
+func (m *mta) copyRoot(root string) {
+	m.t.Helper()
+	m.check(filepath.WalkDir(root, func(path string, d os.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		rel, err := filepath.Rel(root, path)
+		if err != nil || rel == "." {
+			return err
+		}
+		to := filepath.Join(m.dir, rel)
+		switch {
+		case rel == "tmp" && d.IsDir(): // copies are there
+			return filepath.SkipDir
+		case d.IsDir():
+			return os.MkdirAll(to, 0o755)
+		case d.Type()&os.ModeSymlink != 0:
+			target, err := os.Readlink(path)
+			if err != nil {
+				return err
+			}
+			return os.Symlink(target, to)
+		}
+		return os.Link(path, to)
+	}))
+}
+
 func (m *mta) file(name, text string, mode os.FileMode) {
 	m.t.Helper()
 	m.check(os.WriteFile(filepath.Join(m.dir, name), []byte(text), mode))
@@ -91,8 +121,9 @@ func (m *mta) recipe(from, to string, with ...string) {
 }
 
 // run starts the server, waits until it answers and ends it with the test,
-// which shows its logs if it failed. It ends too if the test is killed.
-func (m *mta) run(cmd *exec.Cmd, logs ...string) {
+// which shows its logs if it failed. It ends too if the test is killed, and by
+// stop.
+func (m *mta) run(cmd *exec.Cmd, logs ...string) (stop func()) {
 	m.t.Helper()
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // some signal their whole group when they stop
 	cmd.WaitDelay = 2 * time.Second
@@ -104,7 +135,7 @@ func (m *mta) run(cmd *exec.Cmd, logs ...string) {
 	m.check(err)
 	watch.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	m.check(watch.Start())
-	m.t.Cleanup(func() {
+	stop = sync.OnceFunc(func() {
 		watch.Process.Kill()
 		watch.Wait()
 		held.Close()
@@ -112,6 +143,9 @@ func (m *mta) run(cmd *exec.Cmd, logs ...string) {
 		hard := time.AfterFunc(patience/4, func() { syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) })
 		cmd.Wait()
 		hard.Stop()
+	})
+	m.t.Cleanup(func() {
+		stop()
 		if m.t.Failed() {
 			m.t.Logf("the mail server: %s", out.String())
 			for _, log := range logs {
@@ -121,6 +155,7 @@ func (m *mta) run(cmd *exec.Cmd, logs ...string) {
 		}
 	})
 	m.answers(m.smtp, &out)
+	return stop
 }
 
 func (m *mta) answers(addr string, out fmt.Stringer) {
