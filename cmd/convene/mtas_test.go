@@ -130,7 +130,7 @@ func (m *mta) run(cmd *exec.Cmd, logs ...string) (stop func()) {
 	var out lockedBuffer
 	cmd.Stdout, cmd.Stderr = &out, &out
 	m.check(cmd.Start())
-	watch := exec.Command("sh", "-c", "cat >/dev/null; kill -TERM -- -$0; sleep 2; kill -KILL -- -$0", strconv.Itoa(cmd.Process.Pid))
+	watch := exec.Command("sh", "-c", "cat >/dev/null; kill -TERM -$0; sleep 2; kill -KILL -$0; rm -rf $1", strconv.Itoa(cmd.Process.Pid), m.dir)
 	held, err := watch.StdinPipe() // ends with this process, however that ends
 	m.check(err)
 	watch.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
