@@ -18,7 +18,7 @@ var contexts = map[string][]db.Kind{
 }
 
 // attendeeSearch answers a calendarserver-principal-search: principals in
-// whose name or address every word of the search is found.
+// whose name, addresses or attributes every word of the search is found.
 func (x *exchange) attendeeSearch(r *resource, root *dav.Element) error {
 	s, err := dav.ParsePrincipalSearch(root)
 	if err != nil {
@@ -32,7 +32,11 @@ func (x *exchange) attendeeSearch(r *resource, root *dav.Element) error {
 	if s.Limit > 0 {
 		limit = min(limit, s.Limit)
 	}
+	needle := "" // the longest word leaves the fewest
 	for i := range s.Tokens {
+		if len(s.Tokens[i]) > len(needle) {
+			needle = s.Tokens[i]
+		}
 		s.Tokens[i] = dav.UnicodeCasemap.Fold(s.Tokens[i])
 	}
 	meets := func(who *db.Principal) bool {
@@ -47,6 +51,11 @@ func (x *exchange) attendeeSearch(r *resource, root *dav.Element) error {
 		for _, a := range x.addresses(who) {
 			texts = append(texts, dav.UnicodeCasemap.Fold(a))
 		}
+		for _, values := range x.attributes(who) {
+			for _, v := range values {
+				texts = append(texts, dav.UnicodeCasemap.Fold(v))
+			}
+		}
 		for _, token := range s.Tokens {
 			hit := false
 			for _, text := range texts {
@@ -58,5 +67,5 @@ func (x *exchange) attendeeSearch(r *resource, root *dav.Element) error {
 		}
 		return true
 	}
-	return x.principals(r, p, limit, meets)
+	return x.principals(r, p, limit, []string{needle}, contexts[s.Context], meets)
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/convene-server/convene/caldav/carddav"
 	"github.com/convene-server/convene/caldav/dav"
 	"github.com/convene-server/convene/db"
+	"github.com/convene-server/convene/directory"
 )
 
 // The directory is an address book of everybody here, for whoever has logged
@@ -66,8 +67,12 @@ func (x *exchange) entries(ps []db.Principal) ([]*resource, error) {
 		ids[i] = ps[i].ID
 	}
 	var addresses map[int64][]string
+	var attributes map[int64]map[string][]string
 	err := x.store.View(x.ctx, func(tx *db.Tx) (err error) {
-		addresses, err = tx.AddressesOf(ids)
+		if addresses, err = tx.AddressesOf(ids); err != nil {
+			return err
+		}
+		attributes, err = tx.Attributes(ids...)
 		return err
 	})
 	if err != nil {
@@ -76,7 +81,9 @@ func (x *exchange) entries(ps []db.Principal) ([]*resource, error) {
 	rs := make([]*resource, len(ps))
 	for i := range ps {
 		p := &ps[i]
-		e := carddav.Entry{UID: "urn:uuid:" + stableUUID(principalName(p)), Kind: entryKinds[p.Kind], Name: p.Name, Capacity: p.Capacity}
+		e := carddav.Entry{UID: "urn:uuid:" + stableUUID(principalName(p)), Kind: entryKinds[p.Kind], Name: p.Name, Capacity: p.Capacity,
+			Building: strings.Join(attributes[p.ID][directory.Building], ", "), Floor: strings.Join(attributes[p.ID][directory.Floor], ", "),
+			Features: attributes[p.ID][directory.Feature], Geo: strings.Join(attributes[p.ID][directory.Geo], "")}
 		if e.First, e.Last = splitName(p); e.Name == "" {
 			e.Name = p.Address
 		}
@@ -164,7 +171,7 @@ func (x *exchange) search(ms *dav.MultiStatus, r *resource, f *carddav.Filter, l
 // indexedProps are the properties of entries, true those whose texts are found
 // by tx.PrincipalsLike.
 var indexedProps = map[string]bool{"FN": true, "N": true, "EMAIL": true, "VERSION": false, "PRODID": false, "UID": false, "KIND": false, "CALADRURI": false, "NOTE": false,
-	"X-ADDRESSBOOKSERVER-KIND": false, "X-CONVENE-CUTYPE": false, "X-CONVENE-CAPACITY": false}
+	"X-ADDRESSBOOKSERVER-KIND": false, "X-CONVENE-CUTYPE": false, "X-CONVENE-CAPACITY": false, "X-CONVENE-FLOOR": true, "CATEGORIES": true, "ADR": true, "GEO": false}
 
 func tooMany(ms *dav.MultiStatus, r *resource) error {
 	ms.Status(r.href, http.StatusInsufficientStorage, dav.D("number-of-matches-within-limits"))

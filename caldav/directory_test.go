@@ -106,7 +106,7 @@ func TestDirectory(t *testing.T) {
 				}
 			}
 		}
-		h.do(ann, "GET", theDirectory+"ann.b@example.org.vcf", "").want(t, 404)
+		h.do(ann, "GET", theDirectory+"ann.b@example.org.vcf", "").want(t, 301)
 		h.do(ann, "GET", theDirectory+"bob@example.org", "").want(t, 404)
 		h.do(ann, "GET", theDirectory+"a/b", "").want(t, 404)
 	})

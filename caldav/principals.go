@@ -3,6 +3,8 @@ package caldav
 import (
 	"encoding/xml"
 	"net/http"
+	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/convene-server/convene/caldav/dav"
@@ -11,24 +13,69 @@ import (
 	"github.com/convene-server/convene/directory/cuaddr"
 )
 
+type searchProperty struct {
+	name    xml.Name
+	about   string
+	indexed bool
+	texts   func(x *exchange, p *db.Principal) []string
+}
+
+// nextcloud is the namespace of what programs made for it ask of rooms.
+func nextcloud(local string) xml.Name {
+	return xml.Name{Space: "http://nextcloud.com/ns", Local: local}
+}
+
 // searchable are the properties that a principal-property-search looks at.
-var searchable = []struct {
-	name  xml.Name
-	about string
-	texts func(x *exchange, p *db.Principal) []string
-}{
-	{dav.D("displayname"), "Name", func(x *exchange, p *db.Principal) []string { return []string{p.Name} }},
-	{dav.CS("first-name"), "First name", func(x *exchange, p *db.Principal) []string { first, _ := splitName(p); return []string{first} }},
-	{dav.CS("last-name"), "Last name", func(x *exchange, p *db.Principal) []string { _, last := splitName(p); return []string{last} }},
-	{dav.CS("email-address-set"), "Mail address", func(x *exchange, p *db.Principal) []string { return x.addresses(p) }},
-	{dav.C("calendar-user-address-set"), "Calendar user address", func(x *exchange, p *db.Principal) []string {
+// indexed: where a text stands in one of texts, tx.PrincipalsLike finds it.
+var searchable = []searchProperty{
+	{dav.D("displayname"), "Name", true, func(x *exchange, p *db.Principal) []string { return []string{p.Name} }},
+	{dav.CS("first-name"), "First name", true, func(x *exchange, p *db.Principal) []string { first, _ := splitName(p); return []string{first} }},
+	{dav.CS("last-name"), "Last name", true, func(x *exchange, p *db.Principal) []string { _, last := splitName(p); return []string{last} }},
+	{dav.CS("email-address-set"), "Mail address", true, func(x *exchange, p *db.Principal) []string { return x.addresses(p) }},
+	{dav.C("calendar-user-address-set"), "Calendar user address", true, func(x *exchange, p *db.Principal) []string {
 		var out []string
 		for _, a := range x.addresses(p) {
 			out = append(out, a, cuaddr.Mailto(a).Fold()) // with and without mailto:
 		}
 		return out
 	}},
-	{dav.C("calendar-user-type"), "Kind", func(x *exchange, p *db.Principal) []string { return []string{string(p.Kind)} }},
+	{userType, "Kind", false, func(x *exchange, p *db.Principal) []string { return []string{string(p.Kind)} }},
+	{seats, "Capacity, at least", false, nil},
+	{nextcloud("room-building-address"), "Building", true, known(directory.Building)},
+	{nextcloud("room-building-story"), "Floor", true, known(directory.Floor)},
+	{nextcloud("room-features"), "Features", true, known(directory.Feature)},
+}
+
+var (
+	userType = dav.C("calendar-user-type")
+	seats    = nextcloud("room-seating-capacity")
+)
+
+func known(attribute string) func(*exchange, *db.Principal) []string {
+	return func(x *exchange, p *db.Principal) []string { return x.attributes(p)[attribute] }
+}
+
+// readKnown tells an attribute of a room or resource, several of them parted by
+// commas.
+func readKnown(attribute string) func(*exchange, *resource, *dav.Writer) bool {
+	return func(x *exchange, r *resource, w *dav.Writer) bool {
+		all := x.attributes(r.owner)[attribute]
+		w.Text(strings.Join(all, ","))
+		return len(all) > 0
+	}
+}
+
+func readSeats(x *exchange, r *resource, w *dav.Writer) bool {
+	w.Int(int64(r.owner.Capacity))
+	return r.owner.Capacity > 0
+}
+
+// roomTypes are the words for what is booked.
+var roomTypes = map[db.Kind]string{db.Room: "meeting-room", db.Resource: "resource"}
+
+func readRoomType(x *exchange, r *resource, w *dav.Writer) bool {
+	w.Text(roomTypes[r.owner.Kind])
+	return roomTypes[r.owner.Kind] != ""
 }
 
 // splitName takes the name of a person apart at its last blank.
@@ -110,42 +157,149 @@ func (x *exchange) principalSearch(r *resource, root *dav.Element) error {
 	if who, ok := x.exactly(&s); ok {
 		return x.renderPrincipals(x.multistatus(), who, p)
 	}
-	return x.principals(r, p, limit, func(who *db.Principal) bool { return x.matches(&s, who) })
+	texts, kinds := needles(&s)
+	return x.principals(r, p, limit, texts, kinds, func(who *db.Principal) bool { return x.matches(&s, who) })
 }
 
-// principals streams those of everybody here who meet a search, up to limit.
-func (x *exchange) principals(r *resource, p *plan, limit int, meets func(*db.Principal) bool) error {
-	ms := x.multistatus()
-	n := 0
-	for after := ""; ; {
-		var page []db.Principal
-		if !x.view(func(tx *db.Tx) (err error) {
-			page, err = tx.Principals(after, pageRows)
-			return err
-		}) {
-			return x.broken
+// needles tells in which texts and kinds of principals to look: whoever meets
+// the search is of one of the kinds, and one of the texts stands in his name, an
+// address or an attribute. No texts: nobody meets it.
+func needles(s *dav.PropertySearch) (texts []string, kinds []db.Kind) {
+	fits := func(k db.Kind) bool {
+		if s.Type != "" && !strings.EqualFold(s.Type, string(k)) {
+			return false
 		}
-		for i := range page {
-			if !meets(&page[i]) {
-				if x.broken != nil {
-					return x.broken
-				}
-				continue
-			}
-			if n++; n > limit {
-				// RFC 3744 §9.4: number-of-matches-within-limits
-				ms.Status(r.href, http.StatusInsufficientStorage, dav.D("number-of-matches-within-limits"))
-				return ms.End("")
-			}
-			if err := x.renderPrincipal(ms, &page[i], p); err != nil {
-				return err
-			}
-		}
-		if len(page) < pageRows {
-			return ms.End("")
-		}
-		after = page[len(page)-1].Address
+		return s.Any || !slices.ContainsFunc(s.Matches, func(m dav.PropertyMatch) bool {
+			return slices.Equal(m.Props, []xml.Name{userType}) && !matchText(m, string(k))
+		})
 	}
+	for _, k := range contexts[""] {
+		if fits(k) {
+			kinds = append(kinds, k)
+		}
+	}
+	if len(kinds) == 0 {
+		return nil, nil
+	}
+	every := []string{""}
+	best := ""
+	for _, m := range s.Matches {
+		there, indexed := true, false
+		for _, n := range m.Props {
+			i := slices.IndexFunc(searchable, func(x searchProperty) bool { return x.name == n })
+			there = there && i >= 0
+			indexed = indexed || i >= 0 && searchable[i].indexed
+		}
+		text := strings.TrimPrefix(strings.ToLower(m.Text), "mailto:")
+		if strings.HasPrefix("mailto:", text) {
+			text = "" // a piece of what stands before each address
+		}
+		switch {
+		case !there && !s.Any:
+			return nil, nil
+		case !there:
+		case s.Any && (!indexed || text == ""):
+			return every, kinds
+		case s.Any:
+			texts = append(texts, text)
+		case indexed && len(text) > len(best):
+			best = text
+		}
+	}
+	if s.Any {
+		return texts, kinds
+	}
+	return []string{best}, kinds
+}
+
+// principals streams those who meet a search, up to limit. Looked at are those
+// of some kinds in whom one of some texts may stand.
+func (x *exchange) principals(r *resource, p *plan, limit int, texts []string, kinds []db.Kind, meets func(*db.Principal) bool) error {
+	ms := x.multistatus()
+	n, looked := 0, 0
+	seen := map[int64]bool{}
+	for _, text := range texts {
+		for after, more := int64(0), true; more; {
+			var page []db.Principal
+			if !x.view(func(tx *db.Tx) (err error) {
+				if page, err = tx.PrincipalsLike(text, after, pageRows, kinds...); err != nil {
+					return err
+				}
+				return x.acquaint(tx, page)
+			}) {
+				return x.broken
+			}
+			if more = len(page) == pageRows; len(page) > 0 {
+				after = page[len(page)-1].ID
+			}
+			for i := range page {
+				if seen[page[i].ID] {
+					continue
+				}
+				seen[page[i].ID] = true
+				if looked++; looked > maxLooked {
+					return endSearch(ms, r)
+				}
+				if !meets(&page[i]) {
+					if x.broken != nil {
+						return x.broken
+					}
+					continue
+				}
+				if n++; n > limit {
+					return endSearch(ms, r)
+				}
+				if err := x.renderPrincipal(ms, &page[i], p); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	return ms.End("")
+}
+
+// endSearch says that not all were told (RFC 3744 §9.4).
+func endSearch(ms *dav.MultiStatus, r *resource) error {
+	ms.Status(r.href, http.StatusInsufficientStorage, dav.D("number-of-matches-within-limits"))
+	return ms.End("")
+}
+
+// acquainted is what is known of a principal beside its row.
+type acquainted struct {
+	addresses  []string
+	attributes map[string][]string
+}
+
+// acquaint reads that of a page of principals at once; that of the page before
+// is forgotten.
+func (x *exchange) acquaint(tx *db.Tx, page []db.Principal) error {
+	ids := make([]int64, len(page))
+	for i := range page {
+		ids[i] = page[i].ID
+	}
+	addresses, err := tx.AddressesOf(ids)
+	if err != nil {
+		return err
+	}
+	attributes, err := tx.Attributes(ids...)
+	x.known = make(map[int64]acquainted, len(ids))
+	for _, id := range ids {
+		x.known[id] = acquainted{addresses[id], attributes[id]}
+	}
+	return err
+}
+
+// attributes of a room or resource.
+func (x *exchange) attributes(p *db.Principal) map[string][]string {
+	if k, ok := x.known[p.ID]; ok {
+		return k.attributes
+	}
+	var all map[int64]map[string][]string
+	x.view(func(tx *db.Tx) (err error) {
+		all, err = tx.Attributes(p.ID)
+		return err
+	})
+	return all[p.ID]
 }
 
 // exactly answers the search for one whole address, as programs make it before
@@ -208,28 +362,17 @@ func (x *exchange) matches(s *dav.PropertySearch, p *db.Principal) bool {
 // matchesOne: RFC 3744 §9.4: a property-search matches if every property in it
 // does.
 func (x *exchange) matchesOne(m dav.PropertyMatch, p *db.Principal) bool {
-	fold := strings.ToLower
-	if m.Exact {
-		fold = strings.Clone
-	}
-	want := fold(m.Text)
 	for _, name := range m.Props {
 		hit := false
 		for _, s := range searchable {
-			if s.name != name {
-				continue
-			}
-			for _, have := range s.texts(x, p) {
-				have = fold(have)
-				switch m.Type {
-				case "starts-with":
-					hit = hit || strings.HasPrefix(have, want)
-				case "ends-with":
-					hit = hit || strings.HasSuffix(have, want)
-				case "equals":
-					hit = hit || have == want
-				default:
-					hit = hit || strings.Contains(have, want)
+			switch {
+			case s.name != name:
+			case name == seats: // who looks for eight seats can take more
+				n, err := strconv.Atoi(m.Text)
+				hit = err == nil && p.Capacity >= n && p.Capacity > 0
+			default:
+				for _, have := range s.texts(x, p) {
+					hit = hit || matchText(m, have)
 				}
 			}
 		}
@@ -238,6 +381,22 @@ func (x *exchange) matchesOne(m dav.PropertyMatch, p *db.Principal) bool {
 		}
 	}
 	return true
+}
+
+func matchText(m dav.PropertyMatch, have string) bool {
+	want := m.Text
+	if !m.Exact {
+		have, want = strings.ToLower(have), strings.ToLower(want)
+	}
+	switch m.Type {
+	case "starts-with":
+		return strings.HasPrefix(have, want)
+	case "ends-with":
+		return strings.HasSuffix(have, want)
+	case "equals":
+		return have == want
+	}
+	return strings.Contains(have, want)
 }
 
 // principalMatch tells which principals are me (RFC 3744 §9.3).

@@ -352,6 +352,9 @@ func (x *exchange) addresses(p *db.Principal) []string {
 	if p.ID == x.me.ID && x.self != nil {
 		return x.self
 	}
+	if k, ok := x.known[p.ID]; ok {
+		return k.addresses
+	}
 	var as []string
 	if !x.view(func(tx *db.Tx) (err error) {
 		as, err = tx.Addresses(p.ID)

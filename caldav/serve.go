@@ -28,6 +28,7 @@ type exchange struct {
 	// What was loaded once for this request.
 	found   *found
 	self    []string
+	known   map[int64]acquainted // of the page of principals in hand
 	listed  map[homeKey][]db.Collection
 	owners  map[string]*db.Principal // of other homes, by address in lower case
 	grants  map[int64]directory.Grants

@@ -2,6 +2,7 @@ package caldav
 
 import (
 	"github.com/convene-server/convene/caldav/dav"
+	"github.com/convene-server/convene/directory"
 )
 
 // table is every live property: its name, where it exists, where it is
@@ -85,6 +86,11 @@ var table = []property{
 	{name: dav.CS("calendar-proxy-read-for"), kinds: kPrincipal, spec: "caldav-proxy", read: readProxyReadFor},
 	{name: dav.CS("calendar-proxy-write-for"), kinds: kPrincipal, spec: "caldav-proxy", read: readProxyWriteFor},
 	{name: dav.CS("record-type"), kinds: kPrincipal | kProxy, spec: "calendarserver-principal-search", read: readRecordType},
+	{name: nextcloud("room-type"), kinds: kPrincipal, spec: "Nextcloud's programs", read: readRoomType},
+	{name: seats, kinds: kPrincipal, spec: "Nextcloud's programs", read: readSeats},
+	{name: nextcloud("room-building-address"), kinds: kPrincipal, spec: "Nextcloud's programs", read: readKnown(directory.Building)},
+	{name: nextcloud("room-building-story"), kinds: kPrincipal, spec: "Nextcloud's programs", read: readKnown(directory.Floor)},
+	{name: nextcloud("room-features"), kinds: kPrincipal, spec: "Nextcloud's programs", read: readKnown(directory.Feature)},
 	{name: dav.CS("first-name"), kinds: kPrincipal, spec: "calendarserver-principal-search", read: readFirstName},
 	{name: dav.CS("last-name"), kinds: kPrincipal, spec: "calendarserver-principal-search", read: readLastName},
 	{name: dav.CS("email-address-set"), kinds: kPrincipal, spec: "caldav-sharing", read: readMailAddresses},

@@ -3,6 +3,7 @@ package db
 import (
 	"context"
 	"slices"
+	"strconv"
 	"strings"
 	"unicode"
 
@@ -46,11 +47,15 @@ func (tx *Tx) regram(id int64) error {
 	if err != nil {
 		return err
 	}
+	known, err := texts(tx, `SELECT value FROM attribute WHERE principal = $1`, id)
+	if err != nil {
+		return err
+	}
 	if _, err := tx.exec(`DELETE FROM gram WHERE principal = $1`, id); err != nil {
 		return err
 	}
 	var rows [][]any
-	for _, g := range grams(append(all, name)) {
+	for _, g := range grams(append(append(all, known...), name)) {
 		rows = append(rows, []any{g, id})
 	}
 	if err := tx.insertMany(`INSERT INTO gram (gram, principal)`, ``, rows, nil); err != nil {
@@ -60,21 +65,30 @@ func (tx *Tx) regram(id int64) error {
 	return err
 }
 
-// PrincipalsLike returns those in whose name or addresses a text may stand, by
-// id after a given one: at least all in which it does under any collation, from
-// an index. The caller looks at each. An empty text is everybody.
-func (tx *Tx) PrincipalsLike(text string, after int64, limit int) ([]Principal, error) {
+// PrincipalsLike returns those in whose name, addresses or attributes a text may
+// stand, by id after a given one: at least all in which it does under any
+// collation, from an index. The caller looks at each. An empty text is
+// everybody. Kinds leave out who is of none of them.
+func (tx *Tx) PrincipalsLike(text string, after int64, limit int, kinds ...Kind) ([]Principal, error) {
 	r := []rune(gramFold(text))
 	if slices.ContainsFunc(r, unicode.IsControl) || !key(string(r)) {
 		return nil, nil // nobody is called so
 	}
 	q := `SELECT ` + principalColumns + ` FROM principal p WHERE p.id > $1`
 	args := []any{after, limit}
+	for i, k := range kinds {
+		args = append(args, string(k))
+		q += []string{` AND p.kind IN (`, `, `}[min(i, 1)] + `$` + strconv.Itoa(len(args))
+	}
+	if len(kinds) > 0 {
+		q += `)`
+	}
 	if len(r) > 0 {
+		n := len(args)
 		// Rows that an older release made are looked at, too.
 		q += ` AND (p.grams = 0 OR p.id IN (`
 		if len(r) < gramSize {
-			q += `SELECT principal FROM gram WHERE gram >= $3 AND gram < $4`
+			q += `SELECT principal FROM gram WHERE gram >= $` + strconv.Itoa(n+1) + ` AND gram < $` + strconv.Itoa(n+2)
 			args = append(args, string(r), string(r)+"\U0010FFFF")
 		} else {
 			// A few rows are enough to leave few principals.
@@ -83,7 +97,7 @@ func (tx *Tx) PrincipalsLike(text string, after int64, limit int) ([]Principal, 
 				if i > 0 {
 					q += ` INTERSECT `
 				}
-				q += `SELECT principal FROM gram WHERE gram = $` + string(rune('3'+i))
+				q += `SELECT principal FROM gram WHERE gram = $` + strconv.Itoa(n+1+i)
 				args = append(args, string(r[from:from+gramSize]))
 			}
 		}

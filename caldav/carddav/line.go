@@ -44,6 +44,10 @@ type Entry struct {
 	Last      string
 	Addresses []string // mail addresses, the preferred one first
 	Capacity  int      // of a room; 0 unknown
+	Building  string   // where it is; "" unknown
+	Floor     string
+	Features  []string // what it has
+	Geo       string   // "LATITUDE,LONGITUDE"; "" unknown
 }
 
 // Bytes returns the entry as a card of version 3.0. Properties that only 4.0
@@ -79,10 +83,32 @@ func (e *Entry) Bytes() []byte {
 	if len(e.Addresses) > 0 {
 		line("CALADRURI", "mailto:"+e.Addresses[0]) // RFC 2739 §2.1.3
 	}
+	var note []string
 	if e.Capacity > 0 {
 		n := strconv.Itoa(e.Capacity)
 		line("X-CONVENE-CAPACITY", n)
-		line("NOTE", "Capacity: "+n)
+		note = append(note, "Capacity: "+n)
+	}
+	if e.Building != "" { // RFC 2426 §3.2.1: the extended address
+		b = appendLine(b, strings.Map(printable, "ADR;TYPE=WORK:;"+escape.Replace(e.Building)+";;;;;"))
+	}
+	if e.Floor != "" {
+		line("X-CONVENE-FLOOR", e.Floor)
+		note = append(note, "Floor: "+e.Floor)
+	}
+	if len(e.Features) > 0 { // RFC 2426 §3.6.1
+		all := make([]string, len(e.Features))
+		for i, f := range e.Features {
+			all[i] = escape.Replace(f)
+		}
+		b = appendLine(b, strings.Map(printable, "CATEGORIES:"+strings.Join(all, ",")))
+		note = append(note, "Features: "+strings.Join(e.Features, ", "))
+	}
+	if lat, lon, ok := strings.Cut(e.Geo, ","); ok { // RFC 2426 §3.4.2
+		b = appendLine(b, "GEO:"+lat+";"+lon)
+	}
+	if len(note) > 0 {
+		line("NOTE", strings.Join(note, "\n"))
 	}
 	return append(b, "END:VCARD\r\n"...)
 }

@@ -121,8 +121,48 @@ func (o password) set(e *env, p *db.Principal) error {
 	return nil
 }
 
+// fittings are the options about what a room or resource is like.
+type fittings struct {
+	Building      *string  `help:"Where it is; programs that look for rooms show and find it."`
+	Floor         *string  `help:"On which floor."`
+	Feature       []string `sep:"none" placeholder:"WORD" help:"What it has, as video or whiteboard; may be repeated."`
+	RemoveFeature []string `sep:"none" placeholder:"WORD" help:"What it has no more; may be repeated."`
+	Geo           *string  `placeholder:"LATITUDE,LONGITUDE" help:"Where on earth, in degrees."`
+}
+
+func (o fittings) set(tx *db.Tx, p *db.Principal) error {
+	for name, value := range map[string]*string{directory.Building: o.Building, directory.Floor: o.Floor, directory.Geo: o.Geo} {
+		if value != nil {
+			if err := directory.SetAttribute(tx, p.ID, name, *value); err != nil {
+				return err
+			}
+		}
+	}
+	if len(o.Feature)+len(o.RemoveFeature) == 0 {
+		return nil
+	}
+	all, err := tx.Attributes(p.ID)
+	if err != nil {
+		return err
+	}
+	has := all[p.ID][directory.Feature]
+	for _, f := range o.RemoveFeature {
+		n := len(has)
+		has = slices.DeleteFunc(has, func(x string) bool { return strings.EqualFold(x, f) })
+		if len(has) == n {
+			return fmt.Errorf("--remove-feature: it has no %q", f)
+		}
+	}
+	for _, f := range o.Feature {
+		if !slices.ContainsFunc(has, func(x string) bool { return strings.EqualFold(x, f) }) {
+			has = append(has, f)
+		}
+	}
+	return directory.SetAttribute(tx, p.ID, directory.Feature, has...)
+}
+
 // add stores a new principal and says so.
-func add(e *env, p db.Principal, address string, o profile, members []string) error {
+func add(e *env, p db.Principal, address string, o profile, members []string, more ...func(*db.Tx, *db.Principal) error) error {
 	a, err := mailArg(address)
 	if err != nil {
 		return err
@@ -144,6 +184,11 @@ func add(e *env, p db.Principal, address string, o profile, members []string) er
 		q := p // the closure may run again
 		if err := directory.Add(tx, &q, aliases); err != nil {
 			return err
+		}
+		for _, set := range more {
+			if err := set(tx, &q); err != nil {
+				return err
+			}
 		}
 		if q.Kind != db.Group {
 			return nil
@@ -187,6 +232,7 @@ type placeAddCmd struct {
 	Address  string   `arg:"" help:"Mail address."`
 	Profile  profile  `embed:""`
 	Capacity int      `help:"How many people it holds."`
+	Fittings fittings `embed:""`
 	Policy   []string `sep:"none" placeholder:"RULE" help:"How it answers; may be repeated, the order counts. Without: accepts when free, declines when not."`
 }
 
@@ -195,7 +241,7 @@ func (c *placeAddCmd) Run(e *env) error {
 	if err := setPlace(&p, &c.Capacity, c.Policy); err != nil {
 		return err
 	}
-	return add(e, p, c.Address, c.Profile, nil)
+	return add(e, p, c.Address, c.Profile, nil, c.Fittings.set)
 }
 
 func setPlace(p *db.Principal, capacity *int, rules []string) error {
@@ -393,6 +439,7 @@ type placeSetCmd struct {
 	FreeBusy    freeBusy `embed:"" prefix:"freebusy-"`
 	RemoveAlias []string `sep:"none" placeholder:"ADDRESS" help:"An alias to take away; may be repeated."`
 	Capacity    *int     `help:"How many people it holds."`
+	Fittings    fittings `embed:""`
 	Policy      []string `sep:"none" placeholder:"RULE" xor:"policy" help:"How it answers from now on; may be repeated, the order counts."`
 	NoPolicy    bool     `xor:"policy" help:"Back to accepting when free and declining when not."`
 }
@@ -403,6 +450,9 @@ func (c *placeSetCmd) Run(e *env) error {
 			p.Policy = ""
 		}
 		if err := c.FreeBusy.set(tx, p); err != nil {
+			return err
+		}
+		if err := c.Fittings.set(tx, p); err != nil {
 			return err
 		}
 		return setPlace(p, c.Capacity, c.Policy)

@@ -71,7 +71,7 @@ func (f *facts) add(name, value string) {
 
 // several are the facts of which there can be more than one.
 var several = map[string]bool{
-	"alias": true, "delegate": true, "reader": true, "policy": true, "policy of its group": true, "member": true, "calendar": true,
+	"alias": true, "delegate": true, "reader": true, "policy": true, "policy of its group": true, "member": true, "calendar": true, "feature": true,
 }
 
 func (f facts) table(w io.Writer) error {
@@ -157,6 +157,15 @@ func (c *showCmd) Run(e *env) error {
 		case db.Room, db.Resource:
 			if p.Capacity > 0 {
 				row("capacity", fmt.Sprint(p.Capacity))
+			}
+			known, err := tx.Attributes(p.ID)
+			if err != nil {
+				return err
+			}
+			for _, name := range []string{directory.Building, directory.Floor, directory.Feature, directory.Geo} {
+				for _, v := range known[p.ID][name] {
+					row(name, v)
+				}
 			}
 			inherited := ""
 			if p.Policy == "" {
