@@ -87,6 +87,7 @@ mynetworks = 127.0.0.0/8
 minimal_backoff_time = 2s
 queue_run_delay = 2s
 smtpd_peername_lookup = no
+message_size_limit = 0
 smtp_host_lookup = native
 # The organisation before Convene came: its domain, and its mailbox server.
 virtual_mailbox_domains = example.org
