@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"os/exec"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -52,6 +53,32 @@ func TestEvolution(t *testing.T) {
 		cmd.WaitDelay = 5 * time.Second
 		out, err := cmd.CombinedOutput()
 		if err != nil && !errors.Is(err, exec.ErrWaitDelay) {
+			t.Fatalf("%v\n%s", err, out)
+		}
+	})
+}
+
+// Thunderbird without a window, driven over Marionette.
+func TestThunderbird(t *testing.T) {
+	_, err := exec.LookPath("thunderbird")
+	needs(t, err == nil, "no thunderbird")
+	onBoth(t, func(t *testing.T, dsn string) {
+		_, relay := startSink(t, false)
+		h := startHouse(t, dsn, "127.0.0.1:0", "", relay)
+		profile, err := os.MkdirTemp("", "convene-thunderbird-")
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { os.RemoveAll(profile) })
+		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
+		defer cancel()
+		cmd := exec.CommandContext(ctx, "/usr/bin/python3", "testdata/thunderbird.py", h.Config.HTTP.PublicURL+"/", profile)
+		cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+		cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
+		cmd.WaitDelay = 5 * time.Second
+		out, err := cmd.CombinedOutput()
+		syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) // Thunderbird, if the script failed
+		if err != nil {
 			t.Fatalf("%v\n%s", err, out)
 		}
 	})

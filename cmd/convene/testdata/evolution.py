@@ -6,12 +6,9 @@ answered; free/busy.
 dbus-run-session -- python3 evolution.py URL
 with HOME empty; the account is written there before the service starts.
 """
-import base64
 import os
 import sys
 import time
-import urllib.error
-import urllib.request
 from urllib.parse import urlparse
 
 import gi
@@ -21,58 +18,14 @@ gi.require_version("ECal", "2.0")
 gi.require_version("EDataServer", "1.2")
 from gi.repository import EBook, EBookContacts, ECal, EDataServer, GLib, ICalGLib
 
-url = sys.argv[1]
-HOME = "/dav/calendars/%s@example.org/"
+import house
+from house import HOME, at, dav, name_of, object_of, say, url
 
 
-def say(what):
-    print("%6.1f s  %s" % (time.monotonic() - begun, what), flush=True)
+def until(what, f):
+    return house.until(what, f, idle=lambda: GLib.MainContext.default().iteration(False))
 
 
-def until(what, f, seconds=60):
-    """Waits for what Evolution's service or the server does by itself."""
-    end = time.monotonic() + seconds
-    while True:
-        got = f()
-        if got:
-            say(what)
-            return got
-        if time.monotonic() > end:
-            sys.exit("not seen: " + what)
-        GLib.MainContext.default().iteration(False)
-        time.sleep(0.05)
-
-
-def dav(name, method, path, body=None, kind="text/calendar"):
-    r = urllib.request.Request(url.rstrip("/") + path, method=method, data=body and body.replace("\n", "\r\n").encode(), headers={"Content-Type": kind, "Depth": "1"})
-    r.add_header("Authorization", "Basic " + base64.b64encode(("%s@example.org:%s-demo" % (name, name)).encode()).decode())
-    try:
-        with urllib.request.urlopen(r) as answer:
-            return answer.read().decode().replace("\r\n ", "").replace("\r\n", "\n")
-    except urllib.error.HTTPError as e:
-        if e.code == 404:
-            return ""
-        raise
-
-
-def at(name, collection, uid, suffix=".ics"):
-    """The object of a UID as the server has it, whatever its resource is called."""
-    home = "/dav/addressbooks/%s@example.org/" % name if suffix == ".vcf" else HOME % name
-    listing = dav(name, "PROPFIND", home + collection + "/", '<propfind xmlns="DAV:"><prop><getetag/></prop></propfind>', "text/xml")
-    for part in listing.split("href>")[1::2]:
-        path = part.split("<")[0]
-        if path.endswith(suffix):
-            text = dav(name, "GET", path)
-            if "\nUID:" + uid + "\n" in text:
-                return text
-    return ""
-
-
-def object_of(uid, start, more, kind="VEVENT"):
-    return "BEGIN:VCALENDAR\nVERSION:2.0\nPRODID:-//test//EN\nBEGIN:%s\nUID:%s\nDTSTAMP:20260101T000000Z\n%s\n%sEND:%s\nEND:VCALENDAR\n" % (kind, uid, start, more, kind)
-
-
-begun = time.monotonic()
 server = urlparse(url)
 folder = os.path.join(os.environ["HOME"], ".config", "evolution", "sources")
 os.makedirs(folder)
@@ -192,9 +145,7 @@ until("the server's contact is here", lambda: "Ewa Ecks" in names())
 who = "ORGANIZER:mailto:ann@example.org\nATTENDEE;PARTSTAT=ACCEPTED:mailto:ann@example.org\nATTENDEE;PARTSTAT=NEEDS-ACTION;RSVP=TRUE:mailto:ben@example.org\n"
 ok, uid = events.create_object_sync(component(object_of("evo-4", when, "SUMMARY:Ann invites\n" + who)), 0, None)
 theirs = until("the invitation is with Ben", lambda: at("ben", "calendar", uid))
-path = [p.split("<")[0] for p in dav("ben", "PROPFIND", HOME % "ben" + "calendar/", '<propfind xmlns="DAV:"><prop><getetag/></prop></propfind>', "text/xml").split("href>")[1::2]
-        if p.split("<")[0].endswith(".ics")][0]
-dav("ben", "PUT", path, theirs.replace("PARTSTAT=NEEDS-ACTION", "PARTSTAT=TENTATIVE"))
+dav("ben", "PUT", name_of("ben", "calendar", uid), theirs.replace("PARTSTAT=NEEDS-ACTION", "PARTSTAT=TENTATIVE"))
 until("his answer is here", lambda: have(events, uid, "PARTSTAT=TENTATIVE"))
 
 # Ben invites Ann; she accepts in Evolution.
