@@ -91,6 +91,10 @@ func readETag(x *exchange, r *resource, w *dav.Writer) bool {
 }
 
 func readContentType(x *exchange, r *resource, w *dav.Writer) bool {
+	if r.kind == kNotice {
+		w.Text("text/calendar;charset=utf-8") // word for word what Apple's programs got of an inbox
+		return true
+	}
 	w.Text(contentType(r))
 	return true
 }

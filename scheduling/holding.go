@@ -216,7 +216,12 @@ func (s *sitting) actor(h *holding, groups bool) (itip.Actor, error) {
 	if groups {
 		in = s.self(h.owner, true)
 	}
+	var strict func(cuaddr.Address) bool
+	if s.d.opt.Strict {
+		strict = func(a cuaddr.Address) bool { return s.find(a) != nil }
+	}
 	return itip.Actor{
+		Strict:       strict,
 		Self:         s.self(h.owner, false),
 		Groups:       in,
 		Members:      s.inGroup,

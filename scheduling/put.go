@@ -174,7 +174,48 @@ func (s *sitting) put(p Put, obj *ics.Object) (h *holding, created bool, err err
 	if err := s.visit(owner.ID); err != nil {
 		return nil, false, err
 	}
+	if err := s.invited(h, obj, p.Silent); err != nil {
+		return nil, false, err
+	}
 	return h, !there, s.originate(h, obj, itip.Options{Silent: p.Silent, Seen: p.Conditions.seen(), Tag: p.Conditions.IfScheduleTagMatch != nil}, p.Door)
+}
+
+// invited checks, where the server alone schedules, that the organizer of a copy
+// that is stored here has that meeting and invites its owner. It tells who knows
+// a UID whether somebody has a meeting with it, so it is not the rule.
+func (s *sitting) invited(h *holding, obj *ics.Object, silent bool) error {
+	if !s.d.opt.Strict || silent {
+		return nil
+	}
+	if err := s.meetIn(h.was, obj); err != nil {
+		return err
+	}
+	self := s.self(h.owner, true)
+	by, now := itip.Schedules(obj, self)
+	if _, before := itip.Schedules(h.was, self); !now || before {
+		return nil
+	}
+	organizer := s.find(by)
+	if organizer == nil {
+		return nil
+	}
+	rows, err := s.tx.ObjectsByUID(obj.UID(), organizer.ID)
+	if err != nil {
+		return err
+	}
+	for i := range rows {
+		have, err := s.parse(&rows[i].Object)
+		if err != nil {
+			return err
+		}
+		if err := s.meetIn(have); err != nil {
+			return err
+		}
+		if itip.Invites(have, self) {
+			return nil
+		}
+	}
+	return &itip.Refusal{Precondition: itip.AllowedAttendee, Detail: "its organizer does not invite to this meeting"}
 }
 
 // openFor is open for a write. Of an object that concerns its owner alone

@@ -25,6 +25,7 @@ type Options struct {
 	Bound           ics.Bound     // instances and steps of one series
 	PastGrace       time.Duration // what ended longer ago sends nothing (decision 18); zero: 7 days
 	Policy          string        // rules, one a line, of rooms and resources that have none and inherit none; without quotas
+	Strict          bool          // between people here the server alone schedules, see operators.md
 	LocalInline     int           // local recipients settled in the transaction; zero: 500
 	PublicX         []string      // X- properties, upper case, that organizers tell everybody, beside those that they always do
 	SharedX         []string      // and those that attendees may set for everybody, too

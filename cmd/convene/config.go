@@ -67,8 +67,10 @@ type Config struct {
 	Scheduling struct {
 		PastGrace  time.Duration
 		TellOthers int
-		PublicX    []string // X- properties that organizers tell, upper case
-		SharedX    []string // and that attendees may set for everybody
+		// LocalStrict: between people here the server alone schedules.
+		LocalStrict bool
+		PublicX     []string // X- properties that organizers tell, upper case
+		SharedX     []string // and that attendees may set for everybody
 	}
 	Rooms struct {
 		Policy []string // rules of rooms and resources that have none
@@ -163,6 +165,14 @@ var configKeys = []configKey{
 			return fmt.Errorf("%s is no number from 1 to 1000000", show(v))
 		}
 		c.Scheduling.TellOthers = int(n)
+		return nil
+	}},
+	{"scheduling.local_strict", func(c *Config, v any) error {
+		b, ok := v.(bool)
+		if !ok {
+			return fmt.Errorf("%s is neither true nor false", show(v))
+		}
+		c.Scheduling.LocalStrict = b
 		return nil
 	}},
 	{"scheduling.public_x", listInto(func(c *Config) *[]string { return &c.Scheduling.PublicX }, propertyX)},

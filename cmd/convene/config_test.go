@@ -88,6 +88,7 @@ func TestConfigMistakes(t *testing.T) {
 	test(ok+"[smtp]\nfrom = \"calendar@example.net\"\n", `convene.toml:3: smtp.from: calendar@example.net is in none of the domains example.org`)
 	test(ok+"[smtp]\ncoalesce = \"10\"\n", `convene.toml:3: smtp.coalesce: "10" is no time`)
 	test(ok+"[smtp]\ncoalesce = 10\n", `convene.toml:3: smtp.coalesce: 10 is no time`)
+	test(ok+"[scheduling]\nlocal_strict = 1\n", `convene.toml:3: scheduling.local_strict: 1 is neither true nor false`)
 	test(ok+"[freebusy]\nmax_attendees = 0\n", `convene.toml:3: freebusy.max_attendees: 0 is no number from 1 to 5000`)
 	test(ok+"[scheduling]\npublic_x = [\"TEAM\"]\nshared_x = [\"x-convene-own\"]\n",
 		`convene.toml:3: scheduling.public_x: "TEAM" is no name of a private property`, `convene.toml:4: scheduling.shared_x: "x-convene-own" is what Convene keeps for itself`)

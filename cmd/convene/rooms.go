@@ -41,6 +41,7 @@ func newDesk(s *db.Store, c Config, log *slog.Logger) *scheduling.Desk {
 		Coalesce:        c.SMTP.Coalesce,
 		PastGrace:       c.Scheduling.PastGrace,
 		TellOthers:      c.Scheduling.TellOthers,
+		Strict:          c.Scheduling.LocalStrict,
 		PublicX:         c.Scheduling.PublicX,
 		SharedX:         c.Scheduling.SharedX,
 		MaxResource:     c.HTTP.MaxResource,

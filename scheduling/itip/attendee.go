@@ -45,6 +45,9 @@ func (me Actor) attend(before *ics.Object, s *series, opt Options) (Outcome, err
 	was := newSeries(before, before.Root())
 	org, orgLine := organizerOf(before)
 	handled := agentNow(s, orgLine)
+	if handled != byServer && agent(orgLine) == byServer && me.strict(org) {
+		return Outcome{}, refuse("who schedules it")
+	}
 	if handled != byServer && agent(orgLine) != byServer {
 		// RFC 6638 §3.2.2.3: no special processing of what the client schedules
 		me.unforce(s)

@@ -78,6 +78,9 @@ type Actor struct {
 	PublicX []string
 	// SharedX are those that any attendee may set for everybody, too.
 	SharedX []string
+	// Strict recognises everybody with whom the server alone schedules, whatever
+	// SCHEDULE-AGENT a program writes; nil: nobody, as RFC 6638 §7.1 has it.
+	Strict func(cuaddr.Address) bool
 	// MaxAttendees bounds ATTENDEE lines of one component; zero: no bound.
 	MaxAttendees int
 	// Prefers returns how he wants a thing done, by names such as
@@ -197,4 +200,5 @@ const (
 	AllowedOrganizerChange   = "C:allowed-organizer-scheduling-object-change"
 	AllowedAttendeeChange    = "C:allowed-attendee-scheduling-object-change"
 	AllowedOrganizerReceived = "C:organizer-allowed"
+	AllowedAttendee          = "C:attendee-allowed" // of drafts before RFC 6638
 )

@@ -42,6 +42,9 @@ func (me Actor) organize(before *ics.Object, s *series, opt Options) (Outcome, e
 	if err := v.claim(); err != nil {
 		return Outcome{}, err
 	}
+	if err := v.strict(); err != nil {
+		return Outcome{}, err
+	}
 	v.keepAnswers()
 	if err := v.expand(); err != nil {
 		return Outcome{}, err

@@ -33,6 +33,9 @@ func (me Actor) originate(before, after *ics.Object, opt Options) (Outcome, erro
 	s := newSeries(after, after.Root().Clone())
 	me.tidy(s)
 	was, is := me.role(before), me.role(after)
+	if was == organizer && is == plain && me.ticked(before, s) {
+		is = organizer
+	}
 	if opt.Silent {
 		return Outcome{Object: s.object(), Changed: s.dirty, Scheduled: is != plain, Rule: "stored without scheduling"}, nil
 	}
@@ -65,6 +68,7 @@ func (me Actor) originate(before, after *ics.Object, opt Options) (Outcome, erro
 	case is == attendee:
 		return me.accept(s, opt)
 	}
+	me.markNote(s)
 	return Outcome{Object: s.object(), Changed: s.dirty, Rule: "no scheduling object"}, nil
 }
 

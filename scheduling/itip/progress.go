@@ -58,6 +58,35 @@ func headwayOf(c *ics.Component) string {
 	return ""
 }
 
+// ticked puts the people back into a task that its organizer has done: there are
+// programs that lose them when the tick is set. Without a tick, who takes all of
+// them out calls it off (RFC 6638 §3.2.3.1).
+func (me Actor) ticked(before *ics.Object, s *series) bool {
+	if before.Kind() != "VTODO" || finished(before) || !finished(s.obj) {
+		return false
+	}
+	was := newSeries(before, before.Root())
+	for _, p := range s.parts {
+		if p.comp.Prop("ORGANIZER") != nil || p.comp.Prop("ATTENDEE") != nil || was.at(p.rid) == nil {
+			return false
+		}
+	}
+	for _, p := range s.parts {
+		for _, l := range was.at(p.rid).comp.Props {
+			switch {
+			case l.Name == "ATTENDEE" && me.Self(ics.CalAddress(&l)):
+				l = l.WithParam("PARTSTAT", "COMPLETED")
+			case l.Name != "ATTENDEE" && l.Name != "ORGANIZER":
+				continue
+			}
+			p.comp.Add(l)
+		}
+		p.moved()
+	}
+	s.dirty = true
+	return true
+}
+
 // advance lets an attendee's PARTSTAT follow the tick that he gave his task:
 // programs for tasks set STATUS and know no PARTSTAT. base is how the component
 // stood before.

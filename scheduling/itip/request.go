@@ -29,6 +29,9 @@ func (me Actor) receiveRequest(have *ics.Object, msg Message) (Outcome, error) {
 	if was, _ := organizerOf(have); !was.IsZero() && was != org && was.Fold() != org.Fold() && !msg.Successor && !me.replaces(have, in) { // decision 14
 		return Outcome{}, &Refusal{Precondition: AllowedOrganizerReceived, Detail: "a meeting with this UID has another organizer"}
 	}
+	if note(have) {
+		return me.firstCopy(in, msg), nil // he is invited to what he kept as a note
+	}
 	return me.update(have, in, msg), nil
 }
 
@@ -306,7 +309,7 @@ func (me Actor) merge(was *series, old *part, in *series, p *part) *ics.Componen
 	if old == nil {
 		for _, q := range was.parts {
 			if was.master == nil || q == was.master { // as of the others: he has answered, or his program schedules them
-				keepOrganizer(q.comp, c)
+				me.keepOrganizer(q.comp, c)
 			}
 		}
 		return c
@@ -341,15 +344,15 @@ func (me Actor) merge(was *series, old *part, in *series, p *part) *ics.Componen
 	me.keepAnswer(was.obj, base, in.obj, c)
 	me.keepDelegation(base, c)
 	me.keepHeadway(base, c)
-	keepOrganizer(base, c)
+	me.keepOrganizer(base, c)
 	return c
 }
 
 // keepOrganizer leaves on an ORGANIZER line who schedules the organizer, and
 // what became of the last answer.
-func keepOrganizer(base, c *ics.Component) {
+func (me Actor) keepOrganizer(base, c *ics.Component) {
 	o, had := c.Prop("ORGANIZER"), base.Prop("ORGANIZER")
-	if o == nil || had == nil {
+	if o == nil || had == nil || noted(had) || me.strict(ics.CalAddress(o)) && agent(had) != byServer {
 		return
 	}
 	for _, n := range []string{"SCHEDULE-AGENT", "SCHEDULE-STATUS"} {

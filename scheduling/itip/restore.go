@@ -18,6 +18,7 @@ type mend struct {
 	base     map[*part]*part // what described each instance before
 	dropped  []ics.RID       // instances that he took away by EXDATE
 	delegate []*delegation
+	alone    bool // he wrote one of his occurrences as if there were no others
 }
 
 // duty says how a property of an attendee's copy is treated.
@@ -56,6 +57,7 @@ func refuse(why string) error {
 
 func (m *mend) all() error {
 	m.base = map[*part]*part{}
+	m.single()
 	if m.is.master == nil && m.was.master != nil {
 		m.is.graft(m.was.master.comp.Clone())
 	}
@@ -81,13 +83,39 @@ func (m *mend) all() error {
 	return m.missing()
 }
 
+// single gives an occurrence its RECURRENCE-ID back: a program that has been sent
+// nothing but single occurrences may write one as if it were a meeting by
+// itself.
+func (m *mend) single() {
+	p := m.is.master
+	if p == nil || m.was.master != nil || p.comp.Prop("RRULE") != nil || p.comp.Prop("RDATE") != nil {
+		return
+	}
+	var of *part
+	for _, old := range m.was.parts {
+		if m.is.byRID[old.rid] == nil && sameTime(m.was.obj, old.comp, m.is.obj, p.comp) {
+			if of != nil {
+				return // it could be either
+			}
+			of = old
+		}
+	}
+	if of == nil {
+		return
+	}
+	p.comp.Add(*of.comp.Prop("RECURRENCE-ID"))
+	p.rid, m.is.master, m.is.byRID[of.rid], m.is.dirty = of.rid, nil, p, true
+	p.moved()
+	m.alone = true // of the others that program knows nothing
+}
+
 // missing puts overrides back that are simply not there any more. With an
 // EXDATE in their place they were taken away, which is a refusal to come
 // (RFC 6638 §3.2.2.1 item 8). In a copy of single occurrences nothing can hold
 // an EXDATE: there a program has no other way to take one away.
 func (m *mend) missing() error {
 	var gone map[ics.RID]bool
-	if m.is.master == nil && m.was.master == nil {
+	if m.is.master == nil && m.was.master == nil && !m.alone {
 		for _, old := range m.was.parts {
 			if m.is.byRID[old.rid] == nil {
 				m.dropped = append(m.dropped, old.rid)
