@@ -165,7 +165,12 @@ func (me Actor) declinedAlone(left *series, p *part, in *series) bool {
 
 // outdated reports whether a component of a message says nothing that is newer
 // than what he knew when he had the meeting last; then it brings nothing back.
+// What was called off as a whole and is asked for again later may begin anew,
+// with SEQUENCE 0: its organizer's program does not have the old one any more.
 func outdated(left *series, p *part) bool {
 	old := left.at(p.rid)
+	if old != nil && old.off && old.rid == "" && dtstamp(old.comp) < dtstamp(p.comp) {
+		return false
+	}
 	return old != nil && !older(old.comp, p.comp)
 }
