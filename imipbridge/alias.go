@@ -64,7 +64,7 @@ func (b *Bridge) respell(ctx context.Context, a *arrival, o *ics.Object, organiz
 	}
 	var lines []*ics.Prop
 	var uid string
-	err = b.store.Read(ctx, func(tx *db.Tx) error {
+	err = b.store.View(ctx, func(tx *db.Tx) error {
 		lines, uid = nil, ""
 		have, err := tx.ObjectsByUID(o.UID(), organizer.ID)
 		if err != nil {
@@ -126,11 +126,11 @@ func (b *Bridge) respell(ctx context.Context, a *arrival, o *ics.Object, organiz
 func (b *Bridge) invitedAs(ctx context.Context, a *arrival, line *ics.Prop, invited []*ics.Prop, ref inReply, w belief) (_ cuaddr.Address, why string, err error) {
 	wrote := ics.CalAddress(line)
 	var zero cuaddr.Address
-	if wrote.Mail() == "" || !w.act {
+	if wrote.Mail() == "" || !w.act || slices.ContainsFunc(invited, func(p *ics.Prop) bool { return imip.Same(ics.CalAddress(p), wrote) }) {
 		return zero, "", nil
 	}
 	local := false
-	err = b.store.Read(ctx, func(tx *db.Tx) error {
+	err = b.store.View(ctx, func(tx *db.Tx) error {
 		_, err := directory.Lookup(tx, wrote)
 		local = err == nil
 		if errors.Is(err, directory.ErrUnknown) {
@@ -138,7 +138,7 @@ func (b *Bridge) invitedAs(ctx context.Context, a *arrival, line *ics.Prop, invi
 		}
 		return err
 	})
-	if err != nil || local || slices.ContainsFunc(invited, func(p *ics.Prop) bool { return imip.Same(ics.CalAddress(p), wrote) }) {
+	if err != nil || local {
 		return zero, "", err
 	}
 	// The mail that he answers went to this address alone. Forwarded, it may be

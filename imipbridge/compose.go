@@ -54,7 +54,7 @@ func (b *Bridge) compose(ctx context.Context, k keys, d *db.Delivery) (letter, e
 	var sender db.Principal
 	var reader *db.Principal // the recipient, if he is here
 	invited := rcpt
-	err = b.store.Read(ctx, func(tx *db.Tx) error {
+	err = b.store.View(ctx, func(tx *db.Tx) error {
 		if sender, err = tx.Principal(d.Principal); err != nil && !errors.Is(err, db.ErrNotFound) {
 			return err
 		}

@@ -104,7 +104,7 @@ func (b *Bridge) resolve(ctx context.Context, rcpt string) (recipient, error) {
 			return r, nil
 		}
 	}
-	err = b.store.Read(ctx, func(tx *db.Tx) (err error) {
+	err = b.store.View(ctx, func(tx *db.Tx) (err error) {
 		r.principal, err = directory.Lookup(tx, r.address)
 		return err
 	})
@@ -300,7 +300,9 @@ func (b *Bridge) deliverOne(ctx context.Context, a *arrival, r recipient, p db.P
 	var w belief
 	key := a.key(r.address.Fold(), fmt.Sprint(p.ID), o.Method(), o.UID())
 	evidence, how := a.evidence()
-	err := b.store.Read(ctx, func(tx *db.Tx) (err error) {
+	// Without a transaction, as elsewhere before the desk: it looks again at what
+	// must not have changed, and on PostgreSQL each statement is a journey.
+	err := b.store.View(ctx, func(tx *db.Tx) (err error) {
 		w, err = b.believe(tx, a.mail, evidence, o, p)
 		return err
 	})

@@ -87,7 +87,7 @@ func (b *Bridge) proved(ctx context.Context, a *arrival, t replyToken, organizer
 		return nil, nil
 	}
 	var have []db.OwnedObject
-	err := b.store.Read(ctx, func(tx *db.Tx) (err error) {
+	err := b.store.View(ctx, func(tx *db.Tx) (err error) {
 		have, err = tx.ObjectsByUID(o.UID(), organizer.ID)
 		return err
 	})
@@ -184,7 +184,7 @@ func (b *Bridge) ruleBounce(ctx context.Context, a *arrival, r recipient) (rulin
 		x.Rule = "automatic answer to a mail of ours"
 	default:
 		var owner db.Principal
-		err := b.store.Read(ctx, func(tx *db.Tx) (err error) {
+		err := b.store.View(ctx, func(tx *db.Tx) (err error) {
 			owner, err = tx.Principal(sent.principal)
 			return err
 		})

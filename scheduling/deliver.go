@@ -392,7 +392,7 @@ func (s *sitting) fromAttendee(m Deliver, method itip.Method) (result, error) {
 			out.Messages = append(out.Messages, d)
 		}
 	}
-	if out.Refresh && s.few(out.Object) {
+	if out.Refresh && s.few(out.Object) && s.someoneHere(out.Object, m.Recipient.ID) {
 		s.refresh(m.Recipient.ID, uid)
 	}
 	if in := s.homes[m.Recipient.ID].inbox; out.Inbox != nil && in != 0 && m.Recipient.Kind == db.Person {

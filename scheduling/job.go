@@ -165,6 +165,20 @@ func (s *sitting) few(o *ics.Object) bool {
 	return true
 }
 
+// someoneHere reports whether somebody here, beside the organizer, is on the list of
+// a meeting whose people are met: for a list of people outside no job is worth
+// its while.
+func (s *sitting) someoneHere(o *ics.Object, organizer int64) bool {
+	for _, c := range o.Main() {
+		for _, a := range ics.Attendees(c) {
+			if p := s.find(ics.CalAddress(a)); p != nil && p.ID != organizer {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 // tellOthers brings the PARTSTATs in the organizer's copy to the local
 // attendees' copies: without mail, inbox item or new Schedule-Tag (RFC 6638
 // §3.2.6, §3.2.10).

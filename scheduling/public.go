@@ -55,12 +55,16 @@ const bundled = 100 * 24 * time.Hour
 // to those outside; false where he does not want that, or does not share it
 // with them.
 func (d *Desk) BundledBusyTime(ctx context.Context, principal int64) (b itip.BusyTime, ok bool, err error) {
+	wants := ""
+	err = d.store.View(ctx, func(tx *db.Tx) (err error) {
+		wants, err = tx.Preference(principal, directory.FreeBusyBundling)
+		return err
+	})
+	if err != nil || wants != "always" {
+		return b, false, err
+	}
 	err = d.store.Read(ctx, func(tx *db.Tx) error {
 		ok = false
-		prefs, err := tx.Preferences(principal)
-		if err != nil || prefs[directory.FreeBusyBundling] != "always" {
-			return err
-		}
 		p, err := tx.Principal(principal)
 		if errors.Is(err, db.ErrNotFound) {
 			return nil

@@ -108,6 +108,10 @@ func parse(args []string) (options, error) {
 	if o.dir, err = filepath.Abs(o.dir); err != nil {
 		return o, err
 	}
+	if o.workloads == "mail" {
+		o.dir = filepath.Join(o.dir, "mail")
+		return o, nil
+	}
 	if _, err := os.Stat(filepath.Join(o.source, "go.mod")); errors.Is(err, fs.ErrNotExist) {
 		return o, fmt.Errorf("davbench is not in %s: name its source with -davbench or $DAVBENCH", o.source)
 	}
@@ -115,6 +119,9 @@ func parse(args []string) (options, error) {
 }
 
 func measure(o options) error {
+	if o.workloads == "mail" {
+		return measureMail(o)
+	}
 	if o.fresh {
 		if err := os.RemoveAll(o.dir); err != nil {
 			return err
@@ -134,13 +141,13 @@ func measure(o options) error {
 		return err
 	}
 	defer s.close()
-	if err := s.people(); err != nil {
+	if err := s.people(people); err != nil {
 		return err
 	}
 	if err := s.start(); err != nil {
 		return err
 	}
-	if err := s.warmUp(); err != nil {
+	if err := s.warmUp(people); err != nil {
 		return err
 	}
 	s.forgetPeak() // hashing passwords takes memory by intent

@@ -126,9 +126,9 @@ func (s *server) close() {
 	}
 }
 
-// people adds those that are missing, all from one process: each `convene user
+// people adds those of the first count that are missing, all from one process: each `convene user
 // add` would pay for a start and a look at the schema.
-func (s *server) people() error {
+func (s *server) people(count int) error {
 	ctx := context.Background()
 	store, err := db.Open(ctx, s.dsn, db.Options{})
 	if err != nil {
@@ -138,7 +138,7 @@ func (s *server) people() error {
 	if err := store.Migrate(ctx); err != nil {
 		return err
 	}
-	for n := 1; n <= people; n++ {
+	for n := 1; n <= count; n++ {
 		address := userName(n) + "@example.com"
 		err := store.View(ctx, func(tx *db.Tx) error {
 			_, err := tx.PrincipalByAddress(address)
@@ -193,6 +193,20 @@ func (s *server) peak() float64 {
 	return 0
 }
 
+// cpu is the processor's time that the server has taken so far; 0 where the
+// system does not tell.
+func (s *server) cpu() time.Duration {
+	stat, _ := os.ReadFile(filepath.Join("/proc", s.pid(), "stat"))
+	_, rest, _ := strings.Cut(string(stat), ") ")
+	f := strings.Fields(rest)
+	if len(f) < 13 {
+		return 0
+	}
+	user, _ := strconv.Atoi(f[11])
+	system, _ := strconv.Atoi(f[12])
+	return time.Duration(user+system) * 10 * time.Millisecond // proc(5): hundredths of a second
+}
+
 // forgetPeak makes what the server has now the peak.
 func (s *server) forgetPeak() {
 	_ = os.WriteFile(filepath.Join("/proc", s.pid(), "clear_refs"), []byte("5"), 0)
@@ -205,8 +219,8 @@ func (s *server) pid() string {
 
 // warmUp has everybody log in once: the first log-in of a person costs the
 // hash of a password, as it should, and is not what is measured.
-func (s *server) warmUp() error {
-	for n := 1; n <= people; n++ {
+func (s *server) warmUp(count int) error {
+	for n := 1; n <= count; n++ {
 		r, err := http.NewRequest("OPTIONS", fmt.Sprintf("http://%s/dav/calendars/%s@example.com/", s.http, userName(n)), nil)
 		if err != nil {
 			return err
