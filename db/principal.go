@@ -236,6 +236,19 @@ func (tx *Tx) CatchAlls(principal int64) ([]string, error) {
 	return texts(tx, `SELECT address FROM address WHERE principal = $1 AND name LIKE '@%' ORDER BY name`, principal)
 }
 
+// AllCatchAlls returns these of everybody who has any.
+func (tx *Tx) AllCatchAlls() (map[int64][]string, error) {
+	all := make(map[int64][]string)
+	err := tx.rows(`SELECT principal, address FROM address WHERE name >= '@' AND name < 'A' ORDER BY name`, nil, func(scan func(...any) error) error {
+		var id int64
+		var a string
+		err := scan(&id, &a)
+		all[id] = append(all[id], a)
+		return err
+	})
+	return all, err
+}
+
 func tagged(name string) bool { return strings.Contains(name, "+") }
 
 // AddressesOf returns all addresses of many principals, the primary one first.

@@ -13,17 +13,25 @@ import (
 
 type configCheckCmd struct{}
 
-// Run says what is in force. Mistakes of the configuration and a database that
-// does not answer are failures; a mail server that does not answer just now is
+// Run says what is in force. Mistakes of the configuration, contradictions in
+// the directory and a database that does not answer are failures; a mail server that does not answer just now is
 // a warning, because mail waits for it.
 func (configCheckCmd) Run(e *env) error {
 	c, err := loadConfig(e.configFile)
 	if err != nil {
 		return err
 	}
-	row := func(what, format string, args ...any) {
-		fmt.Fprintf(e.stdout, "%-11s %s\n", what, fmt.Sprintf(format, args...))
+	say := func(l checkLine) {
+		if e.json {
+			_ = e.object(l)
+			return
+		}
+		fmt.Fprintf(e.stdout, "%-11s %s\n", l.What, l.Text)
+		if l.Do != "" {
+			fmt.Fprintf(e.stdout, "%-11s -> %s\n", "", l.Do)
+		}
 	}
+	row := func(what, format string, args ...any) { say(checkLine{What: what, Text: fmt.Sprintf(format, args...)}) }
 	row("file", "%s", c.File)
 	row("domains", "%s", strings.Join(c.Domains, ", "))
 	row("http", "%s, from outside %s", c.HTTP.Listen, c.HTTP.PublicURL)
@@ -57,6 +65,20 @@ func (configCheckCmd) Run(e *env) error {
 	for _, w := range warnings(e.ctx, c, s) {
 		row("warning", "%s", w)
 	}
+	// A database that nobody has used yet has no schema, and nobody in it.
+	problems := 0
+	if d, err := takeCensus(e.ctx, s); err != nil {
+		row("warning", "the directory cannot be read: %v; convene migrate brings the schema up to date", err)
+	} else {
+		for _, f := range sorted(contradictions(c, d), maxFindings) {
+			what := "warning"
+			if f.Problem {
+				what = "problem"
+				problems++
+			}
+			say(checkLine{what, f.What, f.Do})
+		}
+	}
 	for _, line := range dnsLines(c) {
 		row("dns", "%s", line)
 	}
@@ -70,7 +92,20 @@ func (configCheckCmd) Run(e *env) error {
 			row("answers", "%s %s", peer.key, peer.addr)
 		}
 	}
+	if problems > 0 {
+		return &exitError{status: exitFailed}
+	}
 	return nil
+}
+
+// maxFindings is how many contradictions are told at once.
+const maxFindings = 100
+
+// checkLine is one line of config check, and one object of its --json.
+type checkLine struct {
+	What string `json:"what"` // domains, http, ..., warning, problem
+	Text string `json:"text"`
+	Do   string `json:"do,omitempty"` // what to do next
 }
 
 // dnsLines are the records by which programs find the server from a mail

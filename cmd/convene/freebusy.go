@@ -144,10 +144,14 @@ func setPublished(e *env, address string, ps []db.Published, done string) error 
 		}
 		return tx.SetPublished(0, 0, name, ps)
 	})
-	if err == nil {
-		fmt.Fprintf(e.stdout, done, a.Mail())
+	if err != nil {
+		return err
 	}
-	return err
+	word := "set"
+	if ps == nil {
+		word = "removed"
+	}
+	return e.say(act{Done: word, Kind: "freebusy", Address: a.Mail()}, strings.TrimSuffix(done, "\n"), a.Mail())
 }
 
 type freeBusyListCmd struct{}
@@ -176,6 +180,12 @@ func (freeBusyListCmd) Run(e *env) error {
 				state = "failed: " + strings.Join(strings.Fields(p.Feed.Answer), " ")
 			case !p.Feed.Fetched.IsZero():
 				state = "read " + p.Feed.Fetched.UTC().Format(time.RFC3339)
+			}
+			if e.json {
+				if err := e.object(map[string]string{"address": strings.TrimPrefix(p.Name, "mailto:"), "url": p.URL, "state": state}); err != nil {
+					return err
+				}
+				continue
 			}
 			fmt.Fprintf(w, "%s\t%s\t%s\n", p.Name, p.URL, state)
 		}

@@ -13,7 +13,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime/debug"
-	"strings"
+	"slices"
 	"syscall"
 	_ "time/tzdata" // zones are the same on every machine
 
@@ -34,6 +34,7 @@ const exitMailLater = 75
 
 type cli struct {
 	ConfigFile string `name:"config" placeholder:"FILE" help:"Configuration (default: ./convene.toml, then /etc/convene/convene.toml)."`
+	JSON       bool   `name:"json" help:"For programs: one JSON object a line, mistakes too."`
 
 	Demo  demoCmd  `cmd:"" help:"Show everything on loopback with throw-away data: sample people, a room, a mail catcher; one meeting played through."`
 	Serve serveCmd `cmd:"" help:"Run the server."`
@@ -114,6 +115,8 @@ type env struct {
 	configFile     string
 	stdin          io.Reader
 	stdout, stderr io.Writer
+	json           bool     // --json
+	notes          []string // see note
 }
 
 // exitError is an error with an exit status of its own.
@@ -164,28 +167,31 @@ func run(e env, args []string) int {
 		return status
 	}
 	if err != nil {
-		fmt.Fprintf(e.stderr, "convene: %v\n", err)
-		fmt.Fprintf(e.stderr, "convene %s--help tells what there is\n", commandOf(err))
+		status := exitUsage
 		if len(args) > 0 && args[0] == "mail" {
-			return exitMailLater // a recipe's mistake must not cost a mail
+			status = exitMailLater // a recipe's mistake must not cost a mail
 		}
-		return exitUsage
+		asJSON := slices.Contains(args, "--json")
+		complain(e.stderr, asJSON, failure{Error: err.Error(), Status: status})
+		if !asJSON {
+			fmt.Fprintf(e.stderr, "convene %s--help tells what there is\n", commandOf(err))
+		}
+		return status
 	}
-	e.configFile = c.ConfigFile
+	e.configFile, e.json = c.ConfigFile, c.JSON
 	err = kctx.Run(&e)
 	if err == nil {
 		return exitDone
 	}
 	ee, special := errors.AsType[*exitError](err)
-	if !special || ee.err != nil {
-		for line := range strings.Lines(explain(err)) {
-			fmt.Fprintf(e.stderr, "convene: %s\n", strings.TrimRight(line, "\n"))
-		}
-	}
+	status = exitFailed
 	if special {
-		return ee.status
+		status = ee.status
 	}
-	return exitFailed
+	if !special || ee.err != nil {
+		e.complain(failure{Error: explain(err), Status: status})
+	}
+	return status
 }
 
 // commandOf returns the words of the command in which the command line went
@@ -238,6 +244,9 @@ func (versionCmd) Run(e *env) error {
 			v = bi.Main.Version
 		}
 	}
+	if e.json {
+		return e.object(map[string]string{"version": v, "go": goVersion})
+	}
 	fmt.Fprintf(e.stdout, "convene %s (%s)\n", v, goVersion)
 	return nil
 }
@@ -249,6 +258,8 @@ func (migrateCmd) Run(e *env) error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintln(e.stdout, "the schema is up to date")
-	return s.Close()
+	if err := s.Close(); err != nil {
+		return err
+	}
+	return e.say(act{Done: "migrated"}, "the schema is up to date")
 }

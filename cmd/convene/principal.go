@@ -201,11 +201,8 @@ func add(e *env, p db.Principal, address string, o profile, members []string, mo
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(e.stdout, "added %s %s\n", kindWord[p.Kind], p.Address)
-	if !slices.Contains(c.Domains, a.Domain()) && p.Kind != db.Group {
-		fmt.Fprintf(e.stderr, "note: %s is not in domains; mail for %s goes out as %s\n", a.Domain(), p.Address, c.SMTP.From)
-	}
-	return nil
+	e.noteDomain(c, p.Kind, a)
+	return e.say(act{Done: "added", Kind: kindWord[p.Kind], Address: p.Address}, "added %s %s", kindWord[p.Kind], p.Address)
 }
 
 type userAddCmd struct {
@@ -346,8 +343,7 @@ func change(e *env, kind db.Kind, address string, o profile, without []string, f
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(e.stdout, "changed %s %s\n", kindWord[p.Kind], p.Address)
-	return nil
+	return e.say(act{Done: "changed", Kind: kindWord[p.Kind], Address: p.Address}, "changed %s %s", kindWord[p.Kind], p.Address)
 }
 
 // delegates changes who may act for somebody.

@@ -19,6 +19,18 @@ type quarantineListCmd struct {
 	Address string `arg:"" optional:"" help:"Whose; without: everybody's."`
 }
 
+// quarantineEntry is a line of quarantine list --json.
+type quarantineEntry struct {
+	ID        int64     `json:"id"`
+	Address   string    `json:"address"` // in whose calendar it stands
+	From      string    `json:"from"`
+	Organizer string    `json:"organizer"`
+	Created   time.Time `json:"created"`
+	Summary   string    `json:"summary"`
+	Rule      string    `json:"rule"` // why
+	UID       string    `json:"uid"`
+}
+
 func (c *quarantineListCmd) Run(e *env) error {
 	_, s, err := e.open()
 	if err != nil {
@@ -57,6 +69,12 @@ func (c *quarantineListCmd) Run(e *env) error {
 		}
 		for _, q := range page {
 			after = q.ID
+			if e.json {
+				if err := e.object(quarantineEntry{q.ID, names[q.Principal], q.From, q.Organizer, q.Created.UTC(), q.Summary, q.Rule, q.UID}); err != nil {
+					return err
+				}
+				continue
+			}
 			fmt.Fprintf(w, "%d\t%s\tfrom %s\torganizer %s\t%s\t%s\t%s\t%s\n", q.ID, names[q.Principal], or(q.From), or(q.Organizer),
 				q.Created.UTC().Format(time.RFC3339), strings.Join(strings.Fields(q.Summary), " "), q.Rule, q.UID)
 		}
@@ -71,7 +89,7 @@ type quarantineReleaseCmd struct {
 }
 
 func (c *quarantineReleaseCmd) Run(e *env) error {
-	return endQuarantine(e, c.ID, "is in the calendar as any other invitation", (*scheduling.Desk).Release)
+	return endQuarantine(e, c.ID, "released", "is in the calendar as any other invitation", (*scheduling.Desk).Release)
 }
 
 type quarantineDropCmd struct {
@@ -79,10 +97,10 @@ type quarantineDropCmd struct {
 }
 
 func (c *quarantineDropCmd) Run(e *env) error {
-	return endQuarantine(e, c.ID, "is dropped; nobody is told", (*scheduling.Desk).Drop)
+	return endQuarantine(e, c.ID, "dropped", "is dropped; nobody is told", (*scheduling.Desk).Drop)
 }
 
-func endQuarantine(e *env, id int64, done string, end func(*scheduling.Desk, context.Context, int64, string) error) error {
+func endQuarantine(e *env, id int64, word, done string, end func(*scheduling.Desk, context.Context, int64, string) error) error {
 	cfg, s, err := e.open()
 	if err != nil {
 		return err
@@ -95,8 +113,7 @@ func endQuarantine(e *env, id int64, done string, end func(*scheduling.Desk, con
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(e.stdout, "%d %s\n", id, done)
-	return nil
+	return e.say(act{Done: word, ID: id}, "%d %s", id, done)
 }
 
 // strangers are the options about organizers whom nobody here knows.

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -14,9 +13,7 @@ import (
 	"github.com/convene-server/convene/scheduling/itip"
 )
 
-type queueListCmd struct {
-	JSON bool `help:"One JSON object a line."`
-}
+type queueListCmd struct{}
 
 // queueEntry is a line of queue list --json.
 type queueEntry struct {
@@ -51,8 +48,8 @@ func (c queueListCmd) Run(e *env) error {
 		}
 		for _, d := range page {
 			after = d.ID
-			if c.JSON {
-				if err := json.NewEncoder(e.stdout).Encode(queueEntry{d.ID, d.UID, d.From, d.Rcpt, d.Method, d.Created.UTC(), d.Due.UTC(), d.Attempts, d.Token != "", d.Held, d.Answer}); err != nil {
+			if e.json {
+				if err := e.object(queueEntry{d.ID, d.UID, d.From, d.Rcpt, d.Method, d.Created.UTC(), d.Due.UTC(), d.Attempts, d.Token != "", d.Held, d.Answer}); err != nil {
 					return err
 				}
 				continue
@@ -71,13 +68,12 @@ func (c queueListCmd) Run(e *env) error {
 }
 
 type queueRetryCmd struct {
-	ID   []int64 `arg:"" optional:"" help:"As queue list prints it; several may be given."`
-	All  bool    `help:"Everything that waits."`
-	JSON bool    `help:"One JSON object a line."`
+	ID  []int64 `arg:"" optional:"" help:"As queue list prints it; several may be given."`
+	All bool    `help:"Everything that waits."`
 }
 
 func (c *queueRetryCmd) Run(e *env) error {
-	return eachQueued(e, c.ID, c.All, c.JSON, "retried", "will be tried now", func(_ Config, s *db.Store, id int64) error {
+	return eachQueued(e, c.ID, c.All, "retried", "will be tried now", func(_ Config, s *db.Store, id int64) error {
 		return s.Write(e.ctx, nil, func(tx *db.Tx) error {
 			tx.Wake("delivery")
 			return tx.RetryDelivery(id)
@@ -85,15 +81,9 @@ func (c *queueRetryCmd) Run(e *env) error {
 	})
 }
 
-// queueDone is a line of queue retry --json and queue drop --json.
-type queueDone struct {
-	ID   int64  `json:"id"`
-	Done string `json:"done"` // retried, dropped
-}
-
 // eachQueued does something with the rows that are named, or with all, and says
 // so of each.
-func eachQueued(e *env, ids []int64, all, asJSON bool, word, done string, do func(Config, *db.Store, int64) error) error {
+func eachQueued(e *env, ids []int64, all bool, word, done string, do func(Config, *db.Store, int64) error) error {
 	if all == (len(ids) > 0) {
 		return &exitError{exitUsage, errors.New("say which: one or more ids as queue list prints them, or --all")}
 	}
@@ -128,25 +118,21 @@ func eachQueued(e *env, ids []int64, all, asJSON bool, word, done string, do fun
 			return fmt.Errorf("the queue has no %d, or it is being sent just now; see convene queue list", id)
 		case err != nil:
 			return err
-		case asJSON:
-			if err := json.NewEncoder(e.stdout).Encode(queueDone{id, word}); err != nil {
-				return err
-			}
-		default:
-			fmt.Fprintf(e.stdout, "%d %s\n", id, done)
+		}
+		if err := e.say(act{Done: word, ID: id}, "%d %s", id, done); err != nil {
+			return err
 		}
 	}
 	return nil
 }
 
 type queueDropCmd struct {
-	ID   []int64 `arg:"" optional:"" help:"As queue list prints it; several may be given."`
-	All  bool    `help:"Everything that waits."`
-	JSON bool    `help:"One JSON object a line."`
+	ID  []int64 `arg:"" optional:"" help:"As queue list prints it; several may be given."`
+	All bool    `help:"Everything that waits."`
 }
 
 func (c *queueDropCmd) Run(e *env) error {
-	return eachQueued(e, c.ID, c.All, c.JSON, "dropped", "is dropped and will not be sent", func(cfg Config, s *db.Store, id int64) error {
+	return eachQueued(e, c.ID, c.All, "dropped", "is dropped and will not be sent", func(cfg Config, s *db.Store, id int64) error {
 		var d db.Delivery
 		err := s.Write(e.ctx, nil, func(tx *db.Tx) (err error) {
 			if d, err = tx.Delivery(id); err != nil {

@@ -90,12 +90,11 @@ func removePrincipal(e *env, kind db.Kind, address, handOverTo string) error {
 		}
 		break
 	}
-	fmt.Fprintf(e.stdout, "removed %s %s", kindWord[p.Kind], p.Address)
+	more := ""
 	if ended > 0 {
-		fmt.Fprintf(e.stdout, "; %d objects were taken out of the calendars, and who had to know is told", ended)
+		more = fmt.Sprintf("; %d objects were taken out of the calendars, and who had to know is told", ended)
 	}
-	fmt.Fprintln(e.stdout)
-	return nil
+	return e.say(act{Done: "removed", Kind: kindWord[p.Kind], Address: p.Address, Objects: &ended}, "removed %s %s%s", kindWord[p.Kind], p.Address, more)
 }
 
 var errBusy = errors.New("something came in meanwhile")

@@ -47,15 +47,15 @@ func (c *renameCmd) Run(e *env) error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(e.stdout, "renamed %s %s to %s; the old address is an alias, and meetings follow while a server runs\n", kindWord[p.Kind], p.Address, a.Mail())
-	noteDomain(e, cfg, p.Kind, a)
-	return nil
+	e.noteDomain(cfg, p.Kind, a)
+	return e.say(act{Done: "renamed", Kind: kindWord[p.Kind], Address: a.Mail(), Was: p.Address},
+		"renamed %s %s to %s; the old address is an alias, and meetings follow while a server runs", kindWord[p.Kind], p.Address, a.Mail())
 }
 
 // noteDomain says so where we may not send in the name of an address.
-func noteDomain(e *env, c Config, kind db.Kind, a cuaddr.Address) {
+func (e *env) noteDomain(c Config, kind db.Kind, a cuaddr.Address) {
 	if !slices.Contains(c.Domains, a.Domain()) && kind != db.Group {
-		fmt.Fprintf(e.stderr, "note: %s is not in domains; mail for %s goes out as %s\n", a.Domain(), a.Mail(), c.SMTP.From)
+		e.note("%s is not in domains; mail for %s goes out as %s", a.Domain(), a.Mail(), c.SMTP.From)
 	}
 }
 
@@ -114,11 +114,11 @@ func (c *domainRenameCmd) Run(e *env) error {
 		}
 		after = page[len(page)-1].ID
 	}
-	fmt.Fprintf(e.stdout, "renamed %d from %s to %s; the old addresses are aliases, and meetings follow while a server runs\n", n, from, to)
 	if !slices.Contains(cfg.Domains, to) {
-		fmt.Fprintf(e.stderr, "note: %s is not in domains; add it, or mail goes out as %s\n", to, cfg.SMTP.From)
+		e.note("%s is not in domains; add it, or mail goes out as %s", to, cfg.SMTP.From)
 	}
-	return nil
+	return e.say(act{Done: "renamed", Kind: "domain", Address: to, Was: from, Objects: &n},
+		"renamed %d from %s to %s; the old addresses are aliases, and meetings follow while a server runs", n, from, to)
 }
 
 func domainArg(s string) string { return cuaddr.Mailto("x@" + strings.TrimPrefix(s, "@")).Domain() }

@@ -13,7 +13,6 @@ import (
 
 type listCmd struct {
 	kind db.Kind
-	JSON bool `help:"One JSON object a line."`
 }
 
 func (c *listCmd) Run(e *env) error {
@@ -36,12 +35,12 @@ func (c *listCmd) Run(e *env) error {
 			after = p.Address
 			switch {
 			case p.Kind != c.kind:
-			case c.JSON:
+			case e.json:
 				line := struct {
 					Address string `json:"address"`
 					Name    string `json:"name"`
 				}{p.Address, p.Name}
-				if err := json.NewEncoder(e.stdout).Encode(line); err != nil {
+				if err := e.object(line); err != nil {
 					return err
 				}
 			default:
@@ -57,7 +56,6 @@ func (c *listCmd) Run(e *env) error {
 type showCmd struct {
 	kind    db.Kind
 	Address string `arg:"" help:"Mail address or alias."`
-	JSON    bool   `help:"As one JSON object; what there can be several of is a list."`
 }
 
 // facts is what is known of a principal, in the order in which it is shown.
@@ -211,7 +209,7 @@ func (c *showCmd) Run(e *env) error {
 			}
 			row(string(col.Kind), fmt.Sprintf("%s (%d)", col.Name, n))
 		}
-		if c.JSON {
+		if e.json {
 			return f.json(e.stdout)
 		}
 		return f.table(e.stdout)

@@ -42,7 +42,7 @@ func (c *importCmd) Run(e *env) error {
 	for _, file := range c.Files {
 		objects, err := readObjects(e, file)
 		if err != nil {
-			fmt.Fprintf(e.stderr, "convene: %s: %v\n", file, err)
+			e.complain(failure{Error: err.Error(), Status: exitFailed, File: file})
 			refused++
 			continue
 		}
@@ -56,10 +56,13 @@ func (c *importCmd) Run(e *env) error {
 			if errors.Is(err, db.ErrAway) || errors.Is(err, db.ErrFull) || e.ctx.Err() != nil {
 				return fmt.Errorf("%s: stopped after %d objects: %w", file, stored, err)
 			}
-			fmt.Fprintf(e.stderr, "convene: %s: UID %s: %v\n", file, o.UID(), err)
+			e.complain(failure{Error: err.Error(), Status: exitFailed, File: file, UID: o.UID()})
 			refused++
 		}
-		fmt.Fprintf(e.stdout, "%s: %d of %d objects stored\n", file, stored, len(objects))
+		n := len(objects)
+		if err := e.say(act{Done: "imported", Address: owner.Address, File: file, Objects: &stored, Of: &n}, "%s: %d of %d objects stored", file, stored, n); err != nil {
+			return err
+		}
 	}
 	if refused > 0 {
 		return &exitError{status: exitFailed}

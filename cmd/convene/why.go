@@ -18,7 +18,6 @@ const whyLimit = 10_000
 
 type whyCmd struct {
 	What string `arg:"" name:"uid|message-id" help:"UID of a meeting, or Message-ID of a mail."`
-	JSON bool   `name:"json" help:"As a JSON array, one object a decision, for programs."`
 }
 
 func (c *whyCmd) Run(e *env) error {
@@ -27,7 +26,7 @@ func (c *whyCmd) Run(e *env) error {
 		return err
 	}
 	defer s.Close()
-	if c.JSON {
+	if e.json {
 		list, who, err := decisions(e, s, c.What)
 		if err != nil {
 			return err
