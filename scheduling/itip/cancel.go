@@ -53,6 +53,9 @@ func (me Actor) receiveCancel(have *ics.Object, msg Message) (Outcome, error) {
 			if me.cancelWhole(s, c, &stale) {
 				done = true
 			}
+			if s.master == nil { // the series itself may still come
+				unseen = append(unseen, c)
+			}
 			continue
 		}
 		old := s.at(c.rid)
@@ -155,7 +158,7 @@ func (me Actor) cancelWhole(s *series, c *part, stale *string) bool {
 	}
 	done := false
 	for _, p := range s.parts {
-		if sequence(c.comp) < sequence(p.comp) && s.master == nil {
+		if sequence(c.comp) < sequence(p.comp) && (s.master == nil || dtstamp(c.comp) < dtstamp(p.comp)) { // this one was told of later
 			*stale = staleRule(c.comp, p.comp)
 			continue
 		}

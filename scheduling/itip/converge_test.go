@@ -32,6 +32,17 @@ func (s *simulation) told(m Message) {
 		s.fail("%s to %s: %s\n%s", m.Method, to.name, out.Rule, m.Body.Bytes())
 	}
 	to.ideal = out.Object
+	if m.Method == Request && out.Object != nil { // he has nothing of his own to say
+		root := out.Object.Root().Clone()
+		for _, c := range events(root) {
+			for i := range c.Props {
+				if p := &c.Props[i]; p.Name == "ATTENDEE" && s.self(to)(ics.CalAddress(p)) {
+					*p = p.WithParam("X-CONVENE-SAID", ics.PartStat(p))
+				}
+			}
+		}
+		to.ideal = ics.New(root)
+	}
 }
 
 // mustBeNews checks an answer against what its sender said before.
@@ -39,6 +50,11 @@ func (s *simulation) mustBeNews(m Message) {
 	have := s.object(s.org)
 	if have == nil || s.at[m.To] != s.org {
 		return
+	}
+	for _, p := range s.mail {
+		if p.m.To == m.From { // he does not know yet what he is asked now
+			return
+		}
 	}
 	me := s.org.core.actor(s.org.name, "1")
 	for _, p := range s.mail {

@@ -18,7 +18,7 @@ type delta struct {
 	moved      bool // DTSTART, DTEND, DURATION, DUE
 	grown      bool // new instances, by RRULE or RDATE
 	shortened  bool // fewer instances, by RRULE or RDATE
-	reinstated bool // an EXDATE taken back
+	reinstated bool // an EXDATE or a cancellation taken back
 	excluded   []ics.RID
 }
 
@@ -66,6 +66,7 @@ func (me Actor) compare(oa *ics.Object, a *ics.Component, ob *ics.Object, b *ics
 	d.content = !me.sameContent(a, b)
 	d.status = status(a) != status(b)
 	d.moved = !sameTime(oa, a, ob, b)
+	d.reinstated = cancelled(a) && !cancelled(b)
 	if a.Prop("RECURRENCE-ID") != nil || b.Prop("RECURRENCE-ID") != nil {
 		return d
 	}

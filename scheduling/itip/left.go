@@ -27,7 +27,7 @@ func AddLeft(before, left *ics.Object) *ics.Object {
 			later = now.master
 		case now.byRID[p.rid] != nil:
 			later = now.byRID[p.rid]
-		case now.master != nil && !older(now.master.comp, p.comp): // the whole went
+		case now.master != nil && !now.excludes(p.rid) && !older(now.master.comp, p.comp): // the whole went
 			later = now.master
 		}
 		if later == nil {
@@ -101,7 +101,7 @@ func (me Actor) cancelledUnseen(in *series, parts []*part) *ics.Object {
 		if len(p.guests()) > 0 && p.self(me) == nil {
 			continue
 		}
-		if old := left.at(p.rid); old != nil && older(p.comp, old.comp) {
+		if outdated(left, p) {
 			continue
 		}
 		c := p.comp.Clone()
@@ -140,16 +140,37 @@ func (me Actor) anew(left *series, in *series, p *part) *ics.Component {
 	return c
 }
 
+// keepsOut reports whether he had a component, declined and removed it, and is
+// not asked anew.
+func (me Actor) keepsOut(left, in *series, p *part) bool {
+	if left.at(p.rid) == nil || ics.PartStat(p.self(me)) == "DECLINED" {
+		return false
+	}
+	return ics.PartStat(ics.Attendee(me.anew(left, in, p), me.Self)) == "DECLINED"
+}
+
 // cancelledSince are the instances of a series that were cancelled after it was
 // written, although the CANCEL came first.
 func cancelledSince(left, in *series, have func(ics.RID) bool) []*ics.Component {
 	var out []*ics.Component
 	for _, old := range left.parts {
-		if old.off && old.rid != "" && !have(old.rid) && in.obj.HasInstance(old.rid) && dtstamp(in.master.comp) < dtstamp(old.comp) {
+		if old.off && old.rid != "" && !have(old.rid) && in.obj.HasInstance(old.rid) && dtstamp(in.at(old.rid).comp) < dtstamp(old.comp) {
 			out = append(out, old.comp)
 		}
 	}
 	return out
+}
+
+// removedSince are the instances of a series that he took off his calendar when
+// he knew more of them than the series does that comes now.
+func removedSince(left, in *series, have func(ics.RID) bool) []ics.RID {
+	var out []ics.RID
+	for _, old := range left.parts {
+		if !old.off && old.rid != "" && !have(old.rid) && in.obj.HasInstance(old.rid) && older(in.at(old.rid).comp, old.comp) {
+			out = append(out, old.rid)
+		}
+	}
+	return sorted(out)
 }
 
 // declinedAlone reports whether he took one occurrence off his calendar that is
@@ -171,6 +192,9 @@ func outdated(left *series, p *part) bool {
 	old := left.at(p.rid)
 	if old != nil && old.off && old.rid == "" && dtstamp(old.comp) < dtstamp(p.comp) {
 		return false
+	}
+	if old == nil && left.master != nil { // an instance that the series no longer had
+		return dtstamp(p.comp) < dtstamp(left.master.comp)
 	}
 	return old != nil && !older(old.comp, p.comp)
 }

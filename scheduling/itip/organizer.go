@@ -1,6 +1,7 @@
 package itip
 
 import (
+	"strconv"
 	"strings"
 
 	"github.com/convene-server/convene/directory/cuaddr"
@@ -252,6 +253,9 @@ func (v *revision) answers() {
 			if !v.me.Self(a) {
 				l = v.answer(l, a, p, old, again)
 				l = v.delegated(p, l, a, old)
+				if p == v.is.master {
+					l = v.askedAlone(l, a)
+				}
 				if old != nil && old.rid != p.rid {
 					l = sinceRevision(l)
 				}
@@ -295,6 +299,22 @@ func (v *revision) answer(l ics.Prop, a cuaddr.Address, p, base *part, again boo
 		return l.WithoutParams(paramPercent, paramDone)
 	}
 	return carry(carry(carry(l, old, paramPercent), old, paramDone), old, paramClaim)
+}
+
+// askedAlone is somebody's line of the series with the highest revision in which
+// he was asked about an occurrence whose override is taken back: his answer to
+// the series covers that too.
+func (v *revision) askedAlone(l ics.Prop, a cuaddr.Address) ics.Prop {
+	n, _ := strconv.Atoi(l.Param(paramAsked))
+	for _, r := range v.rids {
+		if old := v.was.byRID[r]; old != nil && v.isAt[r] == v.is.master && old.attendee(a) != nil {
+			if asked, _ := strconv.Atoi(old.attendee(a).Param(paramAsked)); asked > n {
+				n = asked
+				l = l.WithParam(paramAsked, strconv.Itoa(n))
+			}
+		}
+	}
+	return l
 }
 
 // renewed reports whether the program gave a component a higher SEQUENCE than is

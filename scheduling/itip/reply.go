@@ -31,6 +31,7 @@ func (me Actor) receiveReply(have *ics.Object, msg Message) (Outcome, error) {
 		return ignored("%s", r.why), nil
 	}
 	s.dirty = true
+	r.askAgain()
 	out := Outcome{Object: s.object(), Changed: true, Scheduled: true, KeepTag: !r.shared, Refresh: r.news, Rule: "answer noted"}
 	if !r.news {
 		out.Rule = "answer noted: nothing new in it"
@@ -70,6 +71,23 @@ func (r *replying) confirmations() []Message {
 		out = append(out, Message{Method: Request, UID: r.s.obj.UID(), From: org, To: a, Body: r.me.requestBody(r.s, parts, without)})
 	}
 	return out
+}
+
+// askAgain marks what confirmations tell their recipients that they have not
+// answered, as revision.ask does.
+func (r *replying) askAgain() {
+	if !r.ours {
+		return
+	}
+	for _, a := range r.crossed {
+		for _, p := range r.s.parts {
+			if n := sequence(p.comp); n > 0 && r.s.listed(p, a) {
+				if l := p.attendee(a); ics.PartStat(l) == "NEEDS-ACTION" {
+					*l = l.WithParam(paramAsked, strconv.Itoa(n))
+				}
+			}
+		}
+	}
 }
 
 type replying struct {
@@ -126,7 +144,7 @@ func (r *replying) component(c *part, from cuaddr.Address) {
 			r.why = why
 			return
 		}
-		if said := withProgress(*m, c.comp, ics.PartStat(l)); ics.PartStat(m) == ics.PartStat(l) && said.Equal(m) && !l.HasParam("DELEGATED-TO") {
+		if said := withProgress(*m, c.comp, ics.PartStat(l)); ics.PartStat(m) == ics.PartStat(l) && said.Equal(m) && !l.HasParam("DELEGATED-TO") && !r.overtook(c, m) {
 			r.why = "a repetition: nothing in it is new"
 			return
 		}
@@ -197,6 +215,14 @@ func (r *replying) asMaster(p *part) bool {
 	return occ != nil && sameTime(r.s.obj, occ, r.s.obj, p.comp)
 }
 
+// overtook reports whether an answer for one occurrence that is the same as that
+// for the series came before another answer for the series: a server like this
+// one says nothing twice. It must be remembered, or the other one would cover it.
+func (r *replying) overtook(c *part, m *ics.Prop) bool {
+	_, stamp, _ := sinceOf(m)
+	return r.ours && stamp != "" && stamp < trim(c.comp.Value("DTSTAMP"))
+}
+
 // every answers for all instances of an object without a master.
 func (r *replying) every(c *part, l *ics.Prop, who cuaddr.Address) {
 	for _, p := range r.s.parts {
@@ -226,6 +252,12 @@ func (r *replying) note(c, p *part, l *ics.Prop, who cuaddr.Address) bool {
 		r.why = "no answer that is known: " + said
 		return false
 	}
+	if said == "NEEDS-ACTION" && own && c.rid != "" && r.ours && r.in.master != nil && ics.PartStat(m) != said {
+		// It is named because his answer for the series is none for it (RFC 6638
+		// §3.2.2.3). What he had said of it came after he was asked anew, and he is
+		// told that it counts.
+		return true
+	}
 	if said == "DELEGATED" && slices.ContainsFunc(persons(l, "DELEGATED-TO"), func(a cuaddr.Address) bool { return behind(p, who, a) }) {
 		said = "DECLINED" // he sends those who sent him: nobody comes
 	}
@@ -245,8 +277,10 @@ func (r *replying) note(c, p *part, l *ics.Prop, who cuaddr.Address) bool {
 			r.news = true
 			a := ics.CalAddress(q)
 			asked, _ := strconv.Atoi(q.Param(paramAsked))
-			n = n.WithoutParams(paramAsked)
-			if before == "NEEDS-ACTION" && !p.off && c.comp.Prop("SEQUENCE") != nil && sequence(c.comp) < asked && agent(q) == byServer && !slices.Contains(r.crossed, a) {
+			switch {
+			case c.comp.Prop("SEQUENCE") == nil || sequence(c.comp) >= asked:
+				n = n.WithoutParams(paramAsked)
+			case !p.off && agent(q) == byServer && !slices.Contains(r.crossed, a):
 				r.crossed = append(r.crossed, a)
 			}
 		}

@@ -78,8 +78,13 @@ func (me Actor) firstCopy(in *series, msg Message) Outcome {
 	case !asked:
 		return ignored("he declined it and has no copy")
 	}
-	if in.master != nil && in.master.self(me) != nil {
-		root.Children = append(root.Children, cancelledSince(left, in, func(r ics.RID) bool { return in.byRID[r] != nil })...)
+	if m := masterOf(root); m != nil {
+		here := newSeries(msg.Body, root)
+		have := func(r ics.RID) bool { return here.byRID[r] != nil }
+		for _, r := range removedSince(left, in, have) {
+			m.Add(in.obj.DateProp("EXDATE", r))
+		}
+		root.Children = append(root.Children, cancelledSince(left, in, have)...)
 	}
 	o := ics.New(root)
 	return Outcome{Object: o, Changed: true, Scheduled: true, Inbox: msg.Body, Rule: "new invitation stored"}
@@ -161,14 +166,11 @@ func (me Actor) update(have *ics.Object, in *series, msg Message) Outcome {
 			stale = "he declined this occurrence and has no copy of it" // as in firstCopy
 			continue
 		}
-		if old == nil && left.at(p.rid) != nil && ics.PartStat(p.self(me)) != "DECLINED" {
-			c := me.anew(left, in, p)
-			if outdated(left, p) || ics.PartStat(ics.Attendee(c, me.Self)) == "DECLINED" { // he had it, and removed it
-				stale = "he removed it, or it was cancelled, after this was written"
-				whole = whole && p.rid != ""
-				away[p.rid] = true
-				continue
-			}
+		if old == nil && (outdated(left, p) || me.keepsOut(left, in, p)) {
+			stale = "he removed it, or it was cancelled, after this was written"
+			whole = whole && p.rid != ""
+			away[p.rid] = true
+			continue
 		}
 		merged[p.rid] = me.merge(was, old, in, p)
 		applied = true
@@ -182,6 +184,12 @@ func (me Actor) update(have *ics.Object, in *series, msg Message) Outcome {
 			away[p.rid] = away[p.rid] || me.declinedAlone(left, p, in)
 		}
 		staysOff(c, was, in, merged, away)
+		if was.master == nil || c != was.master.comp {
+			out := datesOf(in.obj, c, "EXDATE")
+			for _, r := range removedSince(left, in, func(r ics.RID) bool { return merged[r] != nil || was.byRID[r] != nil || out[r] }) {
+				c.Add(in.obj.DateProp("EXDATE", r))
+			}
+		}
 	}
 	if whole && merged[""] != nil && was.master != nil && merged[""] == was.master.comp {
 		whole = false // a stale series with newer instances
@@ -211,7 +219,7 @@ func (me Actor) update(have *ics.Object, in *series, msg Message) Outcome {
 		}
 	}
 	if whole && merged[""] != nil {
-		comps = append(comps, cancelledSince(left, in, func(r ics.RID) bool { return placed[r] || in.byRID[r] != nil })...)
+		comps = append(comps, cancelledSince(left, in, func(r ics.RID) bool { return placed[r] })...)
 	}
 	comps = visible(have, comps)
 	zones := map[string]bool{}
@@ -384,14 +392,11 @@ func (me Actor) keepAnswer(oa *ics.Object, old *ics.Component, ob *ics.Object, c
 		says := ics.PartStat(l)
 		switch {
 		case says == had && said == "":
+		case d.moved && (had == "NEEDS-ACTION" || said != ""):
+		case said != "": // the organizer tells which of his answers counts
+			*l = l.WithParam(paramSaid, said)
 		case had == "NEEDS-ACTION":
-			switch {
-			case said == "" || d.moved:
-			case says == had:
-				*l = l.WithParam(paramSaid, said)
-			default:
-				*l = l.WithParam("PARTSTAT", said)
-			}
+			*l = l.WithParam(paramSaid, had)
 		case says == "NEEDS-ACTION" && (d.moved || givenBack(mine, c)):
 		case says == "NEEDS-ACTION" && (d.grown || sequence(c) > sequence(old)): // an EXDATE that is gone may have been his own
 			if had != "DELEGATED" {

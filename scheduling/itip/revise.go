@@ -182,13 +182,27 @@ func (v *revision) raises(p, base *part) bool {
 			audience = audience || was || is
 		}
 	}
-	if !audience {
-		return false
-	}
-	if v.deltas[p].revises() {
+	if audience && v.deltas[p].revises() {
 		return true
 	}
-	return p == v.is.master && v.vanished()
+	// Whoever was in an override that is gone has a CANCEL of it on the way, even
+	// if nobody is in the series so far.
+	return p == v.is.master && (audience || v.bereft()) && v.vanished()
+}
+
+// bereft reports whether anybody was in an override that is not there any more.
+func (v *revision) bereft() bool {
+	for _, p := range v.was.parts {
+		if p.rid == "" || v.is.byRID[p.rid] != nil {
+			continue
+		}
+		for _, a := range p.guests() {
+			if !v.me.Self(a) && v.was.listed(p, a) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // newcomers reports whether somebody is in a part who was not. He may have been
