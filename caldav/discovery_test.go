@@ -357,5 +357,9 @@ func TestEncodedAt(t *testing.T) {
 		}
 		test(annCalendar, annCalendar)
 		test(escape(annCalendar), escape(annCalendar))
+		// Who takes the href of such an answer for a path and encodes that finds it too.
+		again := strings.ReplaceAll(escape(annCalendar), "%40", "%2540")
+		test(again, annCalendar)
+		h.do(ann, "GET", again+"a.ics", "").want(t, 200)
 	})
 }

@@ -113,6 +113,11 @@ func (x *exchange) route() error {
 	}
 	segments, slash, err := dav.Segments(path)
 	misnamed := err != nil
+	if len(segments) > 2 && !strings.Contains(segments[2], "@") {
+		// Whose home it is, by a program that encodes once more what our answers had
+		// encoded (see dav.MultiStatus.EncodedAt).
+		segments[2] = strings.ReplaceAll(segments[2], "%40", "@")
+	}
 	if !misnamed && x.isPublic(segments) {
 		return x.publicFreeBusy(segments[1])
 	}
