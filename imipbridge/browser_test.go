@@ -16,6 +16,8 @@ import (
 
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/chromedp"
+
+	"github.com/convene-server/convene/directory"
 )
 
 // browser is a headless Chromium without JavaScript, as a mail program's
@@ -120,6 +122,17 @@ func TestAnswerInBrowser(t *testing.T) {
 			run("look", shot("declined"))
 			h.work()
 			h.relay.all()
+
+			h.prefers("ann", directory.UnknownOrganizers, "quarantine")
+			h.prefers("ann", directory.Incoming, directory.SummaryOnly)
+			h.give(cleo, mailOf("Cleo <"+cleo+">", ann, "", event("REQUEST", "w-"+size.name, "LOCATION:The Harbour Hall\nDESCRIPTION:You do not know us yet.\n"+organizer(cleo)+attendees(ann, "finn@example.net"))), ann)
+			summary := h.to(ann, h.nextHop.all())
+			run("the summary", chromedp.Navigate(serve(t, summary)), fits, shot("mail-summary"))
+			run("what waits", chromedp.Navigate(pages.URL+h.link(summary)), shot("waiting"))
+			says("what waits", "Do you know who invites you?")
+			run("take it", chromedp.Click("button.accept", chromedp.ByQuery))
+			says("take it", "It is in your calendar now.")
+			run("look", shot("taken"))
 			run("a wrong link", chromedp.Navigate(pages.URL+"/rsvp/x"), shot("wrong"))
 			says("a wrong link", "This address is not valid.")
 		})

@@ -3,6 +3,7 @@ package imipbridge
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/convene-server/convene/db"
@@ -13,6 +14,7 @@ import (
 
 // methodNotice marks a row of the queue that is no iTIP message but tells
 // somebody here that one of his was not delivered: Scope is to whom, Body why.
+// Without a Scope it tells that some wait.
 const methodNotice = "NOTICE"
 
 // tell queues a notice to the person in whose name a mail went out that did not
@@ -44,6 +46,37 @@ func (b *Bridge) tell(ctx context.Context, mail string, principal int64, uid str
 	})
 }
 
+// tellWaiting queues a notice to somebody whose mail about a meeting is beyond
+// the pace: once a day, whatever other meetings follow. It is not held up itself.
+func (b *Bridge) tellWaiting(tx *db.Tx, d *db.Delivery) error {
+	p, err := tx.Principal(d.Principal)
+	if errors.Is(err, db.ErrNotFound) || err == nil && p.Kind != db.Person && p.Kind != "" {
+		return nil // a room reads no mail
+	}
+	if err != nil {
+		return err
+	}
+	now, err := tx.Now()
+	if err != nil {
+		return err
+	}
+	to := cuaddr.Mailto(p.Address)
+	err = tx.InsertDecision(&db.Decision{
+		Direction: "out", Door: "queue", UID: d.UID, Method: methodNotice, Principal: p.ID, From: "mailto:" + b.opt.From, To: to.String(),
+		Rule: "told that mail about the meeting waits", Outcome: "queued", Key: fmt.Sprintf("notice:held:%d:%s", p.ID, now.UTC().Format(time.DateOnly)),
+	})
+	if errors.Is(err, db.ErrExists) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	tx.Wake("delivery")
+	return tx.InsertDelivery(&db.Delivery{
+		UID: d.UID, Principal: p.ID, From: "mailto:" + b.opt.From, Rcpt: to.String(), Method: methodNotice, LocalCopy: true, Held: true,
+	})
+}
+
 // notice renders one. Its envelope sender is empty, so that nothing comes back
 // because of it (RFC 3834 §3.3).
 func (b *Bridge) notice(ctx context.Context, k keys, d *db.Delivery, rcpt cuaddr.Address) (letter, error) {
@@ -64,7 +97,7 @@ func (b *Bridge) notice(ctx context.Context, k keys, d *db.Delivery, rcpt cuaddr
 			ID: k.delivery(kindID, d) + "@" + b.from.Domain(), Conversation: k.conversation(d.UID) + "@" + b.from.Domain(), Date: d.Created,
 			From: imip.Mailbox{Address: b.from}, To: imip.Mailbox{Name: p.Name, Address: rcpt}, Words: b.words.For(p.Language), Look: b.look,
 		},
-		Rcpt: d.Scope, Why: string(d.Body),
+		Rcpt: d.Scope, Why: string(d.Body), Waits: d.Scope == "",
 	}
 	if p.TZ != "" {
 		n.Zone, _ = time.LoadLocation(p.TZ)

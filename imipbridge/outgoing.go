@@ -155,6 +155,9 @@ func (b *Bridge) claim(ctx context.Context, limit int, busy []string) (rows []db
 			if err != nil && !errors.Is(err, db.ErrExists) {
 				return err
 			}
+			if err := b.tellWaiting(tx, &d); err != nil {
+				return err
+			}
 		}
 		return nil
 	})

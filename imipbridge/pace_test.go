@@ -1,6 +1,7 @@
 package imipbridge
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -13,8 +14,17 @@ func TestRateCap(t *testing.T) {
 		h.persons("ann", "ben")
 		guests := []string{"a@x.example", "b@x.example", "c@y.example", "d@y.example"}
 		h.put("ann", event("", "u1", organizer(ann)+attendees(append([]string{ann}, guests...)...)))
-		h.want("taken", h.work(), 2)
-		h.want("sent", h.relay.rcpts(), "a@x.example b@x.example")
+		h.want("taken", h.work(), 3)
+		out := h.relay.all()
+		var sent []string
+		for _, m := range out {
+			sent = append(sent, m.rcpt)
+		}
+		slices.Sort(sent)
+		h.want("sent", strings.Join(sent, " "), "a@x.example "+ann+" b@x.example")
+		notice := h.to(ann, out) // one for all of them, and nothing comes back to it
+		h.want("told", h.parsed(notice).Subject+notice.from, "Delayed: Budget")
+		h.want("in words", strings.Contains(string(notice.data), "They go out one after the other, none is lost."), true)
 		h.want("waiting", len(h.queue()), 2)
 		held := 0
 		for _, line := range h.decisions("u1") {

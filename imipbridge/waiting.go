@@ -62,7 +62,9 @@ func (v *visit) waiting() {
 	if a, err := cuaddr.Parse(from); err == nil && a.Mail() != "" {
 		from = a.Mail()
 	}
-	p.Rows = append(p.Rows, imip.Row{Label: l.Say("From"), Value: from}, imip.Row{Label: l.Say("Why it waits"), Value: l.Say(whyItWaits(q.Rule))})
+	p.Rows = append(p.Rows, imip.Row{Label: l.Say("From"), Value: from})
+	told := p.Rows // once it is decided
+	p.Rows = append(p.Rows, imip.Row{Label: l.Say("Why it waits"), Value: l.Say(whyItWaits(q.Rule))})
 	said := v.r.URL.Query().Get("decide")
 	if v.r.Method == http.MethodPost {
 		said = ""
@@ -79,7 +81,8 @@ func (v *visit) waiting() {
 		v.show(http.StatusOK, p)
 		return
 	}
-	switch p.Buttons = nil; said {
+	p.Rows, p.Buttons = told, nil
+	switch said {
 	case "accept":
 		err = v.desk.Release(ctx, q.ID, "rsvp")
 		p.Message, p.Good = l.Say("It is in your calendar now. Answer it there, or in your mail program."), true

@@ -90,6 +90,7 @@ type Notice struct {
 	Event   *ics.Object // nil: gone
 	Rcpt    string      // who was not reached
 	Why     string      // what the mail server said
+	Waits   bool        // nothing is lost: there were too many within an hour, and they wait
 }
 
 // Render writes it as text and HTML.
@@ -103,9 +104,15 @@ func (n *Notice) Render() ([]byte, error) {
 			rows = append(rows, Row{Label: s.Say("When"), Value: when})
 		}
 	}
-	rows = append(rows, Row{Label: s.Say("The mail server said"), Value: oneLine(n.Why, maxValue)})
-	page := Page{Lang: s.Tag, Was: s.Say("before"), Subject: s.Say("Not delivered: %s", title), Rows: rows,
-		Heading: s.Say("Your message about %s could not be delivered to %s.", s.quote(title), oneLine(n.Rcpt, 200))}
+	page := Page{Lang: s.Tag, Was: s.Say("before")}
+	if n.Waits {
+		page.Subject, page.Heading = s.Say("Delayed: %s", title), s.Say("Messages about %s wait: there were more within an hour than may go out.", s.quote(title))
+		page.Notes = []string{s.Say("They go out one after the other, none is lost.")}
+	} else {
+		rows = append(rows, Row{Label: s.Say("The mail server said"), Value: oneLine(n.Why, maxValue)})
+		page.Subject, page.Heading = s.Say("Not delivered: %s", title), s.Say("Your message about %s could not be delivered to %s.", s.quote(title), oneLine(n.Rcpt, 200))
+	}
+	page.Rows = rows
 	plain, html, err := n.Look.words(&page)
 	if err != nil {
 		return nil, err
