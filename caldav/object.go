@@ -74,7 +74,7 @@ func (x *exchange) sendObject(r *resource, status int) error {
 		h["Schedule-Tag"] = []string{`"` + r.obj.ScheduleTag + `"`} // RFC 6638 §8.2
 	}
 	if !r.obj.Modified.IsZero() {
-		h["Last-Modified"] = []string{r.obj.Modified.UTC().Format(http.TimeFormat)}
+		h["Last-Modified"] = []string{dav.Date(r.obj.Modified)}
 	}
 	// Whatever stands between may keep it, if it asks before each use.
 	h["Cache-Control"] = []string{"private, no-cache"}

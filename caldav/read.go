@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"hash/fnv"
-	"net/http"
 	"strconv"
 	"strings"
 	"time"
@@ -105,7 +104,7 @@ func readContentLength(x *exchange, r *resource, w *dav.Writer) bool {
 }
 
 func readLastModified(x *exchange, r *resource, w *dav.Writer) bool {
-	w.Raw(r.obj.Modified.UTC().Format(http.TimeFormat))
+	w.Raw(dav.Date(r.obj.Modified))
 	return true
 }
 

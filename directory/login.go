@@ -2,7 +2,6 @@ package directory
 
 import (
 	"context"
-	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/binary"
@@ -73,16 +72,16 @@ func New(store *db.Store) *Directory {
 	return d
 }
 
+// credential is the key of both caches: a digest that nobody outside of this
+// process sees or can compute, so that the secret before what is hashed is
+// enough, and half of the time of an HMAC.
 func (d *Directory) credential(login, password string) credential {
-	h := hmac.New(sha256.New, d.secret[:])
-	var n [8]byte
-	binary.BigEndian.PutUint64(n[:], uint64(len(login)))
-	h.Write(n[:])
-	h.Write([]byte(login))
-	h.Write([]byte(password))
-	var c credential
-	h.Sum(c[:0])
-	return c
+	var most [256]byte // longer ones are allocated
+	b := append(most[:0], d.secret[:]...)
+	b = binary.BigEndian.AppendUint64(b, uint64(len(login)))
+	b = append(b, login...)
+	b = append(b, password...)
+	return sha256.Sum256(b)
 }
 
 // AuthenticateCached returns whose credentials these were when they were last

@@ -1,6 +1,9 @@
 package dav
 
-import "strings"
+import (
+	"strings"
+	"time"
+)
 
 // Tags are the entity tags of an If-Match or If-None-Match header (RFC 9110
 // §13.1), without quotes.
@@ -151,4 +154,28 @@ func ParsePrefer(prefer []string, brief string) Prefer {
 		p.Minimal = true
 	}
 	return p
+}
+
+// Date writes a time as headers and getlastmodified do (RFC 9110 §5.6.7). It
+// is time.Time.Format with http.TimeFormat in a tenth of the time.
+func Date(t time.Time) string {
+	const days, months = "SunMonTueWedThuFriSat", "JanFebMarAprMayJunJulAugSepOctNovDec"
+	t = t.UTC()
+	year, month, day := t.Date()
+	if year < 0 || year > 9999 {
+		return t.Format("Mon, 02 Jan 2006 15:04:05 GMT")
+	}
+	hour, minute, second := t.Clock()
+	b := [29]byte{}
+	two := func(at, n int) { b[at], b[at+1] = byte('0'+n/10), byte('0'+n%10) }
+	copy(b[:], "Mon, 02 Jan 2006 15:04:05 GMT")
+	copy(b[:3], days[3*t.Weekday():])
+	two(5, day)
+	copy(b[8:11], months[3*(month-1):])
+	two(12, year/100)
+	two(14, year%100)
+	two(17, hour)
+	two(20, minute)
+	two(23, second)
+	return string(b[:])
 }

@@ -3,6 +3,7 @@ package dav
 import (
 	"reflect"
 	"testing"
+	"time"
 )
 
 func TestTags(t *testing.T) {
@@ -160,4 +161,23 @@ func TestPath(t *testing.T) {
 	test("/dav/calendars/ann@example.org/", true, "dav", "calendars", "ann@example.org")
 	test("/a%20b%2Bc%25%26.ics", false, "a b+c%&.ics")
 	test("/%C3%BC:1", false, "ü:1")
+}
+
+func TestDate(t *testing.T) {
+	const layout = "Mon, 02 Jan 2006 15:04:05 GMT"
+	east := time.FixedZone("east", 9*3600)
+	for _, at := range []time.Time{
+		{}, time.Unix(0, 0), time.Date(2026, 11, 22, 13, 5, 59, 999, time.UTC), time.Date(2027, 1, 1, 3, 4, 5, 0, east),
+		time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC), time.Date(10000, 1, 1, 0, 0, 0, 0, time.UTC), time.Date(-1, 1, 1, 0, 0, 0, 0, time.UTC),
+	} {
+		if got, want := Date(at), at.UTC().Format(layout); got != want {
+			t.Errorf("%v: got %q, want %q", at, got, want)
+		}
+	}
+	for day := range 400 {
+		at := time.Date(2028, 1, 1, day%24, day%60, 7, 0, time.UTC).AddDate(0, 0, day)
+		if got, want := Date(at), at.Format(layout); got != want {
+			t.Errorf("%v: got %q, want %q", at, got, want)
+		}
+	}
 }

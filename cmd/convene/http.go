@@ -115,9 +115,4 @@ func (r *recorder) Flush()                      { http.NewResponseController(r.R
 func (r *recorder) Unwrap() http.ResponseWriter { return r.ResponseWriter }
 
 // statusClass of an answer, for a metric of few values: "2xx".
-func statusClass(status int) string {
-	if status == 0 {
-		status = http.StatusOK
-	}
-	return strconv.Itoa(status/100) + "xx"
-}
+func statusClass(status int) string { return strconv.Itoa(status/100) + "xx" }

@@ -18,6 +18,22 @@ type metrics struct {
 	handler  http.Handler
 	requests *prometheus.CounterVec
 	seconds  *prometheus.HistogramVec
+	byMethod map[string]*counted
+}
+
+// counted are the metrics of one method, looked up when they are first needed:
+// by their labels that takes longer than to count.
+type counted struct {
+	status  [6]func() prometheus.Counter // by class
+	seconds func() prometheus.Observer
+}
+
+func (m *metrics) counted(method string) *counted {
+	c := &counted{seconds: sync.OnceValue(func() prometheus.Observer { return m.seconds.WithLabelValues(method) })}
+	for class := range c.status {
+		c.status[class] = sync.OnceValue(func() prometheus.Counter { return m.requests.WithLabelValues(method, statusClass(100*class)) })
+	}
+	return c
 }
 
 func newMetrics(s *db.Store) *metrics {
@@ -30,6 +46,10 @@ func newMetrics(s *db.Store) *metrics {
 			Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10},
 		}, []string{"method"}),
 	}
+	m.byMethod = make(map[string]*counted)
+	for _, method := range methods {
+		m.byMethod[method] = m.counted(method)
+	}
 	r := prometheus.NewRegistry()
 	r.MustRegister(m.requests, m.seconds, newTables(s), collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	m.handler = promhttp.HandlerFor(r, promhttp.HandlerOpts{ErrorHandling: promhttp.ContinueOnError})
@@ -38,21 +58,26 @@ func newMetrics(s *db.Store) *metrics {
 
 // methods that have a label of their own; whatever else clients invent shares
 // one, so that nobody fills our memory with labels.
-var methods = map[string]bool{
-	"GET": true, "HEAD": true, "PUT": true, "DELETE": true, "POST": true, "OPTIONS": true, "PROPFIND": true, "PROPPATCH": true,
-	"REPORT": true, "MKCALENDAR": true, "MKCOL": true, "MOVE": true, "COPY": true, "ACL": true,
+var methods = []string{
+	"GET", "HEAD", "PUT", "DELETE", "POST", "OPTIONS", "PROPFIND", "PROPPATCH",
+	"REPORT", "MKCALENDAR", "MKCOL", "MOVE", "COPY", "ACL", otherMethod,
 }
+
+const otherMethod = "other"
 
 func (m *metrics) count(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		method := r.Method
-		if !methods[method] {
-			method = "other"
+		c := m.byMethod[r.Method]
+		if c == nil {
+			c = m.byMethod[otherMethod]
 		}
 		rec, began := &recorder{ResponseWriter: w}, time.Now()
 		defer func() {
-			m.requests.WithLabelValues(method, statusClass(rec.status)).Inc()
-			m.seconds.WithLabelValues(method).Observe(time.Since(began).Seconds())
+			if rec.status == 0 {
+				rec.status = http.StatusOK
+			}
+			c.status[min(rec.status/100, len(c.status)-1)]().Inc()
+			c.seconds().Observe(time.Since(began).Seconds())
 		}()
 		next.ServeHTTP(rec, r)
 	})
