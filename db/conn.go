@@ -2,7 +2,6 @@ package db
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"sync"
 	"time"
@@ -70,50 +69,6 @@ func (c *conn) close() {
 	}
 	c.c.close()
 }
-
-// sqlSession is a connection by database/sql.
-type sqlSession struct{ c *sql.Conn }
-
-func (s sqlSession) prepare(ctx context.Context, text string) (statement, error) {
-	st, err := s.c.PrepareContext(ctx, text)
-	if err != nil {
-		return nil, err
-	}
-	return sqlStatement{st}, nil
-}
-
-func (s sqlSession) command(ctx context.Context, text string) error {
-	_, err := s.c.ExecContext(ctx, text)
-	return err
-}
-
-func (s sqlSession) close() { s.c.Close() }
-
-type sqlStatement struct{ st *sql.Stmt }
-
-func (s sqlStatement) exec(ctx context.Context, args []any) (int64, error) {
-	res, err := s.st.ExecContext(ctx, args...)
-	if err != nil {
-		return 0, err
-	}
-	return res.RowsAffected()
-}
-
-func (s sqlStatement) query(ctx context.Context, args []any, each func(scan func(...any) error) error) error {
-	rs, err := s.st.QueryContext(ctx, args...)
-	if err != nil {
-		return err
-	}
-	defer rs.Close()
-	for rs.Next() {
-		if err := each(rs.Scan); err != nil {
-			return err
-		}
-	}
-	return rs.Err()
-}
-
-func (s sqlStatement) close() { s.st.Close() }
 
 // sqliteSession is a connection by SQLite's own interface. Its statements are
 // short and local: no context is watched.

@@ -68,17 +68,14 @@ func (s *Store) openPostgres(ctx context.Context, dsn string) error {
 	})
 }
 
-// opener makes connections. database/sql only wraps them: it keeps none.
+// opener makes connections.
 func (s *Store) opener(by driver.Connector) func(context.Context) (*conn, error) {
-	d := sql.OpenDB(by)
-	d.SetMaxIdleConns(-1)
-	s.sql = append(s.sql, d)
 	return func(ctx context.Context) (*conn, error) {
-		c, err := d.Conn(ctx)
+		c, err := openPQ(ctx, by)
 		if err != nil {
 			return nil, err
 		}
-		fresh := newConn(sqlSession{c}, s.d)
+		fresh := newConn(c, s.d)
 		if fresh.life, err = life(ctx, fresh); err != nil {
 			fresh.close()
 			return nil, err

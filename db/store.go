@@ -3,7 +3,6 @@ package db
 import (
 	"context"
 	"crypto/rand"
-	"database/sql"
 	"errors"
 	"fmt"
 	mathrand "math/rand/v2"
@@ -41,7 +40,6 @@ var (
 // Store is one database. It is safe for concurrent use.
 type Store struct {
 	d       *dialect
-	sql     []*sql.DB // connectors only: pools are ours, see conn
 	opt     Options
 	path    string // of SQLite's file
 	readers *pool
@@ -96,9 +94,6 @@ func (s *Store) Close() error {
 		}
 		if s.writer != nil {
 			s.writer.close()
-		}
-		for _, d := range s.sql {
-			d.Close()
 		}
 	})
 	return nil

@@ -57,7 +57,7 @@ func (tx *Tx) do(text string, f func(statement) error) error {
 		return err
 	}
 	for {
-		st, err := tx.c.prepared(tx.ctx, text)
+		st, err := tx.c.prepared(unwatched, text)
 		if err == nil {
 			err = f(st)
 		}
@@ -129,10 +129,16 @@ type scanError struct{ err error }
 func (e *scanError) Error() string { return e.err.Error() }
 func (e *scanError) Unwrap() error { return e.err }
 
+// unwatched is the context of short statements: the driver would start a
+// goroutine for each to see whether a context ends. What PostgreSQL itself
+// limits is how long they may take (postgresSettings); tx.ctx is asked before
+// each.
+var unwatched = context.Background()
+
 // exec runs a statement and returns how many rows it changed.
 func (tx *Tx) exec(text string, args ...any) (n int64, err error) {
 	err = tx.do(text, func(st statement) (err error) {
-		n, err = st.exec(tx.ctx, args)
+		n, err = st.exec(unwatched, args)
 		return err
 	})
 	return n, err
@@ -142,7 +148,7 @@ func (tx *Tx) exec(text string, args ...any) (n int64, err error) {
 // transaction, if there is none.
 func (tx *Tx) row(text string, args []any, dest ...any) error {
 	found := false
-	err := tx.rows(text, args, func(scan func(...any) error) error {
+	err := tx.each(unwatched, text, args, func(scan func(...any) error) error {
 		found = true
 		return scan(dest...)
 	})
@@ -152,10 +158,18 @@ func (tx *Tx) row(text string, args []any, dest ...any) error {
 	return err
 }
 
-// rows calls each for every row of a statement.
+// rows calls each for every row of a statement. Outside of a Write a client
+// that hangs up ends it.
 func (tx *Tx) rows(text string, args []any, each func(scan func(...any) error) error) error {
+	if tx.write {
+		return tx.each(unwatched, text, args, each)
+	}
+	return tx.each(tx.ctx, text, args, each)
+}
+
+func (tx *Tx) each(ctx context.Context, text string, args []any, each func(scan func(...any) error) error) error {
 	return tx.do(text, func(st statement) error {
-		return st.query(tx.ctx, args, func(scan func(...any) error) error {
+		return st.query(ctx, args, func(scan func(...any) error) error {
 			if err := each(scan); err != nil {
 				return &scanError{err}
 			}
