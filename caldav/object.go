@@ -251,7 +251,8 @@ func (x *exchange) putEvent(coll *resource, name string) error {
 	if conditions.Under, err = x.guardPut(coll, name); err != nil {
 		return err
 	}
-	written, err := x.desk.Put(x.ctx, scheduling.Put{Actor: x.me, Collection: coll.coll.ID, Found: coll.coll, Name: name, Body: body, Conditions: conditions, Door: doorName})
+	written, err := x.desk.Put(x.ctx, scheduling.Put{Actor: x.me, Collection: coll.coll.ID, Found: coll.coll, Name: name, Body: body, Door: doorName,
+		Conditions: conditions, Free: coll.unlocked && x.r.Header["If"] == nil})
 	if err != nil {
 		return x.absolute(err, coll.owner)
 	}

@@ -52,6 +52,8 @@ type resource struct {
 
 	form   string // media type of a body that is not in the form of its kind
 	writes bool   // of kProxy: the group that may also write
+	// unlocked: of kColl, for PUT: there was no lock in the owner's homes.
+	unlocked bool
 
 	dead []db.Property // once loaded
 }
@@ -392,8 +394,13 @@ func (x *exchange) collectionAt(p place) (r *resource, version int64, err error)
 		return nil, 0, err
 	}
 	var c db.Collection
+	locked := true
 	err = x.store.View(x.ctx, func(tx *db.Tx) (err error) {
-		c, version, err = tx.CollectionAt(who.ID, p.wing.home, p.coll)
+		if x.r.Method == "PUT" {
+			c, version, locked, err = tx.CollectionToWrite(who.ID, p.wing.home, p.coll)
+		} else {
+			c, version, err = tx.CollectionAt(who.ID, p.wing.home, p.coll)
+		}
 		return err
 	})
 	if errors.Is(err, db.ErrNotFound) && p.owner != "" {
@@ -403,6 +410,7 @@ func (x *exchange) collectionAt(p place) (r *resource, version int64, err error)
 		return nil, version, err
 	}
 	r = collectionResource(who, c)
+	r.unlocked = !locked
 	return r, version, x.visible(r)
 }
 

@@ -73,15 +73,34 @@ func (tx *Tx) CollectionByName(owner int64, home CollectionKind, name string) (c
 // poll: the hot path beside ObjectAt. version is 0 if there is no such owner,
 // and set with ErrNotFound if there is.
 func (tx *Tx) CollectionAt(owner int64, home CollectionKind, name string) (c Collection, version int64, err error) {
+	return tx.collectionAt(collectionAt, owner, home, name)
+}
+
+// CollectionToWrite is CollectionAt that also tells whether the home has any
+// lock of WebDAV, run out or not. Where there is none there is still none while
+// the collection has the same modseq: taking a lock raises it.
+func (tx *Tx) CollectionToWrite(owner int64, home CollectionKind, name string) (c Collection, version int64, locked bool, err error) {
+	c, version, err = tx.collectionAt(collectionToWrite, owner, home, name, flag{&locked})
+	return c, version, locked, err
+}
+
+const (
+	collectionAt = `SELECT p.version, c.kind, coalesce(c.id, 0), c.components, c.display_name, c.tz, coalesce(c.transparent, 0), coalesce(c.main, 0),
+		c.incarnation, coalesce(c.modseq, 0), coalesce(c.purged_modseq, 0), coalesce(c.created, 0)` + collectionAtFrom
+	collectionToWrite = `SELECT p.version, c.kind, coalesce(c.id, 0), c.components, c.display_name, c.tz, coalesce(c.transparent, 0), coalesce(c.main, 0),
+		c.incarnation, coalesce(c.modseq, 0), coalesce(c.purged_modseq, 0), coalesce(c.created, 0),
+		CASE WHEN EXISTS (SELECT 1 FROM davlock l WHERE l.owner = p.id) THEN 1 ELSE 0 END` + collectionAtFrom
+	collectionAtFrom = `
+		FROM principal p LEFT JOIN collection c ON c.owner = p.id AND c.home = $2 AND c.name = $3 WHERE p.id = $1`
+)
+
+func (tx *Tx) collectionAt(text string, owner int64, home CollectionKind, name string, more ...any) (c Collection, version int64, err error) {
 	if !key(name) {
 		name = ""
 	}
 	var kind, components, displayName, tz, incarnation nullText
-	err = tx.row(`SELECT p.version, c.kind, coalesce(c.id, 0), c.components, c.display_name, c.tz, coalesce(c.transparent, 0), coalesce(c.main, 0),
-		c.incarnation, coalesce(c.modseq, 0), coalesce(c.purged_modseq, 0), coalesce(c.created, 0)
-		FROM principal p LEFT JOIN collection c ON c.owner = p.id AND c.home = $2 AND c.name = $3 WHERE p.id = $1`,
-		[]any{owner, home.home(), name},
-		&version, &kind, &c.ID, &components, &displayName, &tz, flag{&c.Transparent}, flag{&c.Default}, &incarnation, &c.Modseq, &c.PurgedModseq, when{&c.Created})
+	err = tx.row(text, []any{owner, home.home(), name}, append([]any{&version, &kind, &c.ID, &components, &displayName, &tz,
+		flag{&c.Transparent}, flag{&c.Default}, &incarnation, &c.Modseq, &c.PurgedModseq, when{&c.Created}}, more...)...)
 	if err == nil && c.ID == 0 {
 		err = ErrNotFound
 	}

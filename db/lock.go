@@ -10,7 +10,9 @@ import (
 
 // LockThreads locks conversations until the end of the transaction, in
 // bytewise order (STORAGE 1). On SQLite there is one writer at a time and
-// nothing to lock.
+// nothing to lock. Whoever is the first ever to lock one need not ask for what
+// is in it: every object in a calendar was written under this lock, whose row
+// stays as long as the object or its tombstone.
 func (tx *Tx) LockThreads(uids ...string) error {
 	if tx.c.d == sqliteDialect {
 		return tx.ready()
@@ -20,11 +22,15 @@ func (tx *Tx) LockThreads(uids ...string) error {
 		if err := needText([]string{uid}); err != nil {
 			return err
 		}
+		var seq int64
 		err := tx.row(`INSERT INTO thread (uid, seq) VALUES ($1, 1)
 			ON CONFLICT (uid) DO UPDATE SET seq = thread.seq + 1
-			RETURNING pg_current_xact_id()::text`, []any{uid}, &tx.xid)
+			RETURNING pg_current_xact_id()::text, seq`, []any{uid}, &tx.xid, &seq)
 		if err != nil {
 			return err
+		}
+		if seq == 1 {
+			tx.unheard = append(tx.unheard, uid)
 		}
 	}
 	return nil

@@ -107,8 +107,8 @@ type OwnedObject struct {
 // inboxes) of any of the owners, with bodies, by id; without owners: of
 // everybody.
 func (tx *Tx) ObjectsByUID(uid string, owners ...int64) ([]OwnedObject, error) {
-	if !key(uid) {
-		return nil, nil
+	if !key(uid) || slices.Contains(tx.unheard, uid) {
+		return nil, tx.ready()
 	}
 	q := `SELECT ` + objectColumns + `, b.data, c.owner, c.name FROM object o JOIN collection c ON c.id = o.collection JOIN body b ON b.id = o.body
 		WHERE o.uid = $1 AND o.deleted = 0 AND c.kind = 'calendar'`

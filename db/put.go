@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 )
@@ -46,22 +47,20 @@ func (tx *Tx) PutObjects(os []*Object, body []byte, recs []Indexed, expected []i
 		return errors.New("db: PutObjects: lists of different length")
 	}
 	for i, o := range os {
-		if err := needText([]string{o.Name, o.UID}, o.Component, o.ScheduleTag); err != nil {
+		if err := sound(o, recs[i]); err != nil {
 			return err
 		}
 		if o.UID != os[0].UID {
 			return errors.New("db: PutObjects: objects of different conversations")
 		}
-		if s := recs[i].Slot; s != nil && (s.Fin < s.Start || s.Fin-s.Start > slotMax) {
-			return fmt.Errorf("db: a slot of %d microseconds", s.Fin-s.Start)
-		}
 	}
+	tx.unheard = slices.DeleteFunc(tx.unheard, func(uid string) bool { return uid == os[0].UID })
 	old, err := tx.loaded(os, expected)
 	if err != nil {
 		return err
 	}
 	if tx.c.d == postgresDialect && len(os) == 1 && expected[0] == 0 {
-		return tx.putNew(os[0], body, recs[0])
+		return tx.putNew(os[0], body, recs[0], false)
 	}
 	id, err := tx.putBody(os[0], body)
 	if err != nil {
@@ -136,6 +135,39 @@ func (tx *Tx) PutObjects(os []*Object, body []byte, recs []Indexed, expected []i
 	return tx.dropBodies(old, id)
 }
 
+// PutFirst is PutObject of a new object with BumpCollections of its collection,
+// which no other change of the transaction concerns: on PostgreSQL one journey.
+// It sets o.Modseq, too. ErrConflict also where the collection is gone.
+func (tx *Tx) PutFirst(o *Object, body []byte, rec Indexed) error {
+	if tx.c.d == postgresDialect {
+		if err := sound(o, rec); err != nil {
+			return err
+		}
+		tx.unheard = slices.DeleteFunc(tx.unheard, func(uid string) bool { return uid == o.UID })
+		return tx.putNew(o, body, rec, true)
+	}
+	modseqs, err := tx.BumpCollections(o.Collection)
+	if errors.Is(err, ErrNotFound) {
+		return tx.fail(fmt.Errorf("%w: a collection", ErrConflict))
+	}
+	if err != nil {
+		return err
+	}
+	o.Modseq = modseqs[o.Collection]
+	return tx.PutObject(o, body, rec, 0)
+}
+
+// sound checks what is about to be stored; the transaction goes on.
+func sound(o *Object, rec Indexed) error {
+	if err := needText([]string{o.Name, o.UID}, o.Component, o.ScheduleTag); err != nil {
+		return err
+	}
+	if s := rec.Slot; s != nil && (s.Fin < s.Start || s.Fin-s.Start > slotMax) {
+		return fmt.Errorf("db: a slot of %d microseconds", s.Fin-s.Start)
+	}
+	return nil
+}
+
 type place struct {
 	collection int64
 	name       string
@@ -207,24 +239,29 @@ func bodyHash(o *Object, body []byte) []byte {
 }
 
 // putNew is PutObjects of one new object on PostgreSQL, where each statement
-// is a journey: body, object and record go in one. SQLite knows no INSERT
-// within another statement, and needs none.
-func (tx *Tx) putNew(o *Object, body []byte, rec Indexed) error {
+// is a journey: body, object and record go in one, with first also the
+// collection's new modseq, which then counts instead of o.Modseq. SQLite knows
+// no INSERT within another statement, and needs none.
+func (tx *Tx) putNew(o *Object, body []byte, rec Indexed, first bool) error {
 	now := tx.stamp().Truncate(time.Microsecond)
 	o.ETag, o.Size, o.Deleted, o.Modified, o.record = ETagOf(body), int64(len(body)), false, now, rec.kind()
 	if o.Created.IsZero() {
 		o.Created = now
 	}
-	text := newObject
+	kind := &newObject
 	args := []any{o.UID, bodyHash(o, body), some(body), o.Collection, o.Name, o.Component, o.ETag, o.ScheduleTag, o.Size, o.Modseq,
 		micros(o.Created), micros(o.Modified), o.record}
 	switch {
 	case rec.Slot != nil:
-		text, args = newSlot, append(args, rec.Slot.values()...)
+		kind, args = &newSlot, append(args, rec.Slot.values()...)
 	case rec.Series != nil:
-		text, args = newSeries, append(args, rec.Series.values()...)
+		kind, args = &newSeries, append(args, rec.Series.values()...)
 	}
-	err := tx.row(text, args, &o.ID, &o.body)
+	text := kind.numbered
+	if first {
+		text = kind.first
+	}
+	err := tx.row(text, args, &o.ID, &o.body, &o.Modseq)
 	if errors.Is(err, ErrNotFound) {
 		return tx.fail(fmt.Errorf("%w: an object", ErrConflict))
 	}
@@ -240,16 +277,33 @@ const (
 	replaceSlot   = `ON CONFLICT (object) DO UPDATE SET collection = excluded.collection, start = excluded.start, fin = excluded.fin, busy = excluded.busy, floating = excluded.floating`
 	insertSeries  = `INSERT INTO series (object, collection, start, fin, covered, floating, runs)`
 	replaceSeries = `ON CONFLICT (object) DO UPDATE SET collection = excluded.collection, start = excluded.start, fin = excluded.fin, covered = excluded.covered, floating = excluded.floating, runs = excluded.runs`
-
-	// The statements of putNew: without a record and with either.
-	newHead = `WITH b AS (` + insertBody + `), o AS (` + insertObject + `
-		SELECT $4::bigint, $5, $1, $6, $7, $8, $9::bigint, $10::bigint, $11::bigint, $12::bigint, $13::smallint, b.id, 0 FROM b
-		` + replaceObject + ` WHERE object.deleted = 1 RETURNING id)`
-	newTail   = ` SELECT o.id, b.id FROM o, b`
-	newObject = newHead + newTail
-	newSlot   = newHead + `, r AS (` + insertSlot + ` SELECT o.id, $4::bigint, $14::bigint, $15::bigint, $16::smallint, $17::smallint FROM o ` + replaceSlot + `)` + newTail
-	newSeries = newHead + `, r AS (` + insertSeries + ` SELECT o.id, $4::bigint, $14::bigint, $15::bigint, $16::bigint, $17::smallint, $18::bytea FROM o ` + replaceSeries + `)` + newTail
 )
+
+// The statements of putNew, without a record and with either. An UPDATE that
+// another part of the statement reads is done before it, and locks: what waits
+// for it goes on with the row as it is then.
+var (
+	newObject = newTexts("")
+	newSlot   = newTexts(`, r AS (` + insertSlot + ` SELECT o.id, $4::bigint, $14::bigint, $15::bigint, $16::smallint, $17::smallint FROM o ` + replaceSlot + `)`)
+	newSeries = newTexts(`, r AS (` + insertSeries + ` SELECT o.id, $4::bigint, $14::bigint, $15::bigint, $16::bigint, $17::smallint, $18::bytea FROM o ` + replaceSeries + `)`)
+)
+
+// putTexts of a statement of putNew: with a number that the collection was given
+// before, and with one that it is given now.
+type putTexts struct{ numbered, first string }
+
+func newTexts(record string) putTexts {
+	text := func(number string) string {
+		return `WITH k AS (` + number + `), b AS (` + insertBody + `), o AS (` + insertObject + `
+			SELECT $4::bigint, $5, $1, $6, $7, $8, $9::bigint, k.modseq, $11::bigint, $12::bigint, $13::smallint, b.id, 0 FROM k, b
+			` + replaceObject + ` WHERE object.deleted = 1 RETURNING id)` + record + ` SELECT o.id, b.id, k.modseq FROM k, o, b`
+	}
+	return putTexts{
+		numbered: text(`SELECT $10::bigint AS modseq`),
+		// $10 has to stand somewhere.
+		first: text(`UPDATE collection SET modseq = modseq + 1 WHERE id = $4::bigint AND $10::bigint IS NOT NULL RETURNING modseq`),
+	}
+}
 
 // dropBodies removes the bodies of what was, except keep, unless another
 // object of the conversation refers to them.

@@ -218,10 +218,18 @@ func (s *Store) sweepThreads(ctx context.Context, _ Keep) error {
 	for {
 		var n int64
 		err := s.Write(ctx, nil, func(tx *Tx) (err error) {
-			n, err = tx.exec(`WITH c AS MATERIALIZED (SELECT d.uid FROM thread d
-					WHERE NOT EXISTS (SELECT 1 FROM object o WHERE o.uid = d.uid) LIMIT $1 {skip})
-				DELETE FROM thread WHERE uid IN (SELECT uid FROM c)`, sweepMost)
-			return err
+			n = 0
+			uids, err := collect(tx, `SELECT d.uid FROM thread d
+				WHERE NOT EXISTS (SELECT 1 FROM object o WHERE o.uid = d.uid) LIMIT $1 {skip}`, []any{sweepMost}, func(uid *string) []any { return []any{uid} })
+			if err != nil {
+				return err
+			}
+			// Whoever held a row until a moment ago may have written under it.
+			return chunks(uids, 1, func(in string, args []any) error {
+				gone, err := tx.exec(`DELETE FROM thread WHERE uid IN `+in+` AND NOT EXISTS (SELECT 1 FROM object o WHERE o.uid = thread.uid)`, args...)
+				n += gone
+				return err
+			})
 		})
 		if err != nil || n < sweepMost {
 			return err

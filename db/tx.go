@@ -24,6 +24,8 @@ type Tx struct {
 	xid   string // PostgreSQL's transaction, once known
 	write bool
 	wakes []string
+	// UIDs that nobody has used before (LockThreads).
+	unheard []string
 }
 
 var errTxDone = errors.New("db: the transaction has ended")

@@ -135,7 +135,7 @@ func organized(objs ...*ics.Object) bool {
 
 // put is Put inside the transaction.
 func (s *sitting) put(p Put, obj *ics.Object) (h *holding, created bool, err error) {
-	s.under = p.Conditions.Under
+	s.under, s.found, s.free = p.Conditions.Under, p.Found, p.Free
 	col, owner, err := s.openFor(p, obj)
 	if err != nil {
 		return nil, false, err
@@ -228,16 +228,6 @@ func (s *sitting) openFor(p Put, obj *ics.Object) (db.Collection, db.Principal, 
 	}
 	s.assumed = f
 	return *f, p.Actor, nil
-}
-
-// still reports whether what was assumed of a collection holds, which has just
-// been raised to modseq and is locked.
-func (s *sitting) still(f *db.Collection, modseq int64) (bool, error) {
-	if modseq == f.Modseq+1 {
-		return true, nil // nobody else has changed anything since
-	}
-	now, err := s.tx.Collection(f.ID)
-	return now.Kind == f.Kind && now.Components == f.Components && now.TZ == f.TZ, err
 }
 
 // open returns a collection and its owner, with one statement where it is the

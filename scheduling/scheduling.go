@@ -83,7 +83,10 @@ type Put struct {
 	Collection int64
 	// Found is the collection as the door has read it, if it has. It saves
 	// reading it again: under its lock the desk sees whether it has changed.
-	Found      *db.Collection
+	Found *db.Collection
+	// Free: Conditions.Under asks for nothing where the owner's homes have no
+	// lock of WebDAV, and had none when Found was read.
+	Free       bool
 	Name       string
 	Body       []byte
 	Conditions Conditions

@@ -89,9 +89,11 @@ type sitting struct {
 	forwards bool             // it was an answer: whom it delegates to, the program tells
 	withdraw *withdrawal
 	under    func(*db.Tx) error // asked when the collections are locked
+	found    *db.Collection     // as a door has read it, before
+	free     bool               // under held then
 
 	assuming bool           // the first run: what usually holds is seen to hold when it is written
-	assumed  *db.Collection // as a door has read it, before
+	assumed  *db.Collection // found, where nothing else was asked of it
 
 	rosters  map[*ics.Object]*roster
 	received map[receipt]itip.Outcome
@@ -205,6 +207,9 @@ func (s *sitting) flush() error {
 }
 
 func (s *sitting) flushObjects() error {
+	if h := s.lone(); h != nil {
+		return s.flushLone(h)
+	}
 	var cols []int64
 	for _, h := range s.order {
 		if h.dirty() {
@@ -227,16 +232,13 @@ func (s *sitting) flushObjects() error {
 	if err != nil {
 		return err
 	}
-	if f := s.assumed; f != nil && modseq[f.ID] != 0 {
-		ok, err := s.still(f, modseq[f.ID])
-		if err != nil {
+	free := false
+	if f := s.found; f != nil && modseq[f.ID] != 0 {
+		if free, err = s.confirm(modseq[f.ID]); err != nil {
 			return err
 		}
-		if !ok {
-			return fmt.Errorf("%w: a calendar", db.ErrConflict)
-		}
 	}
-	if s.under != nil {
+	if s.under != nil && !free {
 		if err := s.under(s.tx); err != nil {
 			return err
 		}
@@ -257,9 +259,17 @@ func (s *sitting) flushObjects() error {
 				}
 			}
 		default:
-			if err := s.stage(h, modseq, &b); err != nil {
+			expected := int64(0)
+			if h.row != nil {
+				if expected, err = s.moved(h, modseq); err != nil {
+					return err
+				}
+			}
+			rec, err := s.stage(h, modseq[h.collection])
+			if err != nil {
 				return err
 			}
+			b.add(&h.stored, h.obj.Bytes(), rec, expected)
 		}
 	}
 	for _, it := range s.inbox {
@@ -274,38 +284,84 @@ func (s *sitting) flushObjects() error {
 	return s.flushQuarantine()
 }
 
-// stage moves an object if it lies elsewhere and adds it to those to be
-// written.
-func (s *sitting) stage(h *holding, modseq map[int64]int64, b *batch) error {
+// confirm compares what a door has read of a collection with what it is now,
+// that it has been raised to modseq and is locked. free tells whether the
+// owner's homes still have no lock of WebDAV. A conflict starts the transaction
+// anew, assuming nothing.
+func (s *sitting) confirm(modseq int64) (free bool, err error) {
+	f := s.found
+	if f == nil || modseq == f.Modseq+1 || s.assumed == nil && !s.free {
+		return s.free, nil // nobody else has changed anything since
+	}
+	now, _, locked, err := s.tx.CollectionToWrite(f.Owner, f.Kind, f.Name)
+	if err != nil && !errors.Is(err, db.ErrNotFound) {
+		return false, err
+	}
+	same := now.ID == f.ID && now.Kind == f.Kind && now.Components == f.Components && now.TZ == f.TZ
+	if s.assumed != nil && !same {
+		return false, fmt.Errorf("%w: a calendar", db.ErrConflict)
+	}
+	return s.free && !locked, nil
+}
+
+// lone returns the holding if all that will be written is one new object in a
+// collection of which a door has read what is needed; else nil.
+func (s *sitting) lone() *holding {
+	if len(s.order) != 1 || len(s.inbox) > 0 || !s.assuming || s.found == nil || s.under != nil && !s.free {
+		return nil
+	}
+	if h := s.order[0]; h.dirty() && h.row == nil && h.obj != nil && h.collection == s.found.ID {
+		return h
+	}
+	return nil
+}
+
+// flushLone writes a lone object and raises its collection in one. What is
+// asked when that is locked is asked afterwards.
+func (s *sitting) flushLone(h *holding) error {
+	rec, err := s.stage(h, 0)
+	if err != nil {
+		return err
+	}
+	if err := s.tx.PutFirst(&h.stored, h.obj.Bytes(), rec); err != nil {
+		return err
+	}
+	if free, err := s.confirm(h.stored.Modseq); err != nil {
+		return err
+	} else if s.under != nil && !free {
+		return fmt.Errorf("%w: a lock", db.ErrConflict) // asked before anything is written
+	}
+	return s.flushQuarantine()
+}
+
+// moved moves the object of a holding if it lies elsewhere. It returns the
+// modseq under which it stands.
+func (s *sitting) moved(h *holding, modseq map[int64]int64) (int64, error) {
+	o := h.row
+	if o.Collection == h.collection && o.Name == h.name {
+		return o.Modseq, nil
+	}
+	err := s.tx.MoveObject(o.ID, o.Modseq, o.Collection, h.collection, h.name, modseq[o.Collection], modseq[h.collection])
+	return modseq[h.collection], err
+}
+
+// stage makes the row of a holding, with this modseq, and its record.
+func (s *sitting) stage(h *holding, modseq int64) (db.Indexed, error) {
 	o := &h.stored
-	expected := int64(0)
 	if h.row != nil {
 		*o = *h.row
-		expected = o.Modseq
-		if o.Collection != h.collection || o.Name != h.name {
-			err := s.tx.MoveObject(o.ID, expected, o.Collection, h.collection, h.name, modseq[o.Collection], modseq[h.collection])
-			if err != nil {
-				return err
-			}
-			expected = modseq[h.collection]
-		}
 	} else {
 		o.Created = s.now
 	}
 	o.Collection, o.Name, o.UID, o.Component = h.collection, h.name, h.obj.UID(), h.obj.Kind()
-	o.Modified, o.Modseq, o.Body = s.now, modseq[h.collection], nil
+	o.Modified, o.Modseq, o.Body = s.now, modseq, nil
 	switch {
 	case !h.scheduled:
 		o.ScheduleTag = ""
 	case h.newTag || o.ScheduleTag == "":
 		o.ScheduleTag = randomHex(12)
 	}
-	rec, err := s.record(h)
-	if err != nil {
-		return err
-	}
-	b.add(o, h.obj.Bytes(), rec, expected)
-	return nil
+	return s.record(h)
 }
 
 // batch groups objects by body, so that equal copies are stored as one
