@@ -395,14 +395,14 @@ func (x *exchange) collectionAt(p place) (r *resource, version int64, err error)
 	}
 	var c db.Collection
 	locked := true
-	err = x.store.View(x.ctx, func(tx *db.Tx) (err error) {
-		if x.r.Method == "PUT" {
+	if x.r.Method == "PUT" {
+		err = x.store.View(x.ctx, func(tx *db.Tx) (err error) {
 			c, version, locked, err = tx.CollectionToWrite(who.ID, p.wing.home, p.coll)
-		} else {
-			c, version, err = tx.CollectionAt(who.ID, p.wing.home, p.coll)
-		}
-		return err
-	})
+			return err
+		})
+	} else {
+		c, version, err = x.store.CollectionAt(x.ctx, who.ID, p.wing.home, p.coll)
+	}
 	if errors.Is(err, db.ErrNotFound) && p.owner != "" {
 		return nil, version, x.absent(p, err)
 	}
@@ -443,12 +443,7 @@ func (x *exchange) objectAt(p place) (r *resource, version int64, err error) {
 	if err != nil {
 		return nil, 0, err
 	}
-	var o db.Object
-	var k db.CollectionKind
-	err = x.store.View(x.ctx, func(tx *db.Tx) (err error) {
-		o, k, version, err = tx.ObjectAt(who.ID, p.wing.home, p.coll, p.member)
-		return err
-	})
+	o, k, version, err := x.store.ObjectAt(x.ctx, who.ID, p.wing.home, p.coll, p.member)
 	if errors.Is(err, db.ErrNotFound) && p.owner != "" {
 		_, err := x.collection(place{owner: p.owner, wing: p.wing, coll: p.coll}) // may I know of it?
 		if err == nil {

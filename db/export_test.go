@@ -93,3 +93,9 @@ func (tx *Tx) Explain(text string) ([]string, error) {
 	}
 	return all, err
 }
+
+// Remembers reports whether the answer of ObjectAt needs no statement now.
+func (s *Store) Remembers(owner int64, home CollectionKind, collection, name string) bool {
+	_, _, _, ok := s.memo.look(asked{owner, home.home(), collection, name, true})
+	return ok
+}

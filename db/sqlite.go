@@ -61,7 +61,11 @@ func (s *Store) openSQLite(ctx context.Context, path string) error {
 	if err != nil {
 		return s.connecting(err)
 	}
-	return c.command(ctx, "SELECT count(*) FROM sqlite_master")
+	if err := c.command(ctx, "SELECT count(*) FROM sqlite_master"); err != nil {
+		return err
+	}
+	s.memo.open(path)
+	return nil
 }
 
 // writer is SQLite's one writing connection. Whoever holds the turn may use

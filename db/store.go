@@ -47,6 +47,7 @@ type Store struct {
 	latches latches
 	waker   *waker
 	clock   clock
+	memo    memo    // SQLite
 	writer  *writer // SQLite
 	writers *pool   // PostgreSQL
 
@@ -86,6 +87,7 @@ func Open(ctx context.Context, dsn string, opt Options) (*Store, error) {
 func (s *Store) Close() error {
 	s.closing.Do(func() {
 		s.waker.close()
+		s.memo.close()
 		if s.readers != nil {
 			s.readers.close()
 		}
