@@ -122,6 +122,9 @@ func syncLog(tls *libc.TLS, file uintptr, flags int32) int32 {
 	if rc := flush(tls, file); rc != sqlite3.SQLITE_OK {
 		return rc
 	}
+	if rc, done := syncData(file); done {
+		return rc
+	}
 	return as[func(*libc.TLS, uintptr, int32) int32](unixMethods.FxSync)(tls, file, flags)
 }
 
