@@ -74,6 +74,13 @@ func TestPrivatePropertiesToldByConfiguration(t *testing.T) {
 		if n := len(h.inbox("cem")); n != 2 {
 			t.Errorf("%d items for who was told by the organizer", n)
 		}
+		edit("ben", "RSVP=TRUE:mailto:ben", "RSVP=TRUE;X-TEAM-NOTES=late:mailto:ben")
+		h.work()
+		for _, who := range []string{"ann", "ben", "cem"} {
+			if l := line(h.object(who, "m1").First(), "ben"); l.Param("X-TEAM-NOTES") != "late" {
+				t.Errorf("%s has %s", who, h.object(who, "m1").Bytes())
+			}
+		}
 		edit("ann", "X-OWN:a", "X-OWN:c")
 		test("ann", "X-OWN", "[c]")
 		if n := len(h.inbox("cem")); n != 2 {

@@ -80,6 +80,13 @@ func TestLocalStrict(t *testing.T) {
 			t.Errorf("%s", o.Bytes())
 		}
 
+		// What an organizer's program calls a new revision is one.
+		before := len(h.inbox("ben"))
+		h.put("ann", strings.Replace(string(h.has("ann", "m5").Body), "SUMMARY:", "SEQUENCE:7\r\nSUMMARY:", 1))
+		if n := len(h.inbox("ben")); n != before+1 {
+			t.Errorf("%d items after %d", n, before)
+		}
+
 		no("ann", strings.Replace(body("m6", "ben"), "DTSTART:20260303T100000Z", "RECURRENCE-ID:20260303T100000Z\r\nDTSTART:20260303T100000Z", 1), itip.AllowedOrganizerReceived)
 	})
 }

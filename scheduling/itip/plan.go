@@ -159,7 +159,8 @@ func (v *revision) plan(a cuaddr.Address) *plan {
 	if v.asked[a] && isAll && !slices.Contains(g.request, v.is.master) || v.unasked(g, a) {
 		short = true // all of it is a new revision
 	}
-	if anyIs && short && (v.forced[a] == string(Request) || v.asked[a]) { // RFC 6638 §3.2.7
+	said := v.revised && v.me.strict(a) && len(g.cancel) == 0                     // a revision, says his program, whatever is new in it
+	if anyIs && short && (v.forced[a] == string(Request) || v.asked[a] || said) { // RFC 6638 §3.2.7
 		g.request, g.without, g.echo = nil, nil, false
 		whole()
 	}

@@ -303,7 +303,7 @@ func (r *replying) note(c, p *part, l *ics.Prop, who cuaddr.Address) bool {
 			r.noted = true
 		}
 	}
-	if own && r.share(c, p) {
+	if own && r.share(c, p, l, find(p, who)) {
 		r.noted, r.news, r.shared = true, true, true
 	}
 	switch said {

@@ -157,7 +157,7 @@ func (m *mend) follow(p *part) {
 		return
 	}
 	if occ := m.was.regular(p.rid); occ != nil && m.me.sameContent(occ, p.comp) && sameTime(m.was.obj, occ, m.was.obj, p.comp) {
-		*here = ownLine(*here, *now)
+		*here = m.me.ownLine(*here, *now)
 	}
 }
 
@@ -394,7 +394,7 @@ func (m *mend) attendees(p *part, base *ics.Component) error {
 		}
 		l := *old
 		if !a.IsZero() && m.me.Self(a) && mine != nil {
-			l = ownLine(l, *mine)
+			l = m.me.ownLine(l, *mine)
 		} else if g := given.attendee(a); g != nil {
 			if agent(old) == byClient && g.HasParam("SCHEDULE-STATUS") {
 				l = l.WithParam("SCHEDULE-STATUS", g.ParamValues("SCHEDULE-STATUS")...) // item 10
@@ -432,7 +432,7 @@ func (m *mend) attendees(p *part, base *ics.Component) error {
 
 // ownLine is the attendee's line: as the organizer wrote it, with the answer
 // that he gives now.
-func ownLine(stored, given ics.Prop) ics.Prop {
+func (me Actor) ownLine(stored, given ics.Prop) ics.Prop {
 	if now := ics.PartStat(&given); now != "NEEDS-ACTION" && now != ics.PartStat(&stored) {
 		given = given.WithoutParams("RSVP") // who has answered is not asked any more
 	}
@@ -440,7 +440,7 @@ func ownLine(stored, given ics.Prop) ics.Prop {
 	if ics.PartStat(&stored) != ics.PartStat(&given) {
 		stored = stored.WithoutParams(paramSaid)
 	}
-	for _, n := range []string{"PARTSTAT", "RSVP", "DELEGATED-TO"} {
+	for _, n := range append([]string{"PARTSTAT", "RSVP", "DELEGATED-TO"}, me.SharedX...) {
 		if given.HasParam(n) {
 			stored = stored.WithParam(n, given.ParamValues(n)...)
 		} else {
@@ -521,6 +521,9 @@ func (m *mend) answers(force bool) (out, late []answer) {
 		var shared []ics.Prop
 		if oldComp != nil {
 			shared = m.me.shares(oldComp, p.comp)
+			if o := ics.Attendee(oldComp, m.me.Self); o != nil {
+				passed = passed || m.me.says(o, l)
+			}
 		}
 		if now == before && !further && !passed && !force && len(shared) == 0 && !(p.rid != "" && wholeSaid && now != whole) {
 			continue

@@ -6,7 +6,8 @@ import (
 	"github.com/convene-server/convene/scheduling/ics"
 )
 
-// X- properties that any attendee may set for everybody go to the organizer
+// X- properties that any attendee may set for everybody, and parameters of that
+// name on his own line, go to the organizer
 // with an answer, and from him to the others. Which ones they are is the
 // configuration's to say: RFC 5546 §3.2.3 lets a REPLY have any.
 
@@ -29,10 +30,26 @@ func (me Actor) shares(was, is *ics.Component) []ics.Prop {
 	return out
 }
 
+// says reports whether two of an attendee's own lines differ in a shared
+// parameter.
+func (me Actor) says(was, is *ics.Prop) bool {
+	return slices.ContainsFunc(me.SharedX, func(name string) bool { return !slices.Equal(was.ParamValues(name), is.ParamValues(name)) })
+}
+
 // share notes what an answer says of shared properties; true if it changed
 // something.
-func (r *replying) share(c, p *part) bool {
+func (r *replying) share(c, p *part, l, m *ics.Prop) bool {
 	changed := false
+	if r.me.says(m, l) {
+		for _, name := range r.me.SharedX {
+			if v := l.ParamValues(name); len(v) > 0 {
+				*m = m.WithParam(name, v...)
+			} else {
+				*m = m.WithoutParams(name)
+			}
+		}
+		changed = true
+	}
 	for _, name := range r.me.SharedX {
 		said := c.comp.PropsNamed(name)
 		if len(said) == 0 || slices.Equal(valuesOf(c.comp, name), valuesOf(p.comp, name)) {
