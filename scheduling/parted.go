@@ -19,15 +19,18 @@ type parting struct {
 // what people do, and strangers fill no disk with it.
 const maxParted = 64 << 10
 
-// remember keeps Outcome.Left of an object whose organizer is elsewhere. Between
-// people here nothing is overtaken.
+// remember keeps Outcome.Left of an object whose organizer is elsewhere, or its
+// owner himself. Between people here nothing is overtaken.
 func (s *sitting) remember(h *holding, o, left *ics.Object) error {
 	if left == nil || !storable(o.UID()) {
 		return nil
 	}
 	organizer := ics.Organizer(o.First())
-	if err := s.meet(organizer); err != nil || s.find(organizer) != nil {
+	if err := s.meet(organizer); err != nil {
 		return err
+	}
+	if by := s.find(organizer); by != nil && by.ID != h.owner.ID {
+		return nil
 	}
 	before, err := s.recall(h.owner, o.UID())
 	if err == nil {

@@ -324,6 +324,11 @@ func (s *sitting) originate(h *holding, after *ics.Object, opt itip.Options, doo
 	if err != nil {
 		return err
 	}
+	if before == nil && after != nil && !opt.Silent && me.Self(ics.Organizer(after.First())) {
+		if me.Left, err = s.recall(h.owner, after.UID()); err != nil {
+			return err
+		}
+	}
 	out, err := itip.Originate(me, before, after, opt)
 	if err != nil {
 		return err

@@ -258,7 +258,11 @@ func (c *core) Put(who string, object []byte, tag *string) error {
 			return &Refusal{Precondition: "412", Detail: "If-Schedule-Tag-Match"}
 		}
 	}
-	out, err := Originate(c.actor(who, after.UID()), before, after, Options{Seen: c.seen})
+	me := c.actor(who, after.UID())
+	if before == nil {
+		me.Left = c.left[who][after.UID()]
+	}
+	out, err := Originate(me, before, after, Options{Seen: c.seen})
 	if err != nil {
 		return err
 	}
@@ -337,7 +341,7 @@ func (c *core) keep(who, uid string, out Outcome) {
 	if out.Remove {
 		delete(c.store[who], uid)
 	}
-	if _, here := c.name(ics.Organizer(leftOf(out))); out.Left != nil && !(here && c.person(who).Kind == "room") {
+	if by, here := c.name(ics.Organizer(leftOf(out))); out.Left != nil && !(here && by != who && c.person(who).Kind == "room") {
 		c.left[who][uid] = AddLeft(c.left[who][uid], out.Left)
 	}
 	if out.Object == nil {

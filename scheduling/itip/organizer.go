@@ -46,6 +46,7 @@ func (me Actor) organize(before *ics.Object, s *series, opt Options) (Outcome, e
 	if err := v.strict(); err != nil {
 		return Outcome{}, err
 	}
+	v.again()
 	v.keepAnswers()
 	if err := v.expand(); err != nil {
 		return Outcome{}, err
@@ -126,6 +127,27 @@ func (v *revision) claim() error {
 		}
 	}
 	return nil
+}
+
+// again raises SEQUENCE above what the last CANCEL had, of a meeting that was
+// removed and is written once more under its UID, as a program's "undo" does: to
+// everybody else a revision below that is older than the CANCEL (RFC 5546
+// §2.1.5).
+func (v *revision) again() {
+	if v.was.obj != nil {
+		return
+	}
+	last := -1
+	for _, p := range v.me.left().parts {
+		last = max(last, sequence(p.comp))
+	}
+	for _, p := range v.is.parts {
+		if sequence(p.comp) <= last {
+			p.comp.Set(ics.NewProp("SEQUENCE", strconv.Itoa(last+1)))
+			p.moved()
+			v.is.dirty = true
+		}
+	}
 }
 
 // keepAnswers puts overrides back that are needed for answers: whoever gave
@@ -457,8 +479,27 @@ func (me Actor) cancelAll(before *ics.Object) Outcome {
 	out.Messages = v.messages(v.plans())
 	for i := range out.Messages {
 		out.Messages[i].Echo = again
+		out.Left = AddLeft(out.Left, ended(out.Messages[i].Body))
 	}
 	return out
+}
+
+// ended is what an organizer remembers of a CANCEL: its number.
+func ended(o *ics.Object) *ics.Object {
+	c := &ics.Component{Name: o.Kind()}
+	last := 0
+	for _, m := range o.Main() {
+		last = max(last, sequence(m))
+	}
+	c.Add(ics.NewProp("UID", o.UID()))
+	c.Add(ics.NewProp("SEQUENCE", strconv.Itoa(last)))
+	c.Add(ics.NewProp("STATUS", "CANCELLED"))
+	for i := range o.First().Props {
+		if p := o.First().Props[i]; p.Name == "ORGANIZER" || p.Name == "DTSTAMP" {
+			c.Add(p)
+		}
+	}
+	return ics.New(&ics.Component{Name: "VCALENDAR", Props: o.Root().Props, Children: []*ics.Component{c}})
 }
 
 // calledOff reports whether a meeting is cancelled as a whole, and if so takes
