@@ -2,6 +2,7 @@ package scheduling
 
 import (
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/convene-server/convene/db"
@@ -14,8 +15,9 @@ import (
 
 // answer lets a room, a resource or an auto-replying person answer the
 // invitation that h took in. Its lock is held since before any busy time was
-// read.
-func (s *sitting) answer(h *holding, before *ics.Object) ([]*letter, error) {
+// read. What a room leaves open, or to its owner, stands in its inbox, too, where
+// the programs of those look who may answer for it (RFC 6638 §4.1).
+func (s *sitting) answer(h *holding, before, inbox *ics.Object) ([]*letter, error) {
 	if h.obj == nil {
 		return nil, nil
 	}
@@ -40,6 +42,9 @@ func (s *sitting) answer(h *holding, before *ics.Object) ([]*letter, error) {
 	}
 	if err != nil {
 		return nil, err
+	}
+	if (ans.Open || ans.Ask) && p.Kind != db.Person {
+		s.toInbox(p.ID, inbox)
 	}
 	if ans.None() {
 		if ans.Tell {
@@ -78,6 +83,21 @@ func (s *sitting) answer(h *holding, before *ics.Object) ([]*letter, error) {
 		}
 	}
 	return msgs, s.book(rules, p.ID, h.uid, organizer)
+}
+
+// toInbox puts a message into somebody's inbox.
+func (s *sitting) toInbox(owner int64, body *ics.Object) {
+	if in := s.homes[owner].inbox; body != nil && in != 0 {
+		s.inbox = append(s.inbox, inboxItem{in, body})
+	}
+}
+
+// open reports whether something of a copy is not answered.
+func open(o *ics.Object, self func(cuaddr.Address) bool) bool {
+	return o != nil && slices.ContainsFunc(o.Main(), func(c *ics.Component) bool {
+		me := ics.Attendee(c, self)
+		return me != nil && ics.PartStat(me) == "NEEDS-ACTION"
+	})
 }
 
 // say puts an answer into the agent's copy, and returns the messages that tell it,

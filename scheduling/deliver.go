@@ -211,14 +211,14 @@ func (s *sitting) fromOrganizer(m Deliver, method itip.Method) (result, error) {
 		return ignored(out.Rule)
 	}
 	next := letters(out.Messages, m.Recipient, before, m.Door, false)
-	if in := s.homes[m.Recipient.ID].inbox; out.Inbox != nil && in != 0 && m.Recipient.Kind == db.Person {
-		s.inbox = append(s.inbox, inboxItem{in, out.Inbox})
+	if m.Recipient.Kind == db.Person || method == itip.Cancel && open(before, s.self(m.Recipient, false)) {
+		s.toInbox(m.Recipient.ID, out.Inbox)
 	}
 	if held != nil {
 		return result{applied: true, quarantined: true, rule: "in quarantine: " + held.Rule}, s.circulate(next, map[cuaddr.Address]string{})
 	}
 	if agent(m.Recipient) && out.Object != nil && (method == itip.Request || method == itip.Add) {
-		answers, err := s.answer(h, before)
+		answers, err := s.answer(h, before, out.Inbox)
 		if err != nil {
 			return result{}, err
 		}
@@ -395,8 +395,8 @@ func (s *sitting) fromAttendee(m Deliver, method itip.Method) (result, error) {
 	if out.Refresh && s.few(out.Object) && s.someoneHere(out.Object, m.Recipient.ID) {
 		s.refresh(m.Recipient.ID, uid)
 	}
-	if in := s.homes[m.Recipient.ID].inbox; out.Inbox != nil && in != 0 && m.Recipient.Kind == db.Person {
-		s.inbox = append(s.inbox, inboxItem{in, out.Inbox})
+	if m.Recipient.Kind == db.Person {
+		s.toInbox(m.Recipient.ID, out.Inbox)
 	}
 	status := map[cuaddr.Address]string{}
 	if err := s.circulate(letters(out.Messages, m.Recipient, before, m.Door, false), status); err != nil {

@@ -317,14 +317,14 @@ func (s *sitting) receive(l *letter, p db.Principal) (status string, more []*let
 	}
 	more = letters(out.Messages, p, known, l.door, false)
 	if agent(p) && out.Object != nil && (l.Method == itip.Request || l.Method == itip.Add) {
-		answers, err := s.answer(h, before)
+		answers, err := s.answer(h, before, out.Inbox)
 		if err != nil {
 			return "", nil, err
 		}
 		more = append(more, answers...)
 	}
-	if in := s.homes[p.ID].inbox; out.Inbox != nil && in != 0 && p.Kind == db.Person {
-		s.inbox = append(s.inbox, inboxItem{in, out.Inbox})
+	if p.Kind == db.Person || l.Method == itip.Cancel && open(before, s.self(p, false)) {
+		s.toInbox(p.ID, out.Inbox)
 	}
 	if !l.quiet && !l.Echo && !s.toldAlready(l, l.To) && (hears || s.wantsCopy(p, l.Method)) {
 		s.mail(l, cuaddr.Mailto(p.Address), before, true)

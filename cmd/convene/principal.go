@@ -429,15 +429,17 @@ func (c *userSetCmd) Run(e *env) error {
 }
 
 type placeSetCmd struct {
-	kind        db.Kind
-	Address     string   `arg:"" help:"Mail address."`
-	Profile     profile  `embed:""`
-	FreeBusy    freeBusy `embed:"" prefix:"freebusy-"`
-	RemoveAlias []string `sep:"none" placeholder:"ADDRESS" help:"An alias to take away; may be repeated."`
-	Capacity    *int     `help:"How many people it holds."`
-	Fittings    fittings `embed:""`
-	Policy      []string `sep:"none" placeholder:"RULE" xor:"policy" help:"How it answers from now on; may be repeated, the order counts."`
-	NoPolicy    bool     `xor:"policy" help:"Back to accepting when free and declining when not."`
+	kind           db.Kind
+	Address        string   `arg:"" help:"Mail address."`
+	Profile        profile  `embed:""`
+	FreeBusy       freeBusy `embed:"" prefix:"freebusy-"`
+	RemoveAlias    []string `sep:"none" placeholder:"ADDRESS" help:"An alias to take away; may be repeated."`
+	Capacity       *int     `help:"How many people it holds."`
+	Delegate       []string `sep:"none" placeholder:"ADDRESS" help:"Who may see its calendar and answer for it in a calendar program, a user or a group; may be repeated."`
+	RemoveDelegate []string `sep:"none" placeholder:"ADDRESS" help:"Who may not any more; may be repeated."`
+	Fittings       fittings `embed:""`
+	Policy         []string `sep:"none" placeholder:"RULE" xor:"policy" help:"How it answers from now on; may be repeated, the order counts."`
+	NoPolicy       bool     `xor:"policy" help:"Back to accepting when free and declining when not."`
 }
 
 func (c *placeSetCmd) Run(e *env) error {
@@ -449,6 +451,9 @@ func (c *placeSetCmd) Run(e *env) error {
 			return err
 		}
 		if err := c.Fittings.set(tx, p); err != nil {
+			return err
+		}
+		if err := delegates(tx, p, c.Delegate, c.RemoveDelegate); err != nil {
 			return err
 		}
 		return setPlace(p, c.Capacity, c.Policy)

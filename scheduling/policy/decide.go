@@ -76,6 +76,8 @@ type Answer struct {
 	Counter *Counter
 	// Delegate is who takes it instead (RFC 5546 §3.2.2.3).
 	Delegate cuaddr.Address
+	// Open: something that was asked is left to whoever looks at it.
+	Open bool
 	// Ask: the owner is asked for the decision. Tell: he is told of this one.
 	Ask, Tell bool
 	// Reason says in few words why.
@@ -185,6 +187,7 @@ func (p Policy) Decide(q Question) (Answer, error) {
 	in.together()
 	a := collect(in.After, in.occ)
 	a.Ask, a.Tell = in.ask, in.tell
+	a.Open = slices.ContainsFunc(in.asked, func(o *occasion) bool { return o.answer == "" })
 	a.Reason = in.reason(a)
 	return a, nil
 }
@@ -389,11 +392,11 @@ func collect(after *ics.Object, occ []occasion) Answer {
 	if !asked {
 		return a
 	}
-	// The best answer that some occurrence has is the answer of the whole, the
-	// others are exceptions from it.
+	// The answer that most occurrences have is the answer of the whole, the others
+	// are exceptions from it; of two that are as many, the better one.
 	whole := ""
 	for _, s := range []string{declined, tentatively, accepted} {
-		if n[s] > 0 {
+		if n[s] > 0 && n[s] >= n[whole] || whole == "" && n[s] > 0 {
 			whole = s
 		}
 	}
@@ -416,9 +419,10 @@ func collect(after *ics.Object, occ []occasion) Answer {
 		except = append(except, x)
 	}
 	switch {
-	case refused > MaxExceptions:
+	case len(except) <= MaxExceptions:
+	case refused > MaxExceptions || whole == declined:
 		whole, except = declined, nil
-	case len(except) > MaxExceptions:
+	default:
 		whole, except = "", nil // more to decide one by one than a rule should
 	}
 	a.Master = whole
