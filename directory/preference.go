@@ -38,6 +38,12 @@ const (
 	OrganiserReplacement = "organiser_replacement"
 	// AddMethodResponse says what is done with one more instance of a meeting.
 	AddMethodResponse = "add_method_response"
+	// Participating says whether meetings come into somebody's calendar at all, or
+	// by mail only.
+	Participating = "participating"
+	// FreeBusyMessages says whether mail that only tells of others' busy time comes
+	// to the mailbox once it is noted.
+	FreeBusyMessages = "freebusy_messages"
 	// EventRefreshing says whether who asks how things stand is answered.
 	EventRefreshing = "event_refreshing"
 )
@@ -61,6 +67,8 @@ var choices = map[string][]string{
 	OrganiserReplacement: {"attendee", "any", "never"},
 	AddMethodResponse:    {"add", "refresh", "ignore"},
 	EventRefreshing:      {"always", "never"},
+	Participating:        {"participate", "no"},
+	FreeBusyMessages:     {"notify", "none"},
 	UnknownOrganizers:    {"everyone", "contacts", "own-domain", "allow-list", "quarantine"},
 }
 

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/convene-server/convene/db"
+	"github.com/convene-server/convene/directory"
 	"github.com/convene-server/convene/scheduling/ics"
 )
 
@@ -55,12 +56,82 @@ func TestCalendarWithoutMethod(t *testing.T) {
 }
 
 // Rules that cannot be read decline; the mail server is not told to try again.
-func TestUnreadablePolicyIsNoFault(t *testing.T) {
+// Who looks after the room is told, once: its owner as far as the rules name him,
+// and the administrator.
+func TestUnreadableRules(t *testing.T) {
 	each(t, func(h *house) {
-		h.add(db.Room, "blue", func(p *db.Principal) { p.Policy = "access_control_list\nschedule_in_freebuzy" })
-		data := mailOf(cleo, "blue@example.org", "", event("REQUEST", "u1", organizer(cleo)+attendees("blue@example.org")))
-		h.want("verdict", h.give(cleo, data, "blue@example.org")["blue@example.org"], "250")
-		h.want("declined", h.partstat("blue", "u1", "blue@example.org"), "DECLINED")
+		const blue, keeper, master = "blue@example.org", "keeper@example.net", "postmaster@example.org"
+		h.add(db.Room, "blue", func(p *db.Principal) { p.Policy = "owner " + keeper + "\nschedule_in_freebuzy" })
+		for i, uid := range []string{"u1", "u2"} {
+			h.want("verdict", h.give(cleo, mailOf(cleo, blue, "", event("REQUEST", uid, organizer(cleo)+attendees(blue))), blue)[blue], "250")
+			h.want("declined", h.partstat("blue", uid, blue), "DECLINED")
+			h.work()
+			told := map[string]int{}
+			for _, m := range h.relay.all() {
+				if told[m.rcpt]++; m.rcpt == master {
+					if text := h.parsed(m).Objects[0].First().Text("COMMENT"); !strings.Contains(text, `there is no rule "schedule_in_freebuzy"`) {
+						t.Errorf("the administrator is told: %s", text)
+					}
+				}
+			}
+			h.want("answer", told[cleo], 1)
+			h.want("administrator", told[master], 1-i)
+			h.want("owner", told[keeper], 1-i)
+		}
+	})
+}
+
+// Mail that a room cannot read goes to its owner, whom it may have from a group.
+func TestInheritedOwner(t *testing.T) {
+	each(t, func(h *house) {
+		h.persons("ann")
+		room := h.add(db.Room, "blue")
+		floor := h.add(db.Group, "floor", func(p *db.Principal) { p.Policy = "same_domain_only\nowner ann@example.org keeper@example.net" })
+		h.write(func(tx *db.Tx) error { return tx.SetMembers(floor.ID, []string{room.Address}) })
+		h.want("verdict", h.give(cleo, plainMail(cleo, room.Address, ""), room.Address)[room.Address], "250")
+		h.want("handed on", h.nextHop.rcpts(), "ann@example.org")
+	})
+}
+
+// Who takes no part gets invitations as mail and nothing else; his answer by mail
+// counts as that of somebody outside.
+func TestTakesNoPart(t *testing.T) {
+	each(t, func(h *house) {
+		h.persons("ann", "ben")
+		h.prefer("ann", directory.Participating, "no")
+		h.want("verdict", h.give(cleo, mailOf(cleo, ann, "", event("REQUEST", "u1", organizer(cleo)+attendees(ann))), ann)[ann], "250")
+		h.want("handed on", h.nextHop.rcpts(), ann)
+		h.want("copy", h.partstat("ann", "u1", ann), "no copy")
+
+		h.put("ben", event("", "u2", organizer("ben@example.org")+attendees("ben@example.org", ann)))
+		h.want("copy", h.partstat("ann", "u2", ann), "no copy")
+		h.work()
+		m := h.to(ann, h.relay.all())
+		h.want("mailed", h.parsed(m).Objects[0].Method(), "REQUEST")
+		reply := event("REPLY", "u2", organizer("ben@example.org")+"ATTENDEE;PARTSTAT=ACCEPTED:mailto:"+ann+"\n")
+		h.want("verdict", h.give(ann, mailOf(ann, "ben@example.org", "", reply), "ben@example.org")["ben@example.org"], "250")
+		h.want("answer", h.partstat("ben", "u2", ann), "ACCEPTED")
+	})
+}
+
+// Mail that only tells when others are busy stays out of the mailbox of who
+// wants that, once it is noted.
+func TestFreeBusyMessages(t *testing.T) {
+	each(t, func(h *house) {
+		h.persons("ann")
+		publish := func(uid string) {
+			t.Helper()
+			data := mailOf(cleo, ann, "", busyTime(uid, "PUBLISH", "ORGANIZER:mailto:"+cleo, "FREEBUSY:20260303T100000Z/20260303T110000Z"))
+			h.want("verdict", h.give(cleo, data, ann)[ann], "250")
+		}
+		publish("f1")
+		h.want("as it is", h.nextHop.rcpts(), ann)
+		h.prefer("ann", directory.FreeBusyMessages, "none")
+		publish("f2")
+		h.want("noted", h.nextHop.rcpts(), "")
+		h.want("known", strings.HasPrefix(h.asks("ann", cleo), "2.0"), true)
+		h.want("mail", h.give(cleo, plainMail(cleo, ann, ""), ann)[ann], "250")
+		h.want("everything else", h.nextHop.rcpts(), ann)
 	})
 }
 

@@ -99,6 +99,7 @@ type desk interface {
 	Release(ctx context.Context, quarantined int64, door string) error
 	Drop(ctx context.Context, quarantined int64, door string) error
 	BundledBusyTime(ctx context.Context, principal int64) (itip.BusyTime, bool, error)
+	Owners(ctx context.Context, room db.Principal) ([]cuaddr.Address, error)
 	Bounced(ctx context.Context, principal int64, uid string, rcpt cuaddr.Address, status, detail string) error
 }
 

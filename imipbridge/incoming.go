@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 
@@ -163,13 +164,42 @@ func (b *Bridge) rule(ctx context.Context, a *arrival, r recipient) (ruling, err
 	case group:
 		return b.ruleGroup(ctx, a, r)
 	}
+	prefers, err := b.preferences(ctx, r.principal.ID)
+	if err != nil {
+		return ruling{}, err
+	}
+	if prefers[directory.Participating] == "no" {
+		x := a.decision(r, r.principal.ID, "")
+		x.Rule, x.Outcome = "the recipient takes no part: the mail is all he gets", "ignored"
+		return ruling{mailbox: r.asked}, b.record(ctx, x)
+	}
 	notes, err := b.deliver(ctx, a, r, []db.Principal{r.principal})
 	if err != nil {
 		return ruling{}, err
 	}
+	if prefers[directory.FreeBusyMessages] == "none" && a.tellsBusyTime(notes) {
+		return ruling{notes: notes}, nil
+	}
 	ruled := ruling{mailbox: r.asked, notes: notes}
 	ruled.brief, err = b.brief(ctx, a, r, notes)
 	return ruled, err
+}
+
+// preferences are those of a recipient.
+func (b *Bridge) preferences(ctx context.Context, id int64) (prefers map[string]string, err error) {
+	err = b.store.View(ctx, func(tx *db.Tx) (err error) {
+		prefers, err = tx.Preferences(id)
+		return err
+	})
+	return prefers, err
+}
+
+// tellsBusyTime reports whether there is nothing in a mail but somebody's busy
+// time, which is noted.
+func (a *arrival) tellsBusyTime(notes []note) bool {
+	return len(notes) > 0 && !a.mail.Attached && !a.mail.Sealed && !slices.ContainsFunc(notes, func(n note) bool {
+		return n.outcome != "applied" || n.body == nil || n.body.Kind() != "VFREEBUSY" || n.body.Method() == "REQUEST"
+	})
 }
 
 // ruleGroup brings the mail into every member's calendar; the original goes on
@@ -205,7 +235,15 @@ func (b *Bridge) ruleAgent(ctx context.Context, a *arrival, r recipient) (ruling
 	reason = strings.Trim(reason, "; ")
 	x := a.decision(r, r.principal.ID, "")
 	x.Detail = reason
-	switch owner := ownerOf(r.principal); {
+	owners, err := b.desk.Owners(ctx, r.principal)
+	if err != nil {
+		return ruling{}, err
+	}
+	owner := ""
+	if len(owners) > 0 {
+		owner = owners[0].Mail()
+	}
+	switch {
 	case a.noReply():
 		x.Rule, x.Outcome = "automatic mail for a room or resource", "ignored"
 		return ruling{}, b.record(ctx, x)
@@ -219,18 +257,6 @@ func (b *Bridge) ruleAgent(ctx context.Context, a *arrival, r recipient) (ruling
 		text += "; the calendar in this mail cannot be read: " + ascii(reason, 200)
 	}
 	return ruling{refuse: &smtp.SMTPError{Code: 550, EnhancedCode: smtp.EnhancedCode{5, 7, 1}, Message: text}}, b.record(ctx, x)
-}
-
-// ownerOf reads the owner rule of a policy.
-func ownerOf(p db.Principal) string {
-	for _, l := range strings.Split(p.Policy, "\n") {
-		if f := strings.Fields(l); len(f) == 2 && f[0] == "owner" {
-			if a, err := cuaddr.Parse(f[1]); err == nil {
-				return a.Mail()
-			}
-		}
-	}
-	return ""
 }
 
 // decision begins the record of a mail for a recipient.

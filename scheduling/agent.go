@@ -82,6 +82,14 @@ func (s *sitting) answer(h *holding, before, inbox *ics.Object) ([]*letter, erro
 			}
 		}
 	}
+	for _, l := range msgs {
+		if l.Method == itip.Reply {
+			if err := s.tellBroken(p, l.Message); err != nil {
+				return nil, err
+			}
+			break
+		}
+	}
 	return msgs, s.book(rules, p.ID, h.uid, organizer)
 }
 

@@ -258,6 +258,30 @@ func (s *sitting) wish(owner int64, name string) string {
 	return all[name]
 }
 
+// wishesOf reads together what many prefer.
+func (s *sitting) wishesOf(owners []db.Principal) error {
+	var ids []int64
+	for _, p := range owners {
+		if _, ok := s.wishes[p.ID]; !ok && p.Kind == db.Person {
+			ids = append(ids, p.ID)
+		}
+	}
+	if len(ids) == 0 {
+		return nil
+	}
+	all, err := s.tx.PreferencesOf(ids)
+	if err != nil {
+		return err
+	}
+	if s.wishes == nil {
+		s.wishes = map[int64]map[string]string{}
+	}
+	for _, id := range ids {
+		s.wishes[id] = all[id]
+	}
+	return nil
+}
+
 // recordKey names a record that equal copies share: what counts is the object,
 // the zone, and what its owner's lines say.
 type recordKey struct {

@@ -1,7 +1,11 @@
 package scheduling
 
 import (
-	"slices"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"strconv"
 	"strings"
 
 	"github.com/convene-server/convene/db"
@@ -20,6 +24,10 @@ func (s *sitting) notify(p db.Principal, rules policy.Policy, msg itip.Message) 
 	if p.Kind == db.Person {
 		owners = []cuaddr.Address{cuaddr.Mailto(p.Address)}
 	}
+	s.tellOwners(p, owners, msg)
+}
+
+func (s *sitting) tellOwners(p db.Principal, owners []cuaddr.Address, msg itip.Message) {
 	l := &letter{Message: msg, from: p, door: "agent", rule: "told as the rules say"}
 	told := map[string]bool{}
 	tell := func(a cuaddr.Address) {
@@ -43,6 +51,57 @@ func (s *sitting) notify(p db.Principal, rules policy.Policy, msg itip.Message) 
 	}
 }
 
+// tellBroken tells once who looks after a room that its rules cannot be read, by
+// the answer that it gives because of that: its owners as far as the rules name
+// any, and the administrator.
+func (s *sitting) tellBroken(p db.Principal, reply itip.Message) error {
+	text := s.rulesText(p)
+	_, bad := s.read.parse(text)
+	if bad == nil || p.Kind == db.Person {
+		return nil
+	}
+	sum := sha256.Sum256([]byte(text))
+	key := "rules:" + strconv.FormatInt(p.ID, 10) + ":" + hex.EncodeToString(sum[:8])
+	if _, err := s.tx.DecisionByKey(key); !errors.Is(err, db.ErrNotFound) {
+		return err // told before
+	}
+	to := s.d.opt.Administrator
+	if to == "" {
+		to = "postmaster@" + cuaddr.Mailto(p.Address).Domain()
+	}
+	whom := []cuaddr.Address{cuaddr.Mailto(to)}
+	for line := range strings.SplitSeq(text, "\n") {
+		if one, err := s.read.parse(line); err == nil {
+			whom = append(whom, one.Owners()...)
+		}
+	}
+	root := reply.Body.Root().Clone()
+	for _, c := range root.Children {
+		if c.Name != "VTIMEZONE" {
+			c.Set(ics.NewProp("COMMENT", ics.Escape("declines everything, because its rules cannot be read: "+bad.Error())))
+		}
+	}
+	reply.Body = ics.New(root)
+	s.d.opt.Log.Error("rules cannot be read", "principal", p.Address, "err", bad)
+	s.decide(db.Decision{
+		Direction: "agent", Door: "agent", UID: reply.UID, Principal: p.ID, From: p.Address, To: to,
+		Rule: "its rules cannot be read", Detail: bad.Error(), Outcome: "refused", Key: key,
+	})
+	s.tellOwners(p, whom, reply)
+	return nil
+}
+
+// Owners returns who decides for a room or a resource, and gets mail for it that
+// it cannot read, by the rules that it has or inherits.
+func (d *Desk) Owners(ctx context.Context, p db.Principal) (owners []cuaddr.Address, err error) {
+	err = d.store.View(ctx, func(tx *db.Tx) error {
+		who := people{tx: tx, site: d.opt.Policy, read: &d.rules}
+		owners = who.rules(p).Owners()
+		return nil
+	})
+	return owners, err
+}
+
 // heeds obeys what the rules of a person say of a message that asks for no
 // answer: whether what was called off goes out of his calendar
 // (ACT_CANCEL_DELETE), and whether he is told of it by mail.
@@ -57,9 +116,8 @@ func (s *sitting) heeds(p db.Principal, method itip.Method, from cuaddr.Address,
 	case itip.Cancel:
 		do := s.rules(p).CalledOff(kind, from)
 		tell = do.Notify
-		stands := func(c *ics.Component) bool { return !strings.EqualFold(c.Value("STATUS"), "CANCELLED") }
-		if do.Forget && !slices.ContainsFunc(out.Object.Main(), stands) {
-			out.Object, out.Remove = nil, true
+		if do.Forget {
+			itip.Free(itip.Actor{Self: s.self(p, false)}, out)
 		}
 	}
 	return tell && p.MailCopies != "never"

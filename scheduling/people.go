@@ -25,6 +25,7 @@ type people struct {
 
 	site      string           // rules of rooms and resources that have none
 	inherited map[int64]string // rules that are not their own, by principal
+	read      *rulebook        // rules that were read before; nil: none
 }
 
 // membership is who is behind a group.
@@ -217,9 +218,9 @@ const never = "accept_mode never"
 // wrote and this one cannot read answer nothing for a person, and decline for a
 // room.
 func (p *people) rules(pr db.Principal) policy.Policy {
-	pol, err := policy.Parse(strings.Split(p.rulesText(pr), "\n"))
+	pol, err := p.read.parse(p.rulesText(pr))
 	if err != nil && pr.Kind != db.Person {
-		pol, _ = policy.Parse([]string{never})
+		pol, _ = p.read.parse(never)
 	}
 	return pol
 }

@@ -97,7 +97,7 @@ func (s *sitting) beside(p db.Principal) ([]int64, error) {
 		return nil, err
 	}
 	for id, text := range policies {
-		other, err := policy.Parse(strings.Split(text, "\n"))
+		other, err := s.read.parse(text)
 		if err != nil {
 			continue
 		}

@@ -65,6 +65,34 @@ func TestRoom(t *testing.T) {
 	})
 }
 
+// What a room leaves open, or to its owner, is in its inbox, where the programs of
+// its delegates look; so is that it was called off before anybody answered.
+func TestRoomInbox(t *testing.T) {
+	each(t, func(h *house) {
+		h.persons("ann")
+		has := func(room string, want int) {
+			t.Helper()
+			if n := len(h.inbox(room)); n != want {
+				t.Errorf("the inbox of %s has %d objects, not %d", room, n, want)
+			}
+		}
+		for room, rules := range map[string]string{"open": "accept_mode none", "ask": "ACT_MANUAL\nowner ann@example.org", "auto": ""} {
+			h.add(db.Room, room, inRoom, func(p *db.Principal) { p.Policy = rules })
+		}
+		h.put("ann", invitation("m1", "20260303T1000", "20260303T1100", "ann", "open", "ask", "auto"))
+		has("open", 1)
+		has("ask", 1)
+		has("auto", 0)
+		row := h.has("ann", "m1")
+		if err := h.desk.Remove(h.ctx, scheduling.Remove{Actor: h.people["ann"], Collection: row.Collection, Name: row.Name}); err != nil {
+			t.Fatal(err)
+		}
+		has("open", 2)
+		has("ask", 1)
+		has("auto", 0)
+	})
+}
+
 // An organizer's word that the room has accepted does not make it so.
 func TestRoomBelievesItself(t *testing.T) {
 	each(t, func(h *house) {

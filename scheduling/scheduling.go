@@ -26,6 +26,7 @@ type Options struct {
 	PastGrace       time.Duration // what ended longer ago sends nothing (decision 18); zero: 7 days
 	Policy          string        // rules, one a line, of rooms and resources that have none and inherit none; without quotas
 	Strict          bool          // between people here the server alone schedules, see operators.md
+	Administrator   string        // mail address that is told of rules that cannot be read; "": postmaster of the room's domain
 	LocalInline     int           // local recipients settled in the transaction; zero: 500
 	PublicX         []string      // X- properties, upper case, that organizers tell everybody, beside those that they always do
 	SharedX         []string      // and those that attendees may set for everybody, too
@@ -38,6 +39,7 @@ type Options struct {
 type Desk struct {
 	store *db.Store
 	opt   Options
+	rules rulebook
 }
 
 // New makes the desk of a store.
@@ -57,7 +59,7 @@ func New(store *db.Store, opt Options) *Desk {
 	if opt.Log == nil {
 		opt.Log = slog.Default()
 	}
-	return &Desk{store, opt}
+	return &Desk{store: store, opt: opt}
 }
 
 // MaxAttendees is how many may be invited by name to one event or occurrence

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/convene-server/convene/db"
+	"github.com/convene-server/convene/directory"
 	"github.com/convene-server/convene/directory/cuaddr"
 	"github.com/convene-server/convene/scheduling/ics"
 	"github.com/convene-server/convene/scheduling/itip"
@@ -174,6 +175,9 @@ func (s *sitting) address(turn []*letter) (queued []*letter, err error) {
 	if err := s.load(uid, owners...); err != nil {
 		return nil, err
 	}
+	if err := s.wishesOf(owners); err != nil {
+		return nil, err
+	}
 	for _, l := range turn {
 		if len(l.local) > 0 {
 			if err := s.meetIn(l.Body); err != nil {
@@ -265,6 +269,12 @@ func (s *sitting) bring(l *letter) (status string, more []*letter, err error) {
 // receive lets a local recipient take a message in.
 func (s *sitting) receive(l *letter, p db.Principal) (status string, more []*letter, err error) {
 	h := s.holdings[thread{p.ID, l.UID}]
+	if p.Kind == db.Person && s.wish(p.ID, directory.Participating) == "no" {
+		if !l.Echo && h.obj == nil {
+			s.mail(l, cuaddr.Mailto(p.Address), l.prior, true)
+			return itip.StatusSent, nil, nil
+		}
+	}
 	if !s.place(h, l.Body.Kind()) {
 		s.note(l, p, itip.StatusRejected, "has no calendar for invitations", "refused")
 		return itip.StatusRejected, nil, nil

@@ -134,7 +134,7 @@ func (d *Desk) transact(ctx context.Context, l locks, fn func(*sitting) error) e
 func (d *Desk) sit(tx *db.Tx, l locks) *sitting {
 	return &sitting{
 		d: d, tx: tx, now: d.opt.Now(), want: l,
-		people:   people{tx: tx, site: d.opt.Policy},
+		people:   people{tx: tx, site: d.opt.Policy, read: &d.rules},
 		holdings: map[thread]*holding{},
 		parsed:   map[string]*ics.Object{},
 		heard:    map[int64]string{},

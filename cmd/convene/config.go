@@ -73,7 +73,8 @@ type Config struct {
 		SharedX     []string // and that attendees may set for everybody
 	}
 	Rooms struct {
-		Policy []string // rules of rooms and resources that have none
+		Policy        []string // rules of rooms and resources that have none
+		Administrator string   // who is told of rules that cannot be read
 	}
 	Trust struct {
 		AuthservIDs []string
@@ -177,6 +178,7 @@ var configKeys = []configKey{
 	}},
 	{"scheduling.public_x", listInto(func(c *Config) *[]string { return &c.Scheduling.PublicX }, propertyX)},
 	{"scheduling.shared_x", listInto(func(c *Config) *[]string { return &c.Scheduling.SharedX }, propertyX)},
+	{"rooms.administrator", stringInto(func(c *Config) *string { return &c.Rooms.Administrator }, checkMail)},
 	{"rooms.policy", listInto(func(c *Config) *[]string { return &c.Rooms.Policy }, sitePolicy)},
 	{"freebusy.fetch", func(c *Config, v any) error {
 		b, ok := v.(bool)

@@ -14,6 +14,8 @@ type habits struct {
 	OrganiserReplacement *string `enum:"attendee,any,never" placeholder:"attendee|any|never" help:"Who may become the organizer of a meeting: one who is invited to it, anybody, nobody."`
 	AddMethodResponse    *string `enum:"add,refresh,ignore" placeholder:"add|refresh|ignore" help:"One more date of a series comes by itself (ADD): taken, the whole asked for, left alone."`
 	Incoming             *string `enum:"message-only,summary-then-message,message-then-summary,summary-only,summary-wraps-message" placeholder:"MODE" help:"How mail about meetings comes to the mailbox: as it is (message-only), with a summary before or after it, as a summary alone, or inside a summary (summary-then-message, message-then-summary, summary-only, summary-wraps-message)."`
+	Participating        *string `enum:"participate,no" placeholder:"participate|no" help:"Whether meetings come into the calendar, or by mail only, which is left alone."`
+	FreebusyMessages     *string `enum:"notify,none" placeholder:"notify|none" help:"Whether mail that only tells when others are busy comes to the mailbox, too, once it is noted."`
 	EventRefreshing      *string `enum:"always,never" placeholder:"always|never" help:"Whether an attendee who asks how a meeting stands (REFRESH) is answered."`
 }
 
@@ -24,7 +26,7 @@ func (o habits) set(tx *db.Tx, p *db.Principal) error {
 	}{
 		{directory.PartyCrashers, o.PartyCrashers}, {directory.OrganiserReplacement, o.OrganiserReplacement},
 		{directory.AddMethodResponse, o.AddMethodResponse}, {directory.EventRefreshing, o.EventRefreshing},
-		{directory.Incoming, o.Incoming},
+		{directory.Incoming, o.Incoming}, {directory.Participating, o.Participating}, {directory.FreeBusyMessages, o.FreebusyMessages},
 	} {
 		if one.value == nil {
 			continue
@@ -42,7 +44,8 @@ func showHabits(tx *db.Tx, p db.Principal, row func(name, value string)) error {
 	if err != nil {
 		return err
 	}
-	for _, name := range []string{directory.PartyCrashers, directory.OrganiserReplacement, directory.AddMethodResponse, directory.EventRefreshing, directory.Incoming} {
+	for _, name := range []string{directory.PartyCrashers, directory.OrganiserReplacement, directory.AddMethodResponse, directory.EventRefreshing, directory.Incoming,
+		directory.Participating, directory.FreeBusyMessages} {
 		row(strings.ReplaceAll(name, "_", "-"), prefs[name])
 	}
 	return nil

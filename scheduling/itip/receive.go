@@ -56,7 +56,7 @@ func Receive(me Actor, have *ics.Object, msg Message) (Outcome, error) {
 		return ignored("%s is not applied", msg.Method), nil
 	}
 	if err == nil && me.Agent {
-		me.free(&out)
+		Free(me, &out)
 	}
 	if err == nil && out.Object != nil {
 		if bad := out.Object.Check(); bad != nil { // whatever a stranger sends, what is stored is sound
@@ -66,9 +66,9 @@ func Receive(me Actor, have *ics.Object, msg Message) (Outcome, error) {
 	return out, err
 }
 
-// free takes what was called off out of an agent's copy: whole, or as an EXDATE
-// of its series. What it was is remembered against messages that come late.
-func (me Actor) free(out *Outcome) {
+// Free takes what was called off out of a copy: whole, or as an EXDATE of its
+// series. What it was is remembered against messages that come late.
+func Free(me Actor, out *Outcome) {
 	if out.Object == nil {
 		return
 	}

@@ -1,0 +1,103 @@
+package scheduling_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/convene-server/convene/db"
+	"github.com/convene-server/convene/scheduling"
+)
+
+// booked fills a room with bookings of an hour, one every two hours from now on,
+// and endless weekly series beside them, as they stand after it has accepted
+// them.
+func (h *house) booked(room string, bookings, endless int) {
+	collection := h.calendar(room, "")
+	n := 0
+	store := func(lines string) {
+		n++
+		uid := fmt.Sprintf("b%d", n)
+		body := "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:-//t\r\nBEGIN:VEVENT\r\nUID:" + uid + "\r\nDTSTAMP:20260301T120000Z\r\n" + lines + "SUMMARY:x\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n"
+		_, err := h.desk.Put(h.ctx, scheduling.Put{Actor: h.people[room], Collection: collection, Name: uid + ".ics", Body: []byte(body), Door: "import", Silent: true})
+		if err != nil {
+			h.Fatal(err)
+		}
+	}
+	utc := func(t time.Time) string { return t.UTC().Format("20060102T150405Z") }
+	for i := range bookings {
+		at := today.Add(time.Duration(i) * 2 * time.Hour)
+		store("DTSTART:" + utc(at) + "\r\nDTEND:" + utc(at.Add(time.Hour)) + "\r\n")
+	}
+	for i := range endless { // in the half hours that are left, some a second time
+		at := today.Add(time.Duration(i%84)*2*time.Hour + time.Hour)
+		store("DTSTART:" + utc(at) + "\r\nDTEND:" + utc(at.Add(30*time.Minute)) + "\r\nRRULE:FREQ=WEEKLY\r\n")
+	}
+}
+
+// A room with many bookings answers: asked by a program, for one free hour far ahead and for a
+// series without an end; by mail for one hour. The size is how many bookings it
+// has, a fortieth of that as endless series beside them.
+func BenchmarkFullRoom(b *testing.B) {
+	for _, size := range []int{1_000, 5_000, 20_000} {
+		b.Run(fmt.Sprint(size), func(b *testing.B) {
+			onEach(b, func(b *testing.B, h *house) {
+				h.persons("ann")
+				h.add(db.Room, "blue", func(p *db.Principal) {
+					p.Policy = "same_domain_only\nworking_hours MO-SU 00:00-24:00\nlongest PT8H\nschedule_in_freebusy"
+				})
+				h.add(db.Room, "open", func(p *db.Principal) {})
+				h.booked("blue", size, size/40)
+				h.booked("open", size, size/40)
+				ask := func(b *testing.B, room string, body func(i int) string, want string) {
+					p := scheduling.Put{Actor: h.people["ann"], Collection: h.calendar("ann", ""), Door: "dav"}
+					i := 0
+					for b.Loop() {
+						i++
+						p.Name = fmt.Sprintf("%s%d.ics", b.Name(), i)
+						p.Name = strings.ReplaceAll(p.Name, "/", "-")
+						p.Body = []byte(strings.ReplaceAll(body(i), "UID:u", "UID:"+p.Name))
+						if _, err := h.desk.Put(h.ctx, p); err != nil {
+							b.Fatal(err)
+						}
+					}
+					b.StopTimer()
+					row := h.has("ann", p.Name)
+					if !strings.Contains(string(row.Body), "PARTSTAT="+want) {
+						b.Fatalf("not %s:\n%s", want, row.Body)
+					}
+				}
+				hour := func(i int) (string, string) { // beyond all single bookings
+					at := today.AddDate(6, 0, 0).Add(time.Duration(i) * time.Hour)
+					return at.Format("20060102T1504"), at.Add(25 * time.Minute).Format("20060102T1504")
+				}
+				b.Run("free-slot", func(b *testing.B) {
+					ask(b, "open", func(i int) string { from, to := hour(i); return invitation("u", from, to, "ann", "open") }, "ACCEPTED")
+				})
+				b.Run("taken-slot", func(b *testing.B) {
+					ask(b, "open", func(i int) string { return invitation("u", "20260303T1000", "20260303T1100", "ann", "open") }, "DECLINED")
+				})
+				b.Run("endless", func(b *testing.B) {
+					ask(b, "open", func(i int) string {
+						return strings.Replace(invitation("u", "20260303T1130", "20260303T1145", "ann", "open"), "SUMMARY", "RRULE:FREQ=WEEKLY\r\nSUMMARY", 1)
+					}, "")
+				})
+				b.Run("by-rules", func(b *testing.B) {
+					ask(b, "blue", func(i int) string { from, to := hour(i); return invitation("u", from, to, "ann", "blue") }, "ACCEPTED")
+				})
+				b.Run("by-mail", func(b *testing.B) {
+					i := 0
+					for b.Loop() {
+						i++
+						from, to := hour(i + 20_000)
+						body := method(strings.NewReplacer("ann@example.org", "out@example.net").Replace(invitation(fmt.Sprintf("%s-%d", b.Name(), i), from, to, "ann", "open")), "REQUEST")
+						if v := h.deliver("open", body, "out@example.net"); !v.Applied {
+							b.Fatal(v)
+						}
+					}
+				})
+			})
+		})
+	}
+}
