@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/url"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/emersion/go-smtp"
@@ -70,10 +71,10 @@ func TestIncomingModes(t *testing.T) {
 		n := 0
 		for i, mode := range modes {
 			h.prefers("ann", directory.Incoming, mode)
-			for shape, make := range shapes {
+			for shape, mail := range shapes {
 				n++
 				uid := fmt.Sprint("u", n)
-				data := make(uid)
+				data := mail(uid)
 				h.want("verdict", h.give(cleo, data, ann)[ann], "250")
 				h.want("effect", h.partstat("ann", uid, ann), "NEEDS-ACTION")
 				got := ""
@@ -128,15 +129,18 @@ func TestSummaryOnce(t *testing.T) {
 		h.prefers("ann", directory.Incoming, directory.SummaryThenMessage)
 		h.put("ann", event("", "u1", organizer(ann)+attendees(cleo)))
 		reply := mailOf(cleo, ann, "", event("REPLY", "u1", organizer(ann)+answered(cleo, "DECLINED")))
-		refuse := true
-		h.nextHop.answer(func(stage, _ string) *smtp.SMTPError {
-			if stage == "DATA" { // the summary is taken, the mail not yet
-				if refuse = !refuse; refuse {
-					return &smtp.SMTPError{Code: 452, EnhancedCode: smtp.EnhancedCode{4, 2, 2}, Message: "full"}
+		// nth refuses the nth mail that comes to the next hop.
+		nth := func(n int32, e *smtp.SMTPError) {
+			var seen atomic.Int32
+			h.nextHop.answer(func(stage, _ string) *smtp.SMTPError {
+				if stage == "DATA" && seen.Add(1) == n {
+					return e
 				}
-			}
-			return nil
-		})
+				return nil
+			})
+		}
+		// The summary is taken, the mail not yet.
+		nth(2, &smtp.SMTPError{Code: 452, EnhancedCode: smtp.EnhancedCode{4, 2, 2}, Message: "full"})
 		h.want("verdict", h.give(cleo, reply, ann)[ann], "452 4.2.2 full")
 		h.want("effect", h.partstat("ann", "u1", cleo), "DECLINED")
 		first := h.nextHop.all()
@@ -154,19 +158,10 @@ func TestSummaryOnce(t *testing.T) {
 		h.want("came back", h.nextHop.rcpts(), ann)
 
 		// One that cannot be delivered holds nothing up.
-		h.nextHop.answer(func(stage, _ string) *smtp.SMTPError {
-			if stage == "DATA" {
-				if refuse = !refuse; refuse {
-					return nil
-				}
-				return &smtp.SMTPError{Code: 554, EnhancedCode: smtp.EnhancedCode{5, 6, 0}, Message: "no"}
-			}
-			return nil
-		})
-		refuse = true
-		cancel := mailOf(cleo, ann, "", event("REQUEST", "u2", organizer(cleo)+attendees(ann)))
-		h.want("verdict", h.give(cleo, cancel, ann)[ann], "250")
-		if got := h.nextHop.all(); len(got) != 1 || !bytes.HasSuffix(got[0].data, cancel) {
+		nth(1, &smtp.SMTPError{Code: 554, EnhancedCode: smtp.EnhancedCode{5, 6, 0}, Message: "no"})
+		invite := mailOf(cleo, ann, "", event("REQUEST", "u2", organizer(cleo)+attendees(ann)))
+		h.want("verdict", h.give(cleo, invite, ann)[ann], "250")
+		if got := h.nextHop.all(); len(got) != 1 || !bytes.HasSuffix(got[0].data, invite) {
 			t.Errorf("%d mails", len(got))
 		}
 	})

@@ -41,8 +41,8 @@ relay = %[4]q
 from = "calendar@example.com"
 coalesce = %[5]q
 per_domain = 16
-hourly_per_event = 0
-hourly_per_user = 0
+hourly_per_event = 1000000
+hourly_per_user = 1000000
 [trust]
 verify_dkim = false
 [log]
