@@ -181,7 +181,8 @@ func (tx *Tx) changed(id int64) error {
 }
 
 // DeletePrincipal removes the row, its addresses, memberships and collections
-// with everything in them. Other groups that list its addresses keep them.
+// with everything in them, what it proposed, and mail that waits to tell it
+// something. Mail in its name stays: it tells others that it is gone.
 func (tx *Tx) DeletePrincipal(id int64) error {
 	if err := tx.changed(id); err != nil {
 		return err
@@ -193,6 +194,20 @@ func (tx *Tx) DeletePrincipal(id int64) error {
 	for _, c := range ids {
 		if err := tx.DeleteCollection(c); err != nil && !errors.Is(err, ErrNotFound) {
 			return err
+		}
+	}
+	addresses, err := tx.Addresses(id)
+	if err != nil {
+		return err
+	}
+	for _, a := range addresses {
+		for _, q := range []string{
+			`DELETE FROM delivery WHERE rcpt = $1 AND local_copy = 1 AND token = ''`,
+			`DELETE FROM proposal WHERE LOWER(attendee) = LOWER($1)`,
+		} {
+			if _, err := tx.exec(q, "mailto:"+a); err != nil {
+				return err
+			}
 		}
 	}
 	for _, q := range []string{
@@ -210,6 +225,7 @@ func (tx *Tx) DeletePrincipal(id int64) error {
 		`DELETE FROM remembered WHERE principal = $1`,
 		`DELETE FROM gram WHERE principal = $1`,
 		`DELETE FROM member WHERE grp = $1`,
+		`DELETE FROM member WHERE name IN (SELECT name FROM address WHERE principal = $1)`,
 		`DELETE FROM address WHERE principal = $1`,
 		`DELETE FROM principal WHERE id = $1`,
 	} {

@@ -2,6 +2,7 @@ package scheduling_test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -9,6 +10,7 @@ import (
 
 	"github.com/convene-server/convene/db"
 	"github.com/convene-server/convene/db/dbtest"
+	"github.com/convene-server/convene/directory"
 	"github.com/convene-server/convene/scheduling"
 	"github.com/convene-server/convene/scheduling/ics"
 )
@@ -263,4 +265,75 @@ func BenchmarkRefresh(b *testing.B) {
 			})
 		})
 	}
+}
+
+// A group is invited: it is opened up, and each member here gets his copy. What
+// is beyond the first members is done by jobs, which are counted too.
+func BenchmarkInviteGroup(b *testing.B) {
+	for _, n := range []int{10, 100, 1000, 5000} {
+		b.Run(fmt.Sprint(n), func(b *testing.B) {
+			onEach(b, func(b *testing.B, h *house) {
+				h.persons("ann")
+				h.group(n, true)
+				i := 0
+				var later time.Duration
+				for b.Loop() {
+					i++
+					h.put("ann", invitation(fmt.Sprintf("u%d", i), "20260303T1000", "20260303T1100", "ann", "team"))
+					start := time.Now()
+					h.work()
+					later += time.Since(start)
+				}
+				b.ReportMetric(float64(b.Elapsed()-later)/float64(b.N)/1e6, "ms/put")
+				b.ReportMetric(float64(later)/float64(b.N)/1e6, "ms/jobs")
+			})
+		})
+	}
+}
+
+// Who is in a group, looked up and flattened.
+func BenchmarkExpandGroup(b *testing.B) {
+	for _, n := range []int{10, 100, 1000, 5000} {
+		b.Run(fmt.Sprint(n), func(b *testing.B) {
+			onEach(b, func(b *testing.B, h *house) {
+				team := h.group(n, false)
+				for b.Loop() {
+					h.view(func(tx *db.Tx) error {
+						local, _, err := directory.Expand(tx, team)
+						if len(local) != n {
+							b.Fatalf("%d members", len(local))
+						}
+						return err
+					})
+				}
+			})
+		})
+	}
+}
+
+// group makes a group of many people, with calendars or without.
+func (h *house) group(n int, calendars bool) db.Principal {
+	h.Helper()
+	team := h.add(db.Group, "team")
+	members := make([]string, n)
+	for i := range members {
+		members[i] = fmt.Sprintf("m%d@example.org", i)
+	}
+	for page := range slices.Chunk(members, 250) {
+		h.write(func(tx *db.Tx) error {
+			for _, a := range page {
+				p := db.Principal{Address: a, Kind: db.Person, Name: "Member", MailCopies: "never", Password: "x"}
+				add := tx.InsertPrincipal
+				if calendars {
+					add = func(p *db.Principal) error { return directory.Add(tx, p, nil) }
+				}
+				if err := add(&p); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	}
+	h.write(func(tx *db.Tx) error { return tx.SetMembers(team.ID, members) })
+	return team
 }
