@@ -159,12 +159,22 @@ func (me Actor) requestBody(s *series, parts []*part, without []ics.RID) *ics.Ob
 		c := me.public(p.comp)
 		if p == s.master {
 			for _, r := range without {
-				c.Add(s.obj.DateProp("EXDATE", r))
+				c.Add(exdate(s.obj, r))
 			}
 		}
 		comps = append(comps, c)
 	}
 	return envelope(s.obj, Request, comps)
+}
+
+// exdate takes an instance out of a series that is sent. A point in time is
+// written in UTC (RFC 5545 §3.8.5.1): no zone has to be looked up for it.
+func exdate(o *ics.Object, r ics.RID) ics.Prop {
+	p := o.DateProp("EXDATE", r)
+	if p.HasParam("TZID") && strings.HasSuffix(string(r), "Z") {
+		return ics.NewProp("EXDATE", string(r))
+	}
+	return p
 }
 
 // kept in the components of a CANCEL and a REPLY: enough for every mail
