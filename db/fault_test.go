@@ -178,6 +178,7 @@ type proxy struct {
 	before atomic.Int32           // commits to swallow
 	after  atomic.Int32           // commits whose answer to swallow
 	crash  atomic.Pointer[func()] // what happens to the server instead of the next commit
+	mute   atomic.Bool            // nothing is handed on any more, and nothing closed
 }
 
 func newProxy(t *testing.T, dsn string) (p *proxy, through string) {
@@ -239,6 +240,9 @@ func (p *proxy) serve(client net.Conn) {
 		if err != nil {
 			return
 		}
+		if p.mute.Load() {
+			continue
+		}
 		if bytes.Contains(buf[:n], []byte("COMMIT\x00")) {
 			if crash := p.crash.Swap(nil); crash != nil {
 				crashing <- struct{}{}
@@ -298,6 +302,33 @@ func TestAmbiguousCommit(t *testing.T) {
 		test(fmt.Sprint("swallowed ", lock), 1, 0, lock, 2)
 		test(fmt.Sprint("unanswered ", lock), 0, 1, lock, 1)
 	}
+}
+
+// A server that is cut off without a word, as by a broken network: requests
+// end, and go on when it is back.
+func TestServerGoesSilent(t *testing.T) {
+	p, dsn := newProxy(t, dbtest.DSN(t, "postgres"))
+	s := dbtest.Open(t, dsn, db.Options{Timeout: 2 * time.Second})
+	set := func(tx *db.Tx) error { return tx.SetMeta("k", []byte("v")) }
+	get := func(tx *db.Tx) error { _, err := tx.Meta("k"); return err }
+	write(t, s, set)
+	view(t, s, get)
+	p.mute.Store(true)
+	var all sync.WaitGroup
+	for what, f := range map[string]func() error{
+		"a change":   func() error { return s.Write(ctx, nil, set) },
+		"a question": func() error { return s.View(ctx, get) },
+	} {
+		all.Go(func() {
+			if err := f(); !errors.Is(err, db.ErrAway) {
+				t.Errorf("%s to a silent server: %v", what, err)
+			}
+		})
+	}
+	all.Wait() // or for ever
+	p.mute.Store(false)
+	write(t, s, set)
+	view(t, s, get)
 }
 
 // A server that crashes during COMMIT forgets what had not reached its log, and

@@ -56,6 +56,10 @@ func (s *Store) openPostgres(ctx context.Context, dsn string) error {
 	if err != nil {
 		return fmt.Errorf("db: %w", err)
 	}
+	// What PostgreSQL bounds itself, by statement_timeout, it bounds first.
+	bounded := &boundedDialer{limit: s.opt.Timeout * 5 / 4}
+	writing.Dialer(bounded)
+	reading.Dialer(bounded)
 	s.readers = newPool(s.opt.MaxOpen, 30*time.Minute, s.opener(reading))
 	s.writers = newPool(s.opt.MaxOpen, 30*time.Minute, s.opener(writing))
 	s.write = s.writePostgres

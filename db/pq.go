@@ -7,8 +7,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"reflect"
 	"strconv"
+	"time"
 )
 
 // pqSession is a connection of lib/pq without database/sql between: this
@@ -20,6 +22,54 @@ type pqConn interface {
 	driver.ConnPrepareContext
 	driver.ExecerContext
 	Close() error
+}
+
+// boundedDialer makes connections on which nothing is waited for longer than
+// limit: PostgreSQL ends a statement that takes too long by itself, and a
+// machine that has gone without a word ends nothing.
+type boundedDialer struct {
+	net.Dialer
+	limit time.Duration
+}
+
+func (d *boundedDialer) DialContext(ctx context.Context, network, address string) (net.Conn, error) {
+	c, err := d.Dialer.DialContext(ctx, network, address)
+	if err != nil {
+		return nil, err
+	}
+	return &boundedConn{Conn: c, limit: d.limit}, nil
+}
+
+// DialTimeout is asked by nobody who knows DialContext.
+func (d *boundedDialer) DialTimeout(network, address string, timeout time.Duration) (net.Conn, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), timeout)
+	defer cancel()
+	return d.DialContext(ctx, network, address)
+}
+
+type boundedConn struct {
+	net.Conn
+	limit time.Duration
+	fixed bool // lib/pq has a deadline of its own, while it connects
+}
+
+func (c *boundedConn) SetDeadline(t time.Time) error {
+	c.fixed = !t.IsZero()
+	return c.Conn.SetDeadline(t)
+}
+
+func (c *boundedConn) Read(p []byte) (int, error) {
+	if !c.fixed {
+		c.Conn.SetReadDeadline(time.Now().Add(c.limit))
+	}
+	return c.Conn.Read(p)
+}
+
+func (c *boundedConn) Write(p []byte) (int, error) {
+	if !c.fixed {
+		c.Conn.SetWriteDeadline(time.Now().Add(c.limit))
+	}
+	return c.Conn.Write(p)
 }
 
 func openPQ(ctx context.Context, by driver.Connector) (pqSession, error) {
