@@ -76,7 +76,7 @@ func (me Actor) leaving(o *ics.Object, comps []*ics.Component, silent bool) *ics
 			switch {
 			case p.Name == "ATTENDEE" && me.Self(ics.CalAddress(&p)):
 				if !silent {
-					p = p.WithParam("PARTSTAT", "DECLINED")
+					p = p.WithoutParams(paramSaid).WithParam("PARTSTAT", "DECLINED")
 				}
 				out.Add(p)
 			case kept[p.Name], p.Name == "DTSTAMP", p.Name == "STATUS", p.Name == propReceived:

@@ -1,6 +1,7 @@
 package itip
 
 import (
+	"maps"
 	"slices"
 	"strings"
 
@@ -185,9 +186,16 @@ func (me Actor) update(have *ics.Object, in *series, msg Message) Outcome {
 		}
 		staysOff(c, was, in, merged, away)
 		if was.master == nil || c != was.master.comp {
-			out := datesOf(in.obj, c, "EXDATE")
+			out := map[ics.RID]bool{}
+			maps.Copy(out, datesOf(in.obj, c, "EXDATE"))
 			for _, r := range removedSince(left, in, func(r ics.RID) bool { return merged[r] != nil || was.byRID[r] != nil || out[r] }) {
 				c.Add(in.obj.DateProp("EXDATE", r))
+				out[r] = true
+			}
+			for _, r := range sorted(slices.Collect(maps.Keys(away))) {
+				if r != "" && merged[r] == nil && was.byRID[r] == nil && !out[r] && in.obj.HasInstance(r) {
+					c.Add(in.obj.DateProp("EXDATE", r))
+				}
 			}
 		}
 	}
