@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/convene-server/convene/db"
+	"github.com/convene-server/convene/directory"
 	"github.com/convene-server/convene/directory/cuaddr"
 	"github.com/convene-server/convene/imipbridge/imip"
 	"github.com/convene-server/convene/scheduling"
@@ -100,11 +101,20 @@ func (b *Bridge) proved(ctx context.Context, a *arrival, t replyToken, organizer
 			continue
 		}
 		invited, ok := invitedBy(a.keys, t, stored)
+		renamed := false
+		if !ok {
+			if invited, ok, err = b.renamed(ctx, a.keys, t, o, stored); err != nil {
+				return nil, err
+			}
+			renamed = ok
+		}
 		if !ok {
 			continue
 		}
 		body := imip.WithOrganizer(o, *stored.First().Prop("ORGANIZER"))
-		if lines := ics.Attendees(o.First()); len(lines) == 1 {
+		if lines := ics.Attendees(o.First()); renamed {
+			body = imip.WithAttendee(body, invited)
+		} else if len(lines) == 1 {
 			wrote := ics.CalAddress(lines[0])
 			if !imip.Same(wrote, invited) {
 				// An alias of whom was invited, or somebody whom he told? An
@@ -118,6 +128,35 @@ func (b *Bridge) proved(ctx context.Context, a *arrival, t replyToken, organizer
 		return &scheduling.Deliver{Recipient: organizer, Attendee: invited, Body: body, Believed: scheduling.Proved, Act: true}, nil
 	}
 	return nil, nil
+}
+
+// renamed returns the attendee under the address that he has now, where the
+// token was made for him under an earlier one, by which his program answers.
+func (b *Bridge) renamed(ctx context.Context, k keys, t replyToken, o, stored *ics.Object) (invited cuaddr.Address, ok bool, err error) {
+	lines := ics.Attendees(o.First())
+	if len(lines) != 1 || !t.names(k, o.UID(), ics.CalAddress(lines[0])) {
+		return invited, false, nil
+	}
+	err = b.store.View(ctx, func(tx *db.Tx) error {
+		p, err := directory.Lookup(tx, ics.CalAddress(lines[0]))
+		if errors.Is(err, directory.ErrUnknown) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		self, err := directory.Self(tx, p, false)
+		if err != nil {
+			return err
+		}
+		for _, c := range stored.Main() {
+			if l := ics.Attendee(c, self); l != nil {
+				invited, ok = ics.CalAddress(l), true
+			}
+		}
+		return nil
+	})
+	return invited, ok, err
 }
 
 // invitedBy returns the attendee for whom the token was made.
