@@ -731,6 +731,12 @@ func TestDecision31Pipe(t *testing.T) {
 		if len(m) != 1 || !bytes.HasSuffix(m[0].data, append([]byte("Return-Path: <bounces@example.net>\r\n"), data...)) || m[0].from != "bounces@example.net" {
 			t.Errorf("handed on: %q", m)
 		}
+		for _, empty := range []string{"<>", "<MAILER-DAEMON>"} { // the latter as Postfix writes it
+			h.want("a bounce", pipe(ann, append([]byte("Return-Path: "+empty+"\r\n"), plainMail(cleo, ann, "")...)), 0)
+			if m := h.nextHop.all(); len(m) != 1 || m[0].from != "" {
+				t.Errorf("a bounce is handed on: %q", m)
+			}
+		}
 		h.want("unknown, the next hop knows him", pipe("else@example.org", data), 0)
 		h.nextHop.answer(func(stage, rcpt string) *smtp.SMTPError {
 			return &smtp.SMTPError{Code: 550, EnhancedCode: smtp.EnhancedCode{5, 1, 1}, Message: "who?"}

@@ -63,6 +63,9 @@ func (b *Bridge) pipe(ctx context.Context, rcpt string, r io.Reader) error {
 		return unknownUser
 	}
 	from := imip.ReturnPath(data)
+	if !strings.Contains(from, "@") {
+		from = "" // a bounce: Postfix writes MAILER-DAEMON for the null sender there
+	}
 	a, err := b.arrive(ctx, "pipe", from, data)
 	if err != nil {
 		return err
