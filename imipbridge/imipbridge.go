@@ -79,6 +79,10 @@ type Options struct {
 	// person, go out within an hour; what is beyond waits. Zero: no bound.
 	PerEvent, PerUser int
 
+	// Incoming is how mail comes to the mailbox of who did not choose
+	// (directory.Incoming); "": as it is.
+	Incoming string
+
 	// Words are the languages of mails and pages; nil: those that are built in.
 	Words *words.Book
 	// Templates replace ours: mail.html, mail.txt and answer.html, each if it is

@@ -40,6 +40,9 @@ func (b *Bridge) brief(ctx context.Context, a *arrival, r recipient, notes []not
 		mode, err = tx.Preference(r.principal.ID, directory.Incoming)
 		return err
 	})
+	if mode == "" {
+		mode = b.opt.Incoming
+	}
 	if err != nil || mode == "" || mode == directory.MessageOnly {
 		return nil, err
 	}

@@ -126,7 +126,6 @@ func TestIncomingModes(t *testing.T) {
 func TestSummaryOnce(t *testing.T) {
 	each(t, func(h *house) {
 		h.persons("ann")
-		h.prefers("ann", directory.Incoming, directory.SummaryThenMessage)
 		h.put("ann", event("", "u1", organizer(ann)+attendees(cleo)))
 		reply := mailOf(cleo, ann, "", event("REPLY", "u1", organizer(ann)+answered(cleo, "DECLINED")))
 		// nth refuses the nth mail that comes to the next hop.
@@ -164,7 +163,13 @@ func TestSummaryOnce(t *testing.T) {
 		if got := h.nextHop.all(); len(got) != 1 || !bytes.HasSuffix(got[0].data, invite) {
 			t.Errorf("%d mails", len(got))
 		}
-	})
+
+		// What the site has unless somebody chooses.
+		h.nextHop.answer(nil)
+		h.prefers("ann", directory.Incoming, directory.MessageOnly)
+		h.give(cleo, mailOf(cleo, ann, "", event("REQUEST", "u3", organizer(cleo)+attendees(ann))), ann)
+		h.want("her choice", len(h.nextHop.all()), 1)
+	}, func(o *Options) { o.Incoming = directory.SummaryThenMessage })
 }
 
 // In copy mode the mail system delivers the mail; a summary comes beside it,

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/BurntSushi/toml"
+	"github.com/convene-server/convene/directory"
 	"github.com/convene-server/convene/directory/cuaddr"
 )
 
@@ -63,6 +64,7 @@ type Config struct {
 	Mail struct {
 		Catalogues string // folder of translations
 		Templates  string // folder of templates
+		Incoming   string // how mail comes to mailboxes whose owners did not choose
 	}
 	Scheduling struct {
 		PastGrace  time.Duration
@@ -151,6 +153,7 @@ var configKeys = []configKey{
 	{"smtp.hourly_per_user", hourlyInto(func(c *Config) *int { return &c.SMTP.PerUser })},
 	{"mail.catalogues", stringInto(func(c *Config) *string { return &c.Mail.Catalogues }, optional(checkFolder))},
 	{"mail.templates", stringInto(func(c *Config) *string { return &c.Mail.Templates }, optional(checkFolder))},
+	{"mail.incoming", stringInto(func(c *Config) *string { return &c.Mail.Incoming }, oneOf(directory.MessageOnly, directory.SummaryThenMessage, directory.MessageThenSummary, directory.SummaryOnly, directory.SummaryWrapsMessage))},
 	{"scheduling.past_grace", func(c *Config, v any) error {
 		s, _ := v.(string)
 		d, err := time.ParseDuration(s)
@@ -389,6 +392,7 @@ func (c *Config) complete(given map[string]bool, line func(string) int) (mistake
 	if !given["trust.verify_dkim"] {
 		c.Trust.VerifyDKIM = true
 	}
+	def("mail.incoming", &c.Mail.Incoming, directory.MessageOnly)
 	def("log.level", &c.Log.Level, "info")
 	listens := map[string]string{}
 	for _, l := range []struct{ key, addr string }{{"http.listen", c.HTTP.Listen}, {"lmtp.listen", c.LMTP.Listen}, {"lmtp.observe", c.LMTP.Observe}, {"milter.listen", c.Milter.Listen}} {

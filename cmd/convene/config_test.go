@@ -23,6 +23,7 @@ func TestConfigDefaults(t *testing.T) {
 	want.Trust.Unverified, want.Trust.VerifyDKIM = "all", true
 	want.FreeBusy.Fetch, want.FreeBusy.MaxAttendees = true, 500
 	want.Scheduling.PastGrace, want.Scheduling.TellOthers = 7*24*time.Hour, 250
+	want.Mail.Incoming = "message-only"
 	want.Log.Level = "info"
 	if got, exp := text(c), text(want); got != exp {
 		t.Errorf("defaults are\n%s\nwant\n%s", got, exp)
