@@ -113,7 +113,7 @@ func TestFetch(t *testing.T) {
 			})
 			h.publish(h.web.URL + "/secret/bob.ifb")
 			f := h.work(1)
-			if !strings.Contains(string(f.Data), "20260303T100000Z/20260303T110000Z") || f.ETag != `"1"` || !f.Fetched.Equal(today) || !f.Due.IsZero() {
+			if !strings.Contains(string(f.Data), "20260303T100000Z/PT1H") || f.ETag != `"1"` || !f.Fetched.Equal(today) || !f.Due.IsZero() {
 				t.Errorf("%+v", f)
 			}
 			h.work(0) // nobody asks

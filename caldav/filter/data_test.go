@@ -41,8 +41,8 @@ func TestPick(t *testing.T) {
 BEGIN:VEVENT
 UID:party-1@example.org
 ATTENDEE;PARTSTAT=ACCEPTED;CN="Ann A.":
-ATTENDEE;PARTSTAT=NEEDS-ACTION;MEMBER="mailto:a@example.org","mailto:b@exam
- ple.org":
+ATTENDEE;PARTSTAT=NEEDS-ACTION;MEMBER="mailto:a@example.org","mailto:b@exa
+ mple.org":
 BEGIN:VALARM
 ACTION:DISPLAY
 TRIGGER:-PT5M
