@@ -1,6 +1,7 @@
 package imipbridge
 
 import (
+	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -8,6 +9,7 @@ import (
 	"github.com/convene-server/convene/db"
 	"github.com/convene-server/convene/directory"
 	"github.com/convene-server/convene/scheduling/ics"
+	"github.com/convene-server/convene/words"
 )
 
 // Defects of imip-agent 0.3 that concern mail, each one that Convene shall not
@@ -218,6 +220,104 @@ func TestLoneOverrides(t *testing.T) {
 				t.Fatal(err)
 			}
 			h.want("dates on that day", begins, 1)
+		}
+	})
+}
+
+// inboxOf is what lies in somebody's scheduling inbox.
+func (h *house) inboxOf(who string) (all []*ics.Object) {
+	h.Helper()
+	h.read(func(tx *db.Tx) error {
+		all = nil
+		cols, err := tx.CollectionsOf([]int64{h.people[who].ID}, db.Inbox)
+		if err != nil {
+			return err
+		}
+		list, err := tx.List(cols[0].ID, "", 100)
+		if err != nil {
+			return err
+		}
+		var ids []int64
+		for _, o := range list {
+			ids = append(ids, o.ID)
+		}
+		rows, err := tx.ByIDs(ids)
+		for _, r := range rows {
+			o, err := ics.Parse(r.Body, ics.Limits{})
+			if err != nil {
+				return err
+			}
+			all = append(all, o)
+		}
+		return err
+	})
+	return all
+}
+
+// The owner of a room decides on the page behind the link in his mail, whether he
+// is here or outside; who asked for the room hears of it.
+func TestOwnerDecidesOnAPage(t *testing.T) {
+	each(t, func(h *house) {
+		const keeper = "keeper@example.net"
+		jobs := func() {
+			h.Helper()
+			if _, err := h.desk.WorkOnce(h.ctx); err != nil {
+				h.Fatal(err)
+			}
+			h.work()
+		}
+		h.persons("ann")
+		h.add(db.Person, "ola", mailCopies, func(p *db.Principal) { p.Language = "de" })
+		h.add(db.Room, "blue", func(p *db.Principal) { p.Policy = "ACT_MANUAL\nowner " + keeper })
+		h.add(db.Room, "red", func(p *db.Principal) { p.Policy = "ACT_MANUAL\nowner ola@example.org" })
+		h.put("ann", event("", "u1", organizer(ann)+attendees(ann, "blue@example.org", "red@example.org")))
+		h.want("waits", h.partstat("ann", "u1", "blue@example.org")+" "+h.partstat("ann", "u1", "red@example.org"), "TENTATIVE TENTATIVE")
+		jobs()
+		out := h.relay.all()
+		h.want("mails", len(out), 2)
+
+		path := h.link(h.to(keeper, out))
+		status, body, _ := h.page("GET", path, nil)
+		h.want("GET", status, 200)
+		h.want("what is asked", strings.Contains(body, "Budget"), true)
+		status, _, _ = h.page("POST", path, url.Values{"ACCEPTED": {""}})
+		h.want("POST", status, 200)
+		jobs()
+		h.want("accepted", h.partstat("ann", "u1", "blue@example.org"), "ACCEPTED")
+
+		path = h.link(h.to("ola@example.org", out))
+		_, body, _ = h.page("GET", path, nil)
+		h.want("in her language", strings.Contains(body, `lang="de"`), true)
+		status, _, _ = h.page("POST", path, url.Values{"DECLINED": {""}})
+		h.want("POST", status, 200)
+		jobs()
+		h.want("declined", h.partstat("ann", "u1", "red@example.org"), "DECLINED")
+	})
+}
+
+// A room tells why in the language of who asks: that of his profile, or what an
+// invitation from outside says.
+func TestReasonsInLanguages(t *testing.T) {
+	each(t, func(h *house) {
+		h.add(db.Person, "ann", func(p *db.Principal) { p.Language = "fr" })
+		h.add(db.Room, "blue", func(p *db.Principal) { p.Policy = "longest PT10M" })
+		french := words.Default().For("fr").Say("longer than %s", "10 min")
+		h.put("ann", event("", "u1", organizer(ann)+attendees(ann, "blue@example.org")))
+		inbox := h.inboxOf("ann")
+		h.want("one answer", len(inbox), 1)
+		if got := inbox[0].First().Text("COMMENT"); !strings.HasPrefix(got, strings.Split(french, " 10")[0]) || strings.HasPrefix(got, "longer") {
+			t.Errorf("told %q, not as %q", got, french)
+		}
+		for tag, want := range map[string]string{"de": "länger als", "": "longer than"} {
+			line := "ORGANIZER;LANGUAGE=" + tag + ":mailto:" + cleo + "\n"
+			if tag == "" {
+				line = organizer(cleo)
+			}
+			h.give(cleo, mailOf(cleo, "blue@example.org", "", event("REQUEST", "x"+tag, line+attendees("blue@example.org"))), "blue@example.org")
+			h.work()
+			if got := h.parsed(h.to(cleo, h.relay.all())).Objects[0].First().Text("COMMENT"); !strings.HasPrefix(got, want) {
+				t.Errorf("%q: told %q", tag, got)
+			}
 		}
 	})
 }

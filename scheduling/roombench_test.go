@@ -8,32 +8,44 @@ import (
 
 	"github.com/convene-server/convene/db"
 	"github.com/convene-server/convene/scheduling"
+	"github.com/convene-server/convene/scheduling/ics"
 )
 
 // booked fills a room with bookings of an hour, one every two hours from now on,
-// and endless weekly series beside them, as they stand after it has accepted
-// them.
-func (h *house) booked(room string, bookings, endless int) {
-	collection := h.calendar(room, "")
+// and endless weekly series beside them.
+func booked(tx *db.Tx, p db.Principal, collection int64, bookings, endless int) error {
+	mod, err := tx.BumpCollections(collection)
+	if err != nil {
+		return err
+	}
 	n := 0
-	store := func(lines string) {
+	store := func(at time.Time, length time.Duration, rule string) error {
 		n++
-		uid := fmt.Sprintf("b%d", n)
-		body := "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:-//t\r\nBEGIN:VEVENT\r\nUID:" + uid + "\r\nDTSTAMP:20260301T120000Z\r\n" + lines + "SUMMARY:x\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n"
-		_, err := h.desk.Put(h.ctx, scheduling.Put{Actor: h.people[room], Collection: collection, Name: uid + ".ics", Body: []byte(body), Door: "import", Silent: true})
+		uid := fmt.Sprintf("%s-%d", p.Name, n)
+		body := event(uid, at.Format("20060102T1504"), at.Add(length).Format("20060102T1504"))
+		body = strings.Replace(body, "SUMMARY", rule+"SUMMARY", 1)
+		o, err := ics.Parse([]byte(body), ics.Limits{})
 		if err != nil {
-			h.Fatal(err)
+			return err
+		}
+		rec, err := scheduling.Record(o, nil, time.UTC, ics.Bound{})
+		if err != nil {
+			return err
+		}
+		row := db.Object{Collection: collection, Name: uid, UID: uid, Component: "VEVENT", Modseq: mod[collection]}
+		return tx.PutObject(&row, []byte(body), rec, 0)
+	}
+	for i := range bookings {
+		if err := store(today.Add(time.Duration(i)*2*time.Hour), time.Hour, ""); err != nil {
+			return err
 		}
 	}
-	utc := func(t time.Time) string { return t.UTC().Format("20060102T150405Z") }
-	for i := range bookings {
-		at := today.Add(time.Duration(i) * 2 * time.Hour)
-		store("DTSTART:" + utc(at) + "\r\nDTEND:" + utc(at.Add(time.Hour)) + "\r\n")
-	}
 	for i := range endless { // in the half hours that are left, some a second time
-		at := today.Add(time.Duration(i%84)*2*time.Hour + time.Hour)
-		store("DTSTART:" + utc(at) + "\r\nDTEND:" + utc(at.Add(30*time.Minute)) + "\r\nRRULE:FREQ=WEEKLY\r\n")
+		if err := store(today.Add(time.Duration(i%84)*2*time.Hour+time.Hour), 30*time.Minute, "RRULE:FREQ=WEEKLY\r\n"); err != nil {
+			return err
+		}
 	}
+	return nil
 }
 
 // A room with many bookings answers: asked by a program, for one free hour far ahead and for a
@@ -48,8 +60,10 @@ func BenchmarkFullRoom(b *testing.B) {
 					p.Policy = "same_domain_only\nworking_hours MO-SU 00:00-24:00\nlongest PT8H\nschedule_in_freebusy"
 				})
 				h.add(db.Room, "open", func(p *db.Principal) {})
-				h.booked("blue", size, size/40)
-				h.booked("open", size, size/40)
+				for _, room := range []string{"blue", "open"} {
+					cal := h.calendar(room, "")
+					h.write(func(tx *db.Tx) error { return booked(tx, h.people[room], cal, size, size/40) })
+				}
 				ask := func(b *testing.B, room string, body func(i int) string, want string) {
 					p := scheduling.Put{Actor: h.people["ann"], Collection: h.calendar("ann", ""), Door: "dav"}
 					i := 0
