@@ -250,6 +250,7 @@ func (s *sitting) booked(principal int64, uid string, from, to time.Time) ([]ics
 	for _, h := range held {
 		spans = append(spans, ics.Span{Start: micro(h.Start), End: micro(h.Fin), Type: ics.Busy})
 	}
+	spans = slices.Grow(spans, len(rows))
 	err = s.d.expand(s.tx, rows, from, to, func(_ db.BusyRow, sp ics.Span) { spans = append(spans, sp) })
 	return spans, err
 }

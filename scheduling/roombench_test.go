@@ -3,6 +3,7 @@ package scheduling_test
 import (
 	"fmt"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -13,15 +14,10 @@ import (
 
 // booked fills a room with bookings of an hour, one every two hours from now on,
 // and endless weekly series beside them.
-func booked(tx *db.Tx, p db.Principal, collection int64, bookings, endless int) error {
-	mod, err := tx.BumpCollections(collection)
-	if err != nil {
-		return err
-	}
-	n := 0
-	store := func(at time.Time, length time.Duration, rule string) error {
-		n++
-		uid := fmt.Sprintf("%s-%d", p.Name, n)
+func (h *house) booked(room string, bookings, endless int) {
+	collection := h.calendar(room, "")
+	store := func(tx *db.Tx, modseq int64, n int, at time.Time, length time.Duration, rule string) error {
+		uid := fmt.Sprintf("%s-%d", room, n)
 		body := event(uid, at.Format("20060102T1504"), at.Add(length).Format("20060102T1504"))
 		body = strings.Replace(body, "SUMMARY", rule+"SUMMARY", 1)
 		o, err := ics.Parse([]byte(body), ics.Limits{})
@@ -32,20 +28,24 @@ func booked(tx *db.Tx, p db.Principal, collection int64, bookings, endless int) 
 		if err != nil {
 			return err
 		}
-		row := db.Object{Collection: collection, Name: uid, UID: uid, Component: "VEVENT", Modseq: mod[collection]}
+		row := db.Object{Collection: collection, Name: uid, UID: uid, Component: "VEVENT", Modseq: modseq}
 		return tx.PutObject(&row, []byte(body), rec, 0)
 	}
-	for i := range bookings {
-		if err := store(today.Add(time.Duration(i)*2*time.Hour), time.Hour, ""); err != nil {
+	const most = 1000 // in one transaction
+	for first := 0; first < bookings+endless; first += most {
+		h.write(func(tx *db.Tx) error {
+			mod, err := tx.BumpCollections(collection)
+			for n := first; n < min(first+most, bookings+endless) && err == nil; n++ {
+				if n < bookings {
+					err = store(tx, mod[collection], n, today.Add(time.Duration(n)*2*time.Hour), time.Hour, "")
+				} else { // in the half hours that are left, some a second time
+					at := today.Add(time.Duration((n-bookings)%84)*2*time.Hour + time.Hour)
+					err = store(tx, mod[collection], n, at, 30*time.Minute, "RRULE:FREQ=WEEKLY\r\n")
+				}
+			}
 			return err
-		}
+		})
 	}
-	for i := range endless { // in the half hours that are left, some a second time
-		if err := store(today.Add(time.Duration(i%84)*2*time.Hour+time.Hour), 30*time.Minute, "RRULE:FREQ=WEEKLY\r\n"); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // A room with many bookings answers: asked by a program, for one free hour far ahead and for a
@@ -61,8 +61,14 @@ func BenchmarkFullRoom(b *testing.B) {
 				})
 				h.add(db.Room, "open", func(p *db.Principal) {})
 				for _, room := range []string{"blue", "open"} {
-					cal := h.calendar(room, "")
-					h.write(func(tx *db.Tx) error { return booked(tx, h.people[room], cal, size, size/40) })
+					h.booked(room, size, size/40)
+				}
+				run := func(name string, f func(b *testing.B)) {
+					b.Run(name, func(b *testing.B) {
+						before := processorTime(b)
+						f(b)
+						b.ReportMetric(float64(processorTime(b)-before)/1e6/float64(b.N), "cpu-ms/op")
+					})
 				}
 				ask := func(b *testing.B, room string, body func(i int) string, want string) {
 					p := scheduling.Put{Actor: h.people["ann"], Collection: h.calendar("ann", ""), Door: "dav"}
@@ -86,21 +92,21 @@ func BenchmarkFullRoom(b *testing.B) {
 					at := today.AddDate(6, 0, 0).Add(time.Duration(i) * time.Hour)
 					return at.Format("20060102T1504"), at.Add(25 * time.Minute).Format("20060102T1504")
 				}
-				b.Run("free-slot", func(b *testing.B) {
+				run("free-slot", func(b *testing.B) {
 					ask(b, "open", func(i int) string { from, to := hour(i); return invitation("u", from, to, "ann", "open") }, "ACCEPTED")
 				})
-				b.Run("taken-slot", func(b *testing.B) {
+				run("taken-slot", func(b *testing.B) {
 					ask(b, "open", func(i int) string { return invitation("u", "20260303T1000", "20260303T1100", "ann", "open") }, "DECLINED")
 				})
-				b.Run("endless", func(b *testing.B) {
+				run("endless", func(b *testing.B) {
 					ask(b, "open", func(i int) string {
 						return strings.Replace(invitation("u", "20260303T1130", "20260303T1145", "ann", "open"), "SUMMARY", "RRULE:FREQ=WEEKLY\r\nSUMMARY", 1)
 					}, "")
 				})
-				b.Run("by-rules", func(b *testing.B) {
+				run("by-rules", func(b *testing.B) {
 					ask(b, "blue", func(i int) string { from, to := hour(i); return invitation("u", from, to, "ann", "blue") }, "ACCEPTED")
 				})
-				b.Run("by-mail", func(b *testing.B) {
+				run("by-mail", func(b *testing.B) {
 					i := 0
 					for b.Loop() {
 						i++
@@ -114,4 +120,14 @@ func BenchmarkFullRoom(b *testing.B) {
 			})
 		})
 	}
+}
+
+// processorTime is what this process has used so far: unlike the time that goes
+// by, it says the same on a busy machine.
+func processorTime(b *testing.B) time.Duration {
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		b.Fatal(err)
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }

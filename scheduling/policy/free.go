@@ -260,8 +260,34 @@ func (in *inquiry) load() error {
 	if err != nil {
 		return err
 	}
-	in.busy, in.loaded = newCalendar(busy), true
+	in.busy, in.loaded = newCalendar(in.near(busy)), true
 	return nil
+}
+
+// near returns what of the busy time meets something that is asked for. Of
+// a series without an end that is little: most of what is booked in ten years
+// need not be sorted.
+func (in *inquiry) near(busy []ics.Span) []ics.Span {
+	reach := make([]time.Time, len(in.asked)) // they stand in the order of their beginnings
+	for i, o := range in.asked {
+		reach[i] = o.End
+		if i > 0 && reach[i-1].After(o.End) {
+			reach[i] = reach[i-1]
+		}
+	}
+	var near []ics.Span
+	for _, s := range busy {
+		i, _ := slices.BinarySearchFunc(in.asked, s.End, func(o *occasion, end time.Time) int {
+			if o.Start.Before(end) {
+				return -1
+			}
+			return 1
+		})
+		if i > 0 && reach[i-1].After(s.Start) {
+			near = append(near, s)
+		}
+	}
+	return near
 }
 
 // span reaches from the first to the last of what is asked for.
