@@ -62,6 +62,8 @@ type door struct {
 	log         *slog.Logger
 	now         func() time.Time
 
+	asked asked
+
 	epochMu sync.Mutex
 	epoch   string    // of the store (STORAGE 10)
 	epochAt time.Time // when it was read

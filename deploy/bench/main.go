@@ -53,6 +53,7 @@ type options struct {
 	events    int
 	fbEvents  int
 	fresh     bool
+	cpu       string // file for what the server's processor does
 	out       string
 	server    string
 }
@@ -97,6 +98,7 @@ func parse(args []string) (options, error) {
 	f.IntVar(&o.events, "events", 10_000, "objects in the large calendar")
 	f.IntVar(&o.fbEvents, "fb-events", 1000, "events of each free/busy attendee")
 	f.BoolVar(&o.fresh, "fresh", false, "begin with an empty database")
+	f.StringVar(&o.cpu, "cpuprofile", "", "write what the server's processor does during the workloads to this file (pprof)")
 	f.StringVar(&o.server, "server", "./cmd/convene", "package of the server")
 	f.StringVar(&o.out, "json", "", "write all results as JSON to this file")
 	if err := f.Parse(args); err != nil {
@@ -107,6 +109,11 @@ func parse(args []string) (options, error) {
 	}
 	if o.dir, err = filepath.Abs(o.dir); err != nil {
 		return o, err
+	}
+	if o.cpu != "" {
+		if o.cpu, err = filepath.Abs(o.cpu); err != nil {
+			return o, err
+		}
 	}
 	if o.workloads == "mail" {
 		o.dir = filepath.Join(o.dir, "mail")
@@ -130,7 +137,11 @@ func measure(o options) error {
 	if err := os.MkdirAll(o.dir, 0o755); err != nil {
 		return err
 	}
-	if err := build(".", filepath.Join(o.dir, "convene"), o.server); err != nil {
+	var tags []string
+	if o.cpu != "" {
+		tags = []string{"-tags", "profile"}
+	}
+	if err := build(".", filepath.Join(o.dir, "convene"), o.server, tags...); err != nil {
 		return err
 	}
 	if err := build(o.source, filepath.Join(o.dir, "davbench"), "."); err != nil {
@@ -151,6 +162,13 @@ func measure(o options) error {
 		return err
 	}
 	s.forgetPeak() // hashing passwords takes memory by intent
+	if o.cpu != "" {
+		end, err := s.profileCPU(o.cpu)
+		if err != nil {
+			return err
+		}
+		defer end()
+	}
 	if o.sizes != "" {
 		return measureSizes(o, s)
 	}
@@ -253,8 +271,8 @@ func save(file string, v any) error {
 	return os.WriteFile(file, append(b, '\n'), 0o644)
 }
 
-func build(dir, binary, what string) error {
-	cmd := exec.Command("go", "build", "-o", binary, what)
+func build(dir, binary, what string, flags ...string) error {
+	cmd := exec.Command("go", append(append([]string{"build", "-o", binary}, flags...), what)...)
 	cmd.Dir = dir
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {

@@ -69,7 +69,7 @@ from = "calendar@example.com"
 [log]
 level = "warn"
 `, addr, addr, s.dsn),
-		"start": fmt.Sprintf("#!/bin/sh\ncd %s || exit 1\n./convene serve --config convene.toml >>convene.log 2>&1 &\necho $! >convene.pid\n", o.dir),
+		"start": fmt.Sprintf("#!/bin/sh\ncd %s || exit 1\nCONVENE_CPUPROFILE=%s ./convene serve --config convene.toml >>convene.log 2>&1 &\necho $! >convene.pid\n", o.dir, o.cpu),
 		"stop": fmt.Sprintf("#!/bin/sh\ncd %s || exit 1\n[ -f convene.pid ] || exit 0\npid=$(cat convene.pid)\nrm convene.pid\n"+
 			"[ \"$(readlink /proc/$pid/exe)\" = %s ] || exit 0\nkill $pid\nwhile [ -d /proc/$pid ]; do sleep 0.02; done\n", o.dir, filepath.Join(o.dir, "convene")),
 	}
@@ -210,6 +210,22 @@ func (s *server) cpu() time.Duration {
 // forgetPeak makes what the server has now the peak.
 func (s *server) forgetPeak() {
 	_ = os.WriteFile(filepath.Join("/proc", s.pid(), "clear_refs"), []byte("5"), 0)
+}
+
+// profileCPU begins the profile of a server that is built for it; end waits
+// until it is written.
+func (s *server) profileCPU(file string) (end func(), err error) {
+	os.Remove(file)
+	pid, err := strconv.Atoi(s.pid())
+	if err != nil {
+		return nil, err
+	}
+	return func() {
+		syscall.Kill(pid, syscall.SIGUSR2)
+		for until := time.Now().Add(10 * time.Second); !exists(file) && time.Now().Before(until); {
+			time.Sleep(10 * time.Millisecond)
+		}
+	}, syscall.Kill(pid, syscall.SIGUSR2)
 }
 
 func (s *server) pid() string {
