@@ -60,3 +60,11 @@ func (tx *Tx) StayedAway(i Invited) ([]string, error) {
 	}
 	return texts(tx, `SELECT name FROM stayed_away WHERE grp = $1 AND uid = $2 AND organizer = $3 ORDER BY name`, i.Group, i.UID, i.Organizer)
 }
+
+// InvitedGroups returns the groups that are noted for a meeting, by id.
+func (tx *Tx) InvitedGroups(uid string, organizer int64) ([]int64, error) {
+	if !key(uid) {
+		return nil, nil
+	}
+	return collect(tx, `SELECT grp FROM invited WHERE uid = $1 AND organizer = $2 ORDER BY grp`, []any{uid, organizer}, func(id *int64) []any { return []any{id} })
+}

@@ -1,6 +1,7 @@
 package scheduling
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"slices"
@@ -294,4 +295,73 @@ func (s *sitting) groupsIn(h *holding, o *ics.Object) (ids []int64) {
 	}
 	slices.Sort(ids)
 	return ids
+}
+
+// Disband takes a group that is about to be removed out of the meetings into
+// which it is invited, each in a transaction of its own; its members stay in
+// them. It returns how many meetings those were; interrupted, it may be called
+// again.
+func (d *Desk) Disband(ctx context.Context, group db.Principal, door string) (n int, err error) {
+	for {
+		var page []db.Invited
+		err := d.store.View(ctx, func(tx *db.Tx) (err error) {
+			page, err = tx.InvitedTo(group.ID, db.Invited{}, followed)
+			return err
+		})
+		if err != nil || len(page) == 0 {
+			return n, err
+		}
+		for _, m := range page {
+			err := d.transact(ctx, locks{uids: []string{m.UID}}, func(s *sitting) error { return s.disband(group, m, door) })
+			if err != nil {
+				return n, err
+			}
+			n++
+		}
+	}
+}
+
+func (s *sitting) disband(group db.Principal, m db.Invited, door string) error {
+	forget := func() error {
+		is, err := s.tx.InvitedGroups(m.UID, m.Organizer)
+		if err != nil {
+			return err
+		}
+		return s.tx.SetInvited(m.UID, m.Organizer, slices.DeleteFunc(is, func(id int64) bool { return id == group.ID }))
+	}
+	organizer, err := s.tx.Principal(m.Organizer)
+	if errors.Is(err, db.ErrNotFound) {
+		return forget()
+	}
+	if err != nil {
+		return err
+	}
+	if agent(organizer) {
+		if err := s.lockAgents(organizer.ID); err != nil {
+			return err
+		}
+	}
+	if err := s.load(m.UID, organizer); err != nil {
+		return err
+	}
+	h := s.holdings[thread{organizer.ID, m.UID}]
+	if h.obj == nil {
+		return forget()
+	}
+	if err := s.meetIn(h.obj); err != nil {
+		return err
+	}
+	me, err := s.actor(h, false)
+	if err != nil {
+		return err
+	}
+	after := itip.Disband(me, h.obj, s.self(group, false))
+	if after == nil {
+		return forget()
+	}
+	s.decide(db.Decision{
+		Direction: "local", Door: door, UID: m.UID, Principal: organizer.ID, From: group.Address,
+		Rule: "the group is no more, its members stay", Outcome: "applied",
+	})
+	return s.originate(h, after, itip.Options{Seen: true}, door)
 }

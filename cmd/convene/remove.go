@@ -61,6 +61,13 @@ func removePrincipal(e *env, kind db.Kind, address, handOverTo string) error {
 	}
 	desk := newDesk(s, cfg, logger(e.stderr, "warn"))
 	ended := 0
+	if p.Kind == db.Group {
+		n, err := desk.Disband(e.ctx, p, "command")
+		ended = n
+		if err != nil {
+			return fmt.Errorf("%s: stopped after %d meetings; run it again: %w", p.Address, ended, err)
+		}
+	}
 	for {
 		n, err := endMeetings(e.ctx, s, desk, p, heir)
 		ended += n
@@ -91,7 +98,10 @@ func removePrincipal(e *env, kind db.Kind, address, handOverTo string) error {
 		break
 	}
 	more := ""
-	if ended > 0 {
+	switch {
+	case ended > 0 && p.Kind == db.Group:
+		more = fmt.Sprintf("; its members stay in %d meetings", ended)
+	case ended > 0:
 		more = fmt.Sprintf("; %d objects were taken out of the calendars, and who had to know is told", ended)
 	}
 	return e.say(act{Done: "removed", Kind: kindWord[p.Kind], Address: p.Address, Objects: &ended}, "removed %s %s%s", kindWord[p.Kind], p.Address, more)

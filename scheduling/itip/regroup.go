@@ -142,3 +142,43 @@ func (s *series) alone(p *part) *ics.Object {
 	root.Children = append(root.Children, c)
 	return ics.New(root)
 }
+
+// Disband makes of a meeting of me, the organizer, what it is without a group
+// that is no more: its members stay, each invited for himself. nil: nothing
+// changes. It goes through Originate with Options.Seen while the group is known.
+func Disband(me Actor, o *ics.Object, group func(cuaddr.Address) bool) *ics.Object {
+	if org, _ := organizerOf(o); org.IsZero() || !me.Self(org) {
+		return nil
+	}
+	s := newSeries(o, o.Root().Clone())
+	for _, p := range s.parts {
+		n := len(p.comp.Props)
+		p.comp.RemoveFunc(func(l *ics.Prop) bool { return l.Name == "ATTENDEE" && group(ics.CalAddress(l)) })
+		if len(p.comp.Props) == n {
+			continue
+		}
+		s.dirty = true
+		p.moved()
+		for i := range p.comp.Props {
+			l := &p.comp.Props[i]
+			if l.Name != "ATTENDEE" || !l.HasParam("MEMBER") {
+				continue
+			}
+			var left []string
+			for _, g := range persons(l, "MEMBER") {
+				if !group(g) {
+					left = append(left, g.String())
+				}
+			}
+			if len(left) == 0 {
+				*l = l.WithoutParams("MEMBER")
+			} else {
+				*l = l.WithParam("MEMBER", left...)
+			}
+		}
+	}
+	if !s.dirty {
+		return nil
+	}
+	return s.object()
+}
