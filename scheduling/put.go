@@ -181,8 +181,8 @@ func (s *sitting) put(p Put, obj *ics.Object) (h *holding, created bool, err err
 }
 
 // invited checks, where the server alone schedules, that the organizer of a copy
-// that is stored here has that meeting and invites its owner. It tells who knows
-// a UID whether somebody has a meeting with it, so it is not the rule.
+// that is stored here has that meeting and invites its owner. It is not the rule,
+// because people bring old invitations along when they move here.
 func (s *sitting) invited(h *holding, obj *ics.Object, silent bool) error {
 	if !s.d.opt.Strict || silent {
 		return nil
