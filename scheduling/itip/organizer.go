@@ -191,7 +191,14 @@ func (v *revision) answered(old *part) bool {
 func (v *revision) differ(old *part) bool {
 	for _, a := range old.guests() {
 		l, all := old.attendee(a), v.was.master.attendee(a)
-		if all != nil && !v.me.Self(a) && ics.PartStat(l) != ics.PartStat(all) && v.is.master.attendee(a) != nil {
+		if all == nil || v.me.Self(a) || v.is.master.attendee(a) == nil {
+			continue
+		}
+		// The same answer, but given later for this one: an older one for the series
+		// may still come.
+		_, alone, _ := sinceOf(l)
+		_, whole, _ := sinceOf(all)
+		if ics.PartStat(l) != ics.PartStat(all) || alone > whole {
 			return true
 		}
 	}
@@ -419,9 +426,12 @@ func (v *revision) expect(plans []*plan) {
 	}
 }
 
-// gathering reports whether who is in the meeting changed, or what the
-// organizer himself answers: those who hear of nothing else see it all the same.
+// gathering reports whether who is in the meeting changed, whether an answer was
+// taken back, or what the organizer himself answers: those who hear of nothing else see it all the same.
 func (v *revision) gathering() bool {
+	if len(v.asked) > 0 {
+		return true
+	}
 	for _, p := range v.is.parts {
 		old := v.base[p]
 		if old == nil {

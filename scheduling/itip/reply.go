@@ -354,7 +354,7 @@ func (r *replying) stale(c, p *part, l *ics.Prop) (bool, string) {
 	if l.HasParam(paramSince) {
 		n, d, all := sinceOf(l)
 		switch {
-		case seq < n && c.rid != p.rid && r.sameStart(c, p):
+		case seq < n && c.rid != p.rid && r.sameStart(c, p) && !(all && stamp < d):
 			// He answers for an override that is no more; its time is the series' own.
 		case seq < n:
 			return true, "stale: he answers revision " + strconv.Itoa(seq) + ", answers count from " + strconv.Itoa(n) + " on"

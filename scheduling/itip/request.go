@@ -77,7 +77,9 @@ func (me Actor) firstCopy(in *series, msg Message) Outcome {
 	case !asked && late:
 		return ignored("he removed it, or it was cancelled, after this was written")
 	case !asked:
-		return ignored("he declined it and has no copy")
+		out := ignored("he declined it and has no copy")
+		out.Left = me.leaving(msg.Body, root.Children, false) // or an older one would ask him anew
+		return out
 	}
 	if m := masterOf(root); m != nil {
 		here := newSeries(msg.Body, root)
@@ -147,6 +149,7 @@ func (me Actor) update(have *ics.Object, in *series, msg Message) Outcome {
 	placed := map[ics.RID]bool{}
 	merged := map[ics.RID]*ics.Component{}
 	away := map[ics.RID]bool{} // what he took off his calendar and is not asked anew
+	var heard []*ics.Component // of that, as it stands now
 	for _, p := range in.parts {
 		old := was.at(p.rid)
 		if old != nil && older(p.comp, old.comp) {
@@ -168,6 +171,9 @@ func (me Actor) update(have *ics.Object, in *series, msg Message) Outcome {
 			continue
 		}
 		if old == nil && (outdated(left, p) || me.keepsOut(left, in, p)) {
+			if !outdated(left, p) {
+				heard = append(heard, p.comp)
+			}
 			stale = "he removed it, or it was cancelled, after this was written"
 			whole = whole && p.rid != ""
 			away[p.rid] = true
@@ -202,8 +208,11 @@ func (me Actor) update(have *ics.Object, in *series, msg Message) Outcome {
 	if whole && merged[""] != nil && was.master != nil && merged[""] == was.master.comp {
 		whole = false // a stale series with newer instances
 	}
+	known := me.leaving(in.obj, heard, false)
 	if !applied {
-		return ignored("%s", stale)
+		none := ignored("%s", stale)
+		none.Left = known
+		return none
 	}
 	// In the order of the copy first, then what is new.
 	for _, p := range was.parts {
@@ -241,7 +250,7 @@ func (me Actor) update(have *ics.Object, in *series, msg Message) Outcome {
 	}
 	root.Children = append(root.Children, comps...)
 	o := ics.New(root)
-	out := Outcome{Object: o, Changed: true, Scheduled: true, Rule: "update of the organizer merged"}
+	out := Outcome{Left: known, Object: o, Changed: true, Scheduled: true, Rule: "update of the organizer merged"}
 	if org := in.parts[0].comp.Prop("ORGANIZER"); missed != nil && org != nil {
 		out.Messages = me.ask(msg.Body, *org, *missed)
 		out.Rule += ", an instance of which he did not know: asked for the whole"
@@ -328,6 +337,7 @@ func (me Actor) merge(was *series, old *part, in *series, p *part) *ics.Componen
 				me.keepOrganizer(q.comp, c)
 			}
 		}
+		me.heard(c)
 		return c
 	}
 	base := old.comp
@@ -388,6 +398,7 @@ func (me Actor) keepAnswer(oa *ics.Object, old *ics.Component, ob *ics.Object, c
 		return
 	}
 	if cancelled(old) {
+		me.heard(c)
 		return
 	}
 	had, said := ics.PartStat(mine), mine.Param(paramSaid)
@@ -418,6 +429,16 @@ func (me Actor) keepAnswer(oa *ics.Object, old *ics.Component, ob *ics.Object, c
 			if mine.HasParam("RSVP") {
 				*l = l.WithParam("RSVP", mine.ParamValues("RSVP")...)
 			}
+		}
+	}
+}
+
+// heard marks an answer of the user's that stands in a component by the
+// organizer's word alone: until he gives another, a later word counts.
+func (me Actor) heard(c *ics.Component) {
+	for i := range c.Props {
+		if l := &c.Props[i]; l.Name == "ATTENDEE" && me.Self(ics.CalAddress(l)) && ics.PartStat(l) != "NEEDS-ACTION" && ics.PartStat(l) != "DELEGATED" {
+			*l = l.WithParam(paramSaid, "NEEDS-ACTION")
 		}
 	}
 }
