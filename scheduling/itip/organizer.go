@@ -427,7 +427,8 @@ func (v *revision) expect(plans []*plan) {
 }
 
 // gathering reports whether who is in the meeting changed, whether an answer was
-// taken back, or what the organizer himself answers: those who hear of nothing else see it all the same.
+// taken back, or what the organizer himself answers: those who hear of nothing
+// else see it all the same.
 func (v *revision) gathering() bool {
 	if len(v.asked) > 0 {
 		return true
