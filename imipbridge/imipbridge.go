@@ -79,6 +79,9 @@ type Options struct {
 	// person, go out within an hour; what is beyond waits. Zero: no bound.
 	PerEvent, PerUser int
 
+	// Prefer is what people prefer who did not choose, by the names of
+	// preferences.
+	Prefer map[string]string
 	// Incoming is how mail comes to the mailbox of who did not choose
 	// (directory.Incoming); "": as it is.
 	Incoming string

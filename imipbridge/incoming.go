@@ -191,6 +191,11 @@ func (b *Bridge) preferences(ctx context.Context, id int64) (prefers map[string]
 		prefers, err = tx.Preferences(id)
 		return err
 	})
+	for name, value := range b.opt.Prefer {
+		if err == nil && prefers[name] == "" {
+			prefers[name] = value
+		}
+	}
 	return prefers, err
 }
 

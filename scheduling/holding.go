@@ -255,7 +255,10 @@ func (s *sitting) wish(owner int64, name string) string {
 		}
 		s.wishes[owner] = all
 	}
-	return all[name]
+	if v := all[name]; v != "" {
+		return v
+	}
+	return s.d.opt.Prefer[name]
 }
 
 // wishesOf reads together what many prefer.

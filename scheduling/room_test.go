@@ -8,6 +8,7 @@ import (
 
 	"github.com/convene-server/convene/db"
 	"github.com/convene-server/convene/db/dbtest"
+	"github.com/convene-server/convene/directory"
 	"github.com/convene-server/convene/scheduling"
 	"github.com/convene-server/convene/scheduling/ics"
 	"github.com/convene-server/convene/scheduling/itip"
@@ -279,4 +280,21 @@ func race(t *testing.T, h *house, n int, desks ...*scheduling.Desk) {
 			t.Errorf("%s is busy %q", room, got)
 		}
 	}
+}
+
+// What somebody prefers who did not choose is the site's.
+func TestSitePreferences(t *testing.T) {
+	each(t, func(h *house) {
+		o := options()
+		o.Prefer = map[string]string{directory.Participating: "no"}
+		h.desk = scheduling.New(h.store, o)
+		h.persons("ann", "ben", "cleo")
+		h.write(func(tx *db.Tx) error {
+			return directory.SetPreference(tx, h.people["cleo"].ID, directory.Participating, "participate")
+		})
+		h.put("ann", invitation("m1", "20260303T1000", "20260303T1100", "ann", "ben", "cleo"))
+		h.hasNot("ben", "m1")
+		h.has("cleo", "m1")
+		h.queue("REQUEST ben@example.org")
+	})
 }

@@ -17,20 +17,21 @@ import (
 
 // Options of a Desk.
 type Options struct {
-	Domains         []string      // in whose names mail may be sent
-	DomainsComplete []string      // in which everybody is in the directory (decision 1)
-	Coalesce        time.Duration // how long a mail waits for a newer one (decision 33)
-	MaxResource     int64         // octets of one object
-	MaxAttendees    int           // of one component, members of groups not counted; zero: 5,000
-	Bound           ics.Bound     // instances and steps of one series
-	PastGrace       time.Duration // what ended longer ago sends nothing (decision 18); zero: 7 days
-	Policy          string        // rules, one a line, of rooms and resources that have none and inherit none; without quotas
-	Strict          bool          // between people here the server alone schedules, see operators.md
-	Administrator   string        // mail address that is told of rules that cannot be read; "": postmaster of the room's domain
-	LocalInline     int           // local recipients settled in the transaction; zero: 500
-	PublicX         []string      // X- properties, upper case, that organizers tell everybody, beside those that they always do
-	SharedX         []string      // and those that attendees may set for everybody, too
-	TellOthers      int           // answers reach the other attendees' copies in meetings of up to so many; zero: 250
+	Domains         []string          // in whose names mail may be sent
+	DomainsComplete []string          // in which everybody is in the directory (decision 1)
+	Coalesce        time.Duration     // how long a mail waits for a newer one (decision 33)
+	MaxResource     int64             // octets of one object
+	MaxAttendees    int               // of one component, members of groups not counted; zero: 5,000
+	Bound           ics.Bound         // instances and steps of one series
+	PastGrace       time.Duration     // what ended longer ago sends nothing (decision 18); zero: 7 days
+	Policy          string            // rules, one a line, of rooms and resources that have none and inherit none; without quotas
+	Strict          bool              // between people here the server alone schedules, see operators.md
+	Prefer          map[string]string // what people prefer who did not choose, by the names of preferences
+	Administrator   string            // mail address that is told of rules that cannot be read; "": postmaster of the room's domain
+	LocalInline     int               // local recipients settled in the transaction; zero: 500
+	PublicX         []string          // X- properties, upper case, that organizers tell everybody, beside those that they always do
+	SharedX         []string          // and those that attendees may set for everybody, too
+	TellOthers      int               // answers reach the other attendees' copies in meetings of up to so many; zero: 250
 	Now             func() time.Time
 	Log             *slog.Logger
 }

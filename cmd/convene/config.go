@@ -74,6 +74,10 @@ type Config struct {
 		PublicX     []string // X- properties that organizers tell, upper case
 		SharedX     []string // and that attendees may set for everybody
 	}
+	People struct { // what somebody prefers who did not choose; "": as anywhere
+		PartyCrashers, OrganiserReplacement, AddMethodResponse, EventRefreshing string
+		Participating, FreeBusyMessages                                         string
+	}
 	Rooms struct {
 		Policy        []string // rules of rooms and resources that have none
 		Administrator string   // who is told of rules that cannot be read
@@ -181,6 +185,12 @@ var configKeys = []configKey{
 	}},
 	{"scheduling.public_x", listInto(func(c *Config) *[]string { return &c.Scheduling.PublicX }, propertyX)},
 	{"scheduling.shared_x", listInto(func(c *Config) *[]string { return &c.Scheduling.SharedX }, propertyX)},
+	{"people.party_crashers", stringInto(func(c *Config) *string { return &c.People.PartyCrashers }, oneOf("ask", "add", "refuse"))},
+	{"people.organiser_replacement", stringInto(func(c *Config) *string { return &c.People.OrganiserReplacement }, oneOf("attendee", "any", "never"))},
+	{"people.add_method_response", stringInto(func(c *Config) *string { return &c.People.AddMethodResponse }, oneOf("add", "refresh", "ignore"))},
+	{"people.event_refreshing", stringInto(func(c *Config) *string { return &c.People.EventRefreshing }, oneOf("always", "never"))},
+	{"people.participating", stringInto(func(c *Config) *string { return &c.People.Participating }, oneOf("participate", "no"))},
+	{"people.freebusy_messages", stringInto(func(c *Config) *string { return &c.People.FreeBusyMessages }, oneOf("notify", "none"))},
 	{"rooms.administrator", stringInto(func(c *Config) *string { return &c.Rooms.Administrator }, checkMail)},
 	{"rooms.policy", listInto(func(c *Config) *[]string { return &c.Rooms.Policy }, sitePolicy)},
 	{"freebusy.fetch", func(c *Config, v any) error {

@@ -50,3 +50,13 @@ func showHabits(tx *db.Tx, p db.Principal, row func(name, value string)) error {
 	}
 	return nil
 }
+
+// prefer is what people prefer here who did not choose, by the names of
+// preferences.
+func prefer(c Config) map[string]string {
+	return map[string]string{
+		directory.PartyCrashers: c.People.PartyCrashers, directory.OrganiserReplacement: c.People.OrganiserReplacement,
+		directory.AddMethodResponse: c.People.AddMethodResponse, directory.EventRefreshing: c.People.EventRefreshing,
+		directory.Participating: c.People.Participating, directory.FreeBusyMessages: c.People.FreeBusyMessages,
+	}
+}

@@ -47,6 +47,7 @@ func newDesk(s *db.Store, c Config, log *slog.Logger) *scheduling.Desk {
 		MaxResource:     c.HTTP.MaxResource,
 		Policy:          strings.Join(c.Rooms.Policy, "\n"),
 		Administrator:   c.Rooms.Administrator,
+		Prefer:          prefer(c),
 		Now:             time.Now,
 		Log:             log,
 	})

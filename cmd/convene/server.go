@@ -270,7 +270,7 @@ func newBridge(s *db.Store, desk *scheduling.Desk, c Config, log *slog.Logger) (
 		Store: s, Desk: desk, Domains: c.Domains, DeliverTo: c.LMTP.DeliverTo, Relay: c.SMTP.Relay, From: c.SMTP.From,
 		PublicURL: c.HTTP.PublicURL, Trust: trust, Log: log,
 		RelayUser: c.SMTP.Username, RelayPassword: c.SMTP.Password, RelayTLS: c.SMTP.TLS, PerDomain: c.SMTP.PerDomain,
-		PerEvent: c.SMTP.PerEvent, PerUser: c.SMTP.PerUser, Incoming: c.Mail.Incoming,
+		PerEvent: c.SMTP.PerEvent, PerUser: c.SMTP.PerUser, Incoming: c.Mail.Incoming, Prefer: prefer(c),
 	}
 	if c.Mail.Catalogues != "" {
 		book, err := words.Default().With(os.DirFS(c.Mail.Catalogues))
