@@ -43,7 +43,12 @@ func (tx *Tx) ready() error {
 	if tx.err != nil {
 		return tx.err
 	}
-	if err := tx.ctx.Err(); err != nil {
+	err := tx.ctx.Err()
+	// The context's timer may be late on a busy machine.
+	if end, limited := tx.ctx.Deadline(); err == nil && limited && time.Now().After(end) {
+		err = context.DeadlineExceeded
+	}
+	if err != nil {
 		if tx.write { // its own time limit: nobody else can cancel it
 			err = fmt.Errorf("%w: the transaction took too long: %w", ErrAway, err)
 		}
