@@ -5,10 +5,13 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"testing"
 	"time"
 
+	"github.com/convene-server/convene/scheduling/dialogue"
 	"github.com/convene-server/convene/scheduling/ics"
 	. "github.com/convene-server/convene/scheduling/itip"
+	"pgregory.net/rapid"
 )
 
 // journal writes a history down as each domain saw it, in the language of
@@ -28,8 +31,16 @@ func (j *journal) begin(c *core, now time.Time, statement string, o *ics.Object)
 		j.lines, j.wants = map[*core][]string{}, map[*core][]string{}
 	}
 	// A script's clock moves by one second with each act.
-	add := []string{"", "now " + now.Add(-time.Second).UTC().Format(time.RFC3339), statement}
+	add := []string{"", "now " + now.Add(-time.Second).UTC().Format(time.RFC3339)}
+	if verb, why, ok := strings.Cut(statement, " # "); ok {
+		add = append(add, "# "+why, verb)
+	} else {
+		add = append(add, statement)
+	}
 	if o != nil {
+		if id := o.Root().Value("PRODID"); strings.HasPrefix(statement, "mail ") && id != "" { // a server like this one is believed more
+			add = append(add, "    PRODID:"+id)
+		}
 		for i, comp := range o.Main() {
 			if i > 0 {
 				add = append(add, "    --")
@@ -69,6 +80,33 @@ func (j *journal) want(c *core, lines ...string) {
 		j.wants = map[*core][]string{}
 	}
 	j.wants[c] = append(j.wants[c], lines...)
+}
+
+// TestJournal plays what a failure of the simulation prints, of some histories
+// that do not fail.
+func TestJournal(t *testing.T) {
+	meetings, acts := rapid.Custom(aMeeting), rapid.SliceOfN(rapid.Custom(anAct), 8, 12)
+	for seed := range 60 {
+		rapid.Custom(func(r *rapid.T) int {
+			s := newSimulation(r, 3, meetings.Draw(r, "meeting"))
+			for _, a := range acts.Draw(r, "acts") {
+				s.step(a)
+			}
+			s.quiet()
+			for i, text := range strings.Split(s.log.String(), "---- script")[1:] {
+				_, text, _ = strings.Cut(text, "\n")
+				script, err := dialogue.Parse(text)
+				if err != nil {
+					t.Fatalf("%v\n%s", err, text)
+				}
+				script.File = fmt.Sprint("history ", seed, ", domain ", i)
+				if dialogue.Run(t, script, newCore(script)); t.Failed() {
+					t.Fatal(text)
+				}
+			}
+			return 0
+		}).Example(seed)
+	}
 }
 
 // String is the scripts of all domains that took part.
