@@ -42,7 +42,7 @@ func TestEvolution(t *testing.T) {
 		t.Cleanup(func() { os.RemoveAll(home) })
 		ctx, cancel := context.WithTimeout(t.Context(), 4*time.Minute)
 		defer cancel()
-		cmd := exec.CommandContext(ctx, "dbus-run-session", "--", python, "testdata/evolution.py", h.Config.HTTP.PublicURL+"/")
+		cmd := exec.CommandContext(ctx, "dbus-run-session", "--", python, "-B", "testdata/evolution.py", h.Config.HTTP.PublicURL+"/")
 		cmd.Env = []string{
 			"PATH=" + os.Getenv("PATH"), "HOME=" + home, "XDG_RUNTIME_DIR=" + home, "LC_ALL=C.UTF-8", "TZ=UTC",
 			"GIO_USE_NETWORK_MONITOR=base", // which takes the loopback for a network
@@ -72,7 +72,7 @@ func TestThunderbird(t *testing.T) {
 		t.Cleanup(func() { os.RemoveAll(profile) })
 		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 		defer cancel()
-		cmd := exec.CommandContext(ctx, "/usr/bin/python3", "testdata/thunderbird.py", h.Config.HTTP.PublicURL+"/", profile)
+		cmd := exec.CommandContext(ctx, "/usr/bin/python3", "-B", "testdata/thunderbird.py", h.Config.HTTP.PublicURL+"/", profile)
 		cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 		cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
 		cmd.WaitDelay = 5 * time.Second
