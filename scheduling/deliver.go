@@ -443,10 +443,8 @@ func (s *sitting) act(h *holding, after *ics.Object, door string, quiet bool) (b
 	if after == h.obj {
 		return false, nil
 	}
-	if agent(h.owner) {
-		if err := s.lockAgents(h.owner.ID); err != nil {
-			return false, err
-		}
+	if err := s.lockDeciding(h.owner); err != nil {
+		return false, err
 	}
 	me, err := s.actor(h, true)
 	if err != nil {

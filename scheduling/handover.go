@@ -49,15 +49,10 @@ func (s *sitting) handOver(m HandOver) (bool, error) {
 	if p := s.find(cuaddr.Mailto(m.To.Address)); p == nil || p.ID != m.To.ID {
 		return false, db.ErrNotFound
 	}
-	if agent(m.To) {
-		if err := s.lockAgents(m.To.ID); err != nil {
-			return false, err
-		}
-	}
-	if err := s.load(row.UID, m.To); err != nil {
+	h, err := s.part(m.To, row.UID)
+	if err != nil {
 		return false, err
 	}
-	h := s.holdings[thread{m.To.ID, row.UID}]
 	if !s.place(h, row.Component) {
 		return false, &itip.Refusal{Precondition: "C:calendar-collection-location-ok", Detail: m.To.Address + " has no calendar for it"}
 	}

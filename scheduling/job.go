@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"slices"
 	"strconv"
 	"time"
 
@@ -139,6 +140,27 @@ func (d *Desk) do(ctx context.Context, j db.Job) error {
 	})
 }
 
+// later queues a job with its arguments.
+func (s *sitting) later(kind, uid string, principal int64, args any) error {
+	raw, err := json.Marshal(args)
+	if err == nil {
+		s.jobs = append(s.jobs, db.Job{Kind: kind, UID: uid, Principal: principal, Args: raw})
+	}
+	return err
+}
+
+// pageOf returns who comes after a principal, in the order of their ids, as many
+// as one transaction takes; more: there are others behind them.
+func (s *sitting) pageOf(people []db.Principal, after int64) (page []db.Principal, more bool) {
+	from := slices.IndexFunc(people, func(p db.Principal) bool { return p.ID > after })
+	if from < 0 {
+		return nil, false
+	}
+	page = people[from:]
+	n := min(len(page), s.d.opt.LocalInline)
+	return page[:n:n], n < len(page)
+}
+
 // refreshArgs continues a refresh of very many.
 type refreshArgs struct{ After int64 }
 
@@ -189,11 +211,8 @@ func (s *sitting) tellOthers(j db.Job) error {
 			return err
 		}
 	}
-	organizer, err := s.tx.Principal(j.Principal)
-	if errors.Is(err, db.ErrNotFound) {
-		return nil
-	}
-	if err != nil {
+	organizer, here, err := s.present(j.Principal)
+	if !here || err != nil {
 		return err
 	}
 	if err := s.load(j.UID, organizer); err != nil {
@@ -207,28 +226,13 @@ func (s *sitting) tellOthers(j db.Job) error {
 	if err != nil {
 		return err
 	}
-	var page []db.Principal
-	for _, p := range people {
-		if p.ID <= args.After {
-			continue
-		}
-		if len(page) == s.d.opt.LocalInline {
-			raw, err := json.Marshal(refreshArgs{After: page[len(page)-1].ID})
-			if err != nil {
-				return err
-			}
-			s.jobs = append(s.jobs, db.Job{Kind: jobRefresh, UID: j.UID, Principal: organizer.ID, Args: raw})
-			break
-		}
-		page = append(page, p)
-	}
-	var agents []int64
-	for _, p := range page {
-		if agent(p) {
-			agents = append(agents, p.ID)
+	page, more := s.pageOf(people, args.After)
+	if more {
+		if err := s.later(jobRefresh, j.UID, organizer.ID, refreshArgs{After: page[len(page)-1].ID}); err != nil {
+			return err
 		}
 	}
-	if err := s.lockAgents(agents...); err != nil {
+	if err := s.lockDeciding(page...); err != nil {
 		return err
 	}
 	if err := s.load(j.UID, page...); err != nil {

@@ -61,10 +61,8 @@ func (s *sitting) move(m Move) (h *holding, created bool, err error) {
 	case !takes(to, row.Component):
 		return nil, false, &itip.Refusal{Precondition: itip.SupportedComponent, Detail: "that calendar takes no " + row.Component}
 	}
-	if agent(owner) {
-		if err := s.lockAgents(owner.ID); err != nil {
-			return nil, false, err
-		}
+	if err := s.lockDeciding(owner); err != nil {
+		return nil, false, err
 	}
 	if col.ID == to.ID && m.Name == m.ToName {
 		return nil, false, &itip.Refusal{Status: 403, Detail: "source and destination are the same resource"} // RFC 4918 §9.9.4

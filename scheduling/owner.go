@@ -4,7 +4,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
-	"errors"
 	"strconv"
 	"strings"
 
@@ -55,21 +54,19 @@ func (s *sitting) consult() error {
 		if !h.changed || h.owner.Kind != db.Room && h.owner.Kind != db.Resource {
 			continue
 		}
-		job := db.Job{Principal: h.owner.ID}
+		kind, uid := "", ""
 		room := s.self(h.owner, false)
 		switch of := about(h.obj, room); {
 		case of != "":
-			job.Kind, job.UID = jobDecided, of
+			kind, uid = jobDecided, of
 		case about(h.was, room) == "" && len(s.rules(h.owner).Owners()) > 0:
-			job.Kind, job.UID = jobAsk, questionUID(h.owner.ID, h.uid)
+			kind, uid = jobAsk, questionUID(h.owner.ID, h.uid)
 		default:
 			continue
 		}
-		var err error
-		if job.Args, err = json.Marshal(confirmArgs{h.uid}); err != nil {
+		if err := s.later(kind, uid, h.owner.ID, confirmArgs{h.uid}); err != nil {
 			return err
 		}
-		s.jobs = append(s.jobs, job)
 	}
 	return nil
 }
@@ -81,11 +78,8 @@ func (s *sitting) both(j db.Job) (h *holding, other *ics.Object, err error) {
 	if err := json.Unmarshal(j.Args, &args); err != nil {
 		return nil, nil, err
 	}
-	room, err := s.tx.Principal(j.Principal)
-	if errors.Is(err, db.ErrNotFound) {
-		return nil, nil, nil
-	}
-	if err != nil {
+	room, here, err := s.present(j.Principal)
+	if !here || err != nil {
 		return nil, nil, err
 	}
 	if err := s.lockWith(room); err != nil {

@@ -251,11 +251,8 @@ func (s *sitting) flushProposals() error {
 
 // lapse declines proposals whose instance has passed (decision 26).
 func (s *sitting) lapse(j db.Job) error {
-	organizer, err := s.tx.Principal(j.Principal)
-	if errors.Is(err, db.ErrNotFound) {
-		return nil
-	}
-	if err != nil {
+	organizer, here, err := s.present(j.Principal)
+	if !here || err != nil {
 		return err
 	}
 	if err := s.load(j.UID, organizer); err != nil {

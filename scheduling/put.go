@@ -159,10 +159,9 @@ func (s *sitting) put(p Put, obj *ics.Object) (h *holding, created bool, err err
 	s.hold(obj.UID(), h)
 	h.collection, h.name = col.ID, p.Name
 	h.changed = true
-	if agent(owner) { // through whichever door its busy rows are written (STORAGE 1)
-		if err := s.lockAgents(owner.ID); err != nil {
-			return nil, false, err
-		}
+	// through whichever door its busy rows are written (STORAGE 1)
+	if err := s.lockDeciding(owner); err != nil {
+		return nil, false, err
 	}
 	if !p.Silent && itip.Ranged(obj) { // what is imported is kept as it is
 		return nil, false, &itip.Refusal{Precondition: itip.SupportedData, Detail: itip.NoRange}

@@ -225,15 +225,10 @@ func (d *Desk) endQuarantine(ctx context.Context, id int64, door string, end fun
 		if err != nil {
 			return err
 		}
-		if agent(owner) {
-			if err := s.lockAgents(owner.ID); err != nil {
-				return err
-			}
-		}
-		if err := s.load(q.UID, owner); err != nil {
+		h, err := s.part(owner, q.UID)
+		if err != nil {
 			return err
 		}
-		h := s.holdings[thread{owner.ID, q.UID}]
 		held, err := s.inQuarantine(h)
 		if err != nil {
 			return err

@@ -124,23 +124,16 @@ func (s *sitting) regroup(j db.Job) error {
 	at.UID = ""
 	for _, m := range page {
 		at.Organizer = m.Organizer
-		raw, err := json.Marshal(at)
-		if err != nil {
+		if err := s.later(jobMember, m.UID, j.Principal, at); err != nil {
 			return err
 		}
-		s.jobs = append(s.jobs, db.Job{Kind: jobMember, UID: m.UID, Principal: j.Principal, Args: raw})
 	}
 	if len(page) < followed {
 		return nil
 	}
 	last := page[len(page)-1]
 	args.UID, args.Organizer = last.UID, last.Organizer
-	raw, err := json.Marshal(args)
-	if err != nil {
-		return err
-	}
-	s.jobs = append(s.jobs, db.Job{Kind: jobRegroup, Principal: j.Principal, Args: raw})
-	return nil
+	return s.later(jobRegroup, "", j.Principal, args)
 }
 
 // regrouped lets the change of a group follow into one meeting, as if its
@@ -150,29 +143,18 @@ func (s *sitting) regrouped(j db.Job) error {
 	if err := json.Unmarshal(j.Args, &args); err != nil {
 		return err
 	}
-	group, err := s.tx.Principal(j.Principal)
-	if errors.Is(err, db.ErrNotFound) {
-		return nil
+	group, here, err := s.present(j.Principal)
+	if !here || err != nil {
+		return err
 	}
+	organizer, here, err := s.present(args.Organizer)
+	if !here || err != nil {
+		return err
+	}
+	h, err := s.part(organizer, j.UID)
 	if err != nil {
 		return err
 	}
-	organizer, err := s.tx.Principal(args.Organizer)
-	if errors.Is(err, db.ErrNotFound) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	if agent(organizer) {
-		if err := s.lockAgents(organizer.ID); err != nil {
-			return err
-		}
-	}
-	if err := s.load(j.UID, organizer); err != nil {
-		return err
-	}
-	h := s.holdings[thread{organizer.ID, j.UID}]
 	if h.obj == nil {
 		return nil
 	}
@@ -336,15 +318,10 @@ func (s *sitting) disband(group db.Principal, m db.Invited, door string) error {
 	if err != nil {
 		return err
 	}
-	if agent(organizer) {
-		if err := s.lockAgents(organizer.ID); err != nil {
-			return err
-		}
-	}
-	if err := s.load(m.UID, organizer); err != nil {
+	h, err := s.part(organizer, m.UID)
+	if err != nil {
 		return err
 	}
-	h := s.holdings[thread{organizer.ID, m.UID}]
 	if h.obj == nil {
 		return forget()
 	}

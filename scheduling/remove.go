@@ -3,7 +3,6 @@ package scheduling
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"slices"
 
 	"github.com/convene-server/convene/db"
@@ -68,10 +67,9 @@ func (s *sitting) end(col db.Collection, owner db.Principal, row *db.Object, opt
 		s.hold(row.UID, h)
 		return nil
 	}
-	if agent(owner) { // its busy time changes (STORAGE 1)
-		if err := s.lockAgents(owner.ID); err != nil {
-			return err
-		}
+	// its busy time changes (STORAGE 1)
+	if err := s.lockDeciding(owner); err != nil {
+		return err
 	}
 	s.hold(row.UID, h)
 	if err := s.fill(h, row); err != nil {
@@ -115,10 +113,8 @@ func (d *Desk) RemoveCollection(ctx context.Context, actor db.Principal, collect
 		if col.Kind != db.Calendar {
 			return &itip.Refusal{Detail: "only calendars can be deleted"}
 		}
-		if agent(owner) {
-			if err := s.lockAgents(owner.ID); err != nil {
-				return err
-			}
+		if err := s.lockDeciding(owner); err != nil {
+			return err
 		}
 		// The bump locks the collection: what is written to it afterwards fails.
 		bump := []int64{col.ID}
@@ -193,11 +189,9 @@ func (s *sitting) farewell(owner db.Principal, page []db.Object, door string) er
 		return err
 	}
 	for _, o := range objs {
-		raw, err := json.Marshal(removeArgs{Body: o.Body, Door: door})
-		if err != nil {
+		if err := s.later(jobRemove, o.UID, owner.ID, removeArgs{Body: o.Body, Door: door}); err != nil {
 			return err
 		}
-		s.jobs = append(s.jobs, db.Job{Kind: jobRemove, UID: o.UID, Principal: owner.ID, Args: raw})
 	}
 	return nil
 }
@@ -209,11 +203,8 @@ func (s *sitting) removed(j db.Job) error {
 	if err := json.Unmarshal(j.Args, &args); err != nil {
 		return err
 	}
-	owner, err := s.tx.Principal(j.Principal)
-	if errors.Is(err, db.ErrNotFound) {
-		return nil
-	}
-	if err != nil {
+	owner, here, err := s.present(j.Principal)
+	if !here || err != nil {
 		return err
 	}
 	o, err := ics.Parse(args.Body, storedLimits)
@@ -227,10 +218,8 @@ func (s *sitting) removed(j db.Job) error {
 	if h.row != nil {
 		return nil
 	}
-	if agent(owner) {
-		if err := s.lockAgents(owner.ID); err != nil {
-			return err
-		}
+	if err := s.lockDeciding(owner); err != nil {
+		return err
 	}
 	h.obj = o
 	if err := s.originate(h, nil, itip.Options{}, args.Door); err != nil {

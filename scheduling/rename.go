@@ -2,7 +2,6 @@ package scheduling
 
 import (
 	"encoding/json"
-	"errors"
 	"slices"
 	"strings"
 
@@ -65,22 +64,14 @@ func (s *sitting) rename(j db.Job) error {
 	if err := json.Unmarshal(j.Args, &args); err != nil {
 		return err
 	}
-	p, err := s.tx.Principal(j.Principal)
-	if errors.Is(err, db.ErrNotFound) {
-		return nil
-	}
-	if err != nil {
+	p, here, err := s.present(j.Principal)
+	if !here || err != nil {
 		return err
 	}
 	more := false
 	next := args
 	work := func(uid string, organizer int64) error {
-		raw, err := json.Marshal(renameArgs{Old: args.Old, New: args.New, Organizer: organizer})
-		if err != nil {
-			return err
-		}
-		s.jobs = append(s.jobs, db.Job{Kind: jobRenamed, UID: uid, Principal: p.ID, Args: raw})
-		return nil
+		return s.later(jobRenamed, uid, p.ID, renameArgs{Old: args.Old, New: args.New, Organizer: organizer})
 	}
 	if args.After == 0 && args.UID == "" {
 		addresses, err := s.tx.Addresses(p.ID)
@@ -129,12 +120,7 @@ func (s *sitting) rename(j db.Job) error {
 	if !more {
 		return nil
 	}
-	raw, err := json.Marshal(next)
-	if err != nil {
-		return err
-	}
-	s.jobs = append(s.jobs, db.Job{Kind: jobRename, Principal: p.ID, Args: raw})
-	return nil
+	return s.later(jobRename, "", p.ID, next)
 }
 
 // naming tells who has a new address, as far as the directory says so too.
@@ -184,11 +170,8 @@ func (s *sitting) renamed(j db.Job) error {
 	if args.Organizer != 0 {
 		id = args.Organizer
 	}
-	p, err := s.tx.Principal(id)
-	if errors.Is(err, db.ErrNotFound) {
-		return nil
-	}
-	if err != nil {
+	p, here, err := s.present(id)
+	if !here || err != nil {
 		return err
 	}
 	to := s.naming(args)
@@ -232,30 +215,15 @@ func (s *sitting) renameAll(j db.Job, args renameArgs, organizer db.Principal, t
 	if by := s.find(ics.Organizer(t.obj.First())); by == nil || by.ID != organizer.ID {
 		return nil
 	}
-	var page []db.Principal
-	for _, p := range people {
-		if p.ID <= args.After {
-			continue
-		}
-		if len(page) == s.d.opt.LocalInline {
-			rest := args
-			rest.After = page[len(page)-1].ID
-			raw, err := json.Marshal(rest)
-			if err != nil {
-				return err
-			}
-			s.jobs = append(s.jobs, db.Job{Kind: jobRenamed, UID: j.UID, Principal: j.Principal, Args: raw})
-			break
-		}
-		page = append(page, p)
-	}
-	var agents []int64
-	for _, p := range append([]db.Principal{organizer}, page...) {
-		if agent(p) {
-			agents = append(agents, p.ID)
+	page, more := s.pageOf(people, args.After)
+	if more {
+		rest := args
+		rest.After = page[len(page)-1].ID
+		if err := s.later(jobRenamed, j.UID, j.Principal, rest); err != nil {
+			return err
 		}
 	}
-	if err := s.lockAgents(agents...); err != nil {
+	if err := s.lockDeciding(append([]db.Principal{organizer}, page...)...); err != nil {
 		return err
 	}
 	if err := s.load(j.UID, page...); err != nil {

@@ -2,7 +2,6 @@ package scheduling
 
 import (
 	"cmp"
-	"encoding/json"
 	"errors"
 	"slices"
 	"strconv"
@@ -228,11 +227,9 @@ func (s *sitting) queue(v *overflow, uid string) error {
 		for to := range slices.Chunk(all, s.d.opt.LocalInline) {
 			args := *v.args[body]
 			args.To = to
-			raw, err := json.Marshal(args)
-			if err != nil {
+			if err := s.later(jobDeliver, uid, args.Sender, args); err != nil {
 				return err
 			}
-			s.jobs = append(s.jobs, db.Job{Kind: jobDeliver, UID: uid, Principal: args.Sender, Args: raw})
 		}
 	}
 	return nil

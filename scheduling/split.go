@@ -148,13 +148,7 @@ func (s *sitting) splitters(o *ics.Object, owner db.Principal) ([]db.Principal, 
 			return nil, err
 		}
 	}
-	var agents []int64
-	for _, p := range append([]db.Principal{owner}, people...) {
-		if agent(p) {
-			agents = append(agents, p.ID)
-		}
-	}
-	return people, s.lockAgents(agents...)
+	return people, s.lockDeciding(append([]db.Principal{owner}, people...)...)
 }
 
 // halve puts the two parts of h's object where they belong and returns the

@@ -167,6 +167,38 @@ func (s *sitting) lockAgents(ids ...int64) error {
 	return err
 }
 
+// lockDeciding locks those of them whose busy time decides answers (STORAGE 1).
+func (s *sitting) lockDeciding(people ...db.Principal) error {
+	var ids []int64
+	for _, p := range people {
+		if agent(p) {
+			ids = append(ids, p.ID)
+		}
+	}
+	return s.lockAgents(ids...)
+}
+
+// present reads somebody; false: he was removed meanwhile.
+func (s *sitting) present(id int64) (p db.Principal, here bool, err error) {
+	p, err = s.tx.Principal(id)
+	if errors.Is(err, db.ErrNotFound) {
+		return p, false, nil
+	}
+	return p, err == nil, err
+}
+
+// part loads somebody's part in a conversation that is locked, to change it: his
+// busy time is locked before, if it decides answers.
+func (s *sitting) part(owner db.Principal, uid string) (*holding, error) {
+	if err := s.lockDeciding(owner); err != nil {
+		return nil, err
+	}
+	if err := s.load(uid, owner); err != nil {
+		return nil, err
+	}
+	return s.holdings[thread{owner.ID, uid}], nil
+}
+
 // inboxItem is an iTIP object for somebody's scheduling inbox (RFC 6638 §4).
 type inboxItem struct {
 	inbox int64

@@ -1,7 +1,6 @@
 package scheduling
 
 import (
-	"errors"
 	"math"
 	"slices"
 
@@ -68,22 +67,14 @@ func RezoneOwner(tx *db.Tx, owner int64) error {
 // recordAnew writes an object as it is, so that its record is made anew:
 // without messages or a new Schedule-Tag.
 func (s *sitting) recordAnew(j db.Job) error {
-	owner, err := s.tx.Principal(j.Principal)
-	if errors.Is(err, db.ErrNotFound) {
-		return nil
+	owner, here, err := s.present(j.Principal)
+	if !here || err != nil {
+		return err
 	}
+	h, err := s.part(owner, j.UID)
 	if err != nil {
 		return err
 	}
-	if agent(owner) {
-		if err := s.lockAgents(owner.ID); err != nil {
-			return err
-		}
-	}
-	if err := s.load(j.UID, owner); err != nil {
-		return err
-	}
-	h := s.holdings[thread{owner.ID, j.UID}]
 	if h.row == nil {
 		return nil
 	}
