@@ -103,9 +103,7 @@ func (b *Bridge) compose(ctx context.Context, k keys, d *db.Delivery) (letter, e
 		if m.To.Name == "" {
 			m.To.Name = reader.Name
 		}
-		if reader.TZ != "" {
-			m.Zone, _ = time.LoadLocation(reader.TZ) // nil for a name that is none
-		}
+		m.Zone = zoneOf(reader.TZ)
 	}
 	m.Words = b.words.For(language)
 	if m.Zone == nil {
@@ -173,14 +171,20 @@ func (b *Bridge) bundle(ctx context.Context, principal int64, m *imip.Message) (
 // zoneOfUTC returns the organizer's zone for times in UTC, in which nobody
 // lives: programs write it where they do not say a zone. nil for all others.
 func zoneOfUTC(c *ics.Component, tz string) *time.Location {
-	if tz == "" || !strings.HasSuffix(c.Value("DTSTART"), "Z") {
+	if !strings.HasSuffix(c.Value("DTSTART"), "Z") {
 		return nil
 	}
-	loc, err := time.LoadLocation(tz)
-	if err != nil {
+	return zoneOf(tz)
+}
+
+// zoneOf returns the zone of a name in the directory; nil for none, and for a
+// name that is none.
+func zoneOf(tz string) *time.Location {
+	if tz == "" {
 		return nil
 	}
-	return loc
+	zone, _ := time.LoadLocation(tz)
+	return zone
 }
 
 // displayName is how somebody is called where a name is needed.

@@ -41,18 +41,7 @@ func (v *visit) decide() {
 	if text := c.Text("COMMENT"); text != "" {
 		p.Rows = append(p.Rows, imip.Row{Label: l.Say("Comment"), Value: text})
 	}
-	said := v.r.URL.Query().Get("decide")
-	if v.r.Method == http.MethodPost {
-		said = ""
-		for _, name := range []string{"accept", "decline"} {
-			if v.r.PostForm.Has(name) {
-				said = name
-			}
-		}
-	}
-	for _, x := range imip.ProposalButtons(l) {
-		p.Buttons = append(p.Buttons, answerButton{x, x.Value == said})
-	}
+	said := v.decision(&p, imip.ProposalButtons(l))
 	if v.r.Method != http.MethodPost {
 		v.show(http.StatusOK, p)
 		return
@@ -90,9 +79,7 @@ func (v *visit) proposal() (body, have *ics.Object, name string, zone *time.Loca
 		if err != nil {
 			return err
 		}
-		if organizer.TZ != "" {
-			zone, _ = time.LoadLocation(organizer.TZ)
-		}
+		zone = zoneOf(organizer.TZ)
 		open, err := tx.Proposals(v.inv.UID, v.inv.Organizer)
 		if err != nil {
 			return err

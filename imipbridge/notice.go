@@ -28,21 +28,7 @@ func (b *Bridge) tell(ctx context.Context, mail string, principal int64, uid str
 		if err != nil {
 			return err
 		}
-		to := cuaddr.Mailto(p.Address)
-		err = tx.InsertDecision(&db.Decision{
-			Direction: "out", Door: "queue", UID: uid, Method: methodNotice, Principal: principal, From: "mailto:" + b.opt.From, To: to.String(),
-			Rule: "not delivered to " + rcpt.Mail(), Outcome: "queued", Detail: why, Key: "notice:" + mail,
-		})
-		if errors.Is(err, db.ErrExists) {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		tx.Wake("delivery")
-		return tx.InsertDelivery(&db.Delivery{
-			UID: uid, Principal: principal, From: "mailto:" + b.opt.From, Rcpt: to.String(), Method: methodNotice, Scope: rcpt.Mail(), Body: []byte(why), LocalCopy: true,
-		})
+		return b.queueNotice(tx, &p, "notice:"+mail, "not delivered to "+rcpt.Mail(), &db.Delivery{UID: uid, Scope: rcpt.Mail(), Body: []byte(why)})
 	})
 }
 
@@ -60,10 +46,18 @@ func (b *Bridge) tellWaiting(tx *db.Tx, d *db.Delivery) error {
 	if err != nil {
 		return err
 	}
-	to := cuaddr.Mailto(p.Address)
-	err = tx.InsertDecision(&db.Decision{
-		Direction: "out", Door: "queue", UID: d.UID, Method: methodNotice, Principal: p.ID, From: "mailto:" + b.opt.From, To: to.String(),
-		Rule: "told that mail about the meeting waits", Outcome: "queued", Key: fmt.Sprintf("notice:held:%d:%s", p.ID, now.UTC().Format(time.DateOnly)),
+	key := fmt.Sprintf("notice:held:%d:%s", p.ID, now.UTC().Format(time.DateOnly))
+	return b.queueNotice(tx, &p, key, "told that mail about the meeting waits", &db.Delivery{UID: d.UID, Held: true})
+}
+
+// queueNotice queues a notice to somebody here, once for its key. d has what it is
+// about.
+func (b *Bridge) queueNotice(tx *db.Tx, p *db.Principal, key, rule string, d *db.Delivery) error {
+	d.Principal, d.From, d.Rcpt = p.ID, "mailto:"+b.opt.From, cuaddr.Mailto(p.Address).String()
+	d.Method, d.LocalCopy = methodNotice, true
+	err := tx.InsertDecision(&db.Decision{
+		Direction: "out", Door: "queue", UID: d.UID, Method: d.Method, Principal: d.Principal, From: d.From, To: d.Rcpt,
+		Rule: rule, Outcome: "queued", Detail: string(d.Body), Key: key,
 	})
 	if errors.Is(err, db.ErrExists) {
 		return nil
@@ -72,9 +66,7 @@ func (b *Bridge) tellWaiting(tx *db.Tx, d *db.Delivery) error {
 		return err
 	}
 	tx.Wake("delivery")
-	return tx.InsertDelivery(&db.Delivery{
-		UID: d.UID, Principal: p.ID, From: "mailto:" + b.opt.From, Rcpt: to.String(), Method: methodNotice, LocalCopy: true, Held: true,
-	})
+	return tx.InsertDelivery(d)
 }
 
 // notice renders one. Its envelope sender is empty, so that nothing comes back
@@ -99,9 +91,7 @@ func (b *Bridge) notice(ctx context.Context, k keys, d *db.Delivery, rcpt cuaddr
 		},
 		Rcpt: d.Scope, Why: string(d.Body), Waits: d.Scope == "",
 	}
-	if p.TZ != "" {
-		n.Zone, _ = time.LoadLocation(p.TZ)
-	}
+	n.Zone = zoneOf(p.TZ)
 	for _, x := range have {
 		if o, err := ics.Parse(x.Body, ics.Limits{}); err == nil {
 			n.Event = o

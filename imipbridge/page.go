@@ -131,9 +131,7 @@ func (v *visit) meeting(ctx context.Context) (*meeting, error) {
 		if err != nil {
 			return err
 		}
-		if reader.TZ != "" {
-			m.zone, _ = time.LoadLocation(reader.TZ)
-		}
+		m.zone = zoneOf(reader.TZ)
 		m.who, err = directory.Self(tx, reader, false)
 		return err
 	})

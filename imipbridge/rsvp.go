@@ -186,6 +186,24 @@ func (v *visit) answer() {
 	v.show(status, p)
 }
 
+// decision gives a page that asks to accept or decline its buttons, and returns the
+// one that was pressed, or that the mail's link names; "" for none.
+func (v *visit) decision(p *answerPage, buttons []imip.Button) string {
+	said := v.r.URL.Query().Get("decide")
+	if v.r.Method == http.MethodPost {
+		said = ""
+		for _, b := range buttons {
+			if v.r.PostForm.Has(b.Value) {
+				said = b.Value
+			}
+		}
+	}
+	for _, b := range buttons {
+		p.Buttons = append(p.Buttons, answerButton{b, b.Value == said})
+	}
+	return said
+}
+
 // formAnswer returns the PARTSTAT of the button that was pressed, or
 // "propose"; "" for none.
 func formAnswer(r *http.Request) string {

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/convene-server/convene/db"
 	"github.com/convene-server/convene/directory"
@@ -99,9 +98,7 @@ func (b *Bridge) summary(a *arrival, r recipient, notes []note) *imip.Summary {
 	if s.Speaker.Name = nameOf(n.body, s.Speaker.Address); s.Speaker.Address.IsZero() || s.Speaker.Name == "" && imip.Same(s.Speaker.Address, a.mail.From.Address) {
 		s.Speaker = a.mail.From
 	}
-	if p.TZ != "" {
-		s.Zone, _ = time.LoadLocation(p.TZ) // nil for a name that is none
-	}
+	s.Zone = zoneOf(p.TZ)
 	return s
 }
 

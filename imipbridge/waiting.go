@@ -28,9 +28,7 @@ func (v *visit) waiting() {
 		if err != nil {
 			return err
 		}
-		if owner.TZ != "" {
-			zone, _ = time.LoadLocation(owner.TZ)
-		}
+		zone = zoneOf(owner.TZ)
 		have, err := tx.ObjectsByUID(v.inv.UID, v.inv.Organizer)
 		for _, x := range have {
 			if parsed, err := ics.Parse(x.Body, ics.Limits{}); err == nil && parsed.First() != nil {
@@ -65,18 +63,7 @@ func (v *visit) waiting() {
 	p.Rows = append(p.Rows, imip.Row{Label: l.Say("From"), Value: from})
 	told := p.Rows // once it is decided
 	p.Rows = append(p.Rows, imip.Row{Label: l.Say("Why it waits"), Value: l.Say(whyItWaits(q.Rule))})
-	said := v.r.URL.Query().Get("decide")
-	if v.r.Method == http.MethodPost {
-		said = ""
-		for _, name := range []string{"accept", "decline"} {
-			if v.r.PostForm.Has(name) {
-				said = name
-			}
-		}
-	}
-	for _, x := range imip.QuarantineButtons(l) {
-		p.Buttons = append(p.Buttons, answerButton{x, x.Value == said})
-	}
+	said := v.decision(&p, imip.QuarantineButtons(l))
 	if v.r.Method != http.MethodPost {
 		v.show(http.StatusOK, p)
 		return
