@@ -272,61 +272,16 @@ func reply(i int, kind string, g int) answer {
 	return a
 }
 
-// deliver gives mails to an LMTP server over so many connections, and returns
-// how many it takes in a second.
-func deliver(addr string, clients int, list []answer) (float64, error) {
+// perSecond runs so many workers at once, each with its number, that do n things
+// together, and returns how many they do in a second.
+func perSecond(workers, n int, f func(first int) error) (float64, error) {
 	var wg sync.WaitGroup
 	var mu sync.Mutex
 	var failed error
 	begin := time.Now()
-	for k := range clients {
+	for k := range workers {
 		wg.Go(func() {
-			err := func() error {
-				conn, err := net.Dial("tcp", addr)
-				if err != nil {
-					return err
-				}
-				c := smtp.NewClientLMTP(conn)
-				defer c.Close()
-				for i := k; i < len(list); i += clients {
-					if err := c.SendMail(list[i].from, []string{list[i].to}, bytes.NewReader(list[i].data)); err != nil {
-						return err
-					}
-				}
-				return nil
-			}()
-			mu.Lock()
-			defer mu.Unlock()
-			failed = errors.Join(failed, err)
-		})
-	}
-	wg.Wait()
-	return float64(len(list)) / time.Since(begin).Seconds(), failed
-}
-
-// bareRelay sends as many mails as Convene did, by as many connections, with
-// nothing behind them.
-func bareRelay(w *world, data []byte, n int) (float64, error) {
-	w.forget()
-	var wg sync.WaitGroup
-	var mu sync.Mutex
-	var failed error
-	begin := time.Now()
-	for k := range mailRelays {
-		wg.Go(func() {
-			err := func() error {
-				c, err := smtp.Dial(w.addr)
-				if err != nil {
-					return err
-				}
-				defer c.Close()
-				for i := k; i < n; i += mailRelays {
-					if err := c.SendMail("a@example.com", []string{"b@outside.example"}, bytes.NewReader(data)); err != nil {
-						return err
-					}
-				}
-				return nil
-			}()
+			err := f(k)
 			mu.Lock()
 			defer mu.Unlock()
 			failed = errors.Join(failed, err)
@@ -334,6 +289,44 @@ func bareRelay(w *world, data []byte, n int) (float64, error) {
 	}
 	wg.Wait()
 	return float64(n) / time.Since(begin).Seconds(), failed
+}
+
+// deliver gives mails to an LMTP server over so many connections, and returns
+// how many it takes in a second.
+func deliver(addr string, clients int, list []answer) (float64, error) {
+	return perSecond(clients, len(list), func(first int) error {
+		conn, err := net.Dial("tcp", addr)
+		if err != nil {
+			return err
+		}
+		c := smtp.NewClientLMTP(conn)
+		defer c.Close()
+		for i := first; i < len(list); i += clients {
+			if err := c.SendMail(list[i].from, []string{list[i].to}, bytes.NewReader(list[i].data)); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// bareRelay sends as many mails as Convene did, by as many connections, with
+// nothing behind them.
+func bareRelay(w *world, data []byte, n int) (float64, error) {
+	w.forget()
+	return perSecond(mailRelays, n, func(first int) error {
+		c, err := smtp.Dial(w.addr)
+		if err != nil {
+			return err
+		}
+		defer c.Close()
+		for i := first; i < n; i += mailRelays {
+			if err := c.SendMail("a@example.com", []string{"b@outside.example"}, bytes.NewReader(data)); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 }
 
 // world is the relay and everybody behind it, or a bare LMTP server: it takes
