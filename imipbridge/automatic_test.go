@@ -300,6 +300,52 @@ func TestDeliveryReports(t *testing.T) {
 	})
 }
 
+// What mail servers say in words alone, without a part for programs: it becomes
+// the status as a report does, if it comes as reports come.
+func TestWordedReports(t *testing.T) {
+	words := func(from, subject, text string) []byte {
+		return crlf("From: " + from + "\nSubject: " + subject + "\nMessage-ID: <w@mx.example.net>\n\n" + text + "\n\n--- Below this line is a copy of the message.\n\nReturn-Path: <x@example.net>\nSubject: delivery is delayed, will be retried\n")
+	}
+	const daemon, failed = "MAILER-DAEMON@mx.example.net", "failure notice"
+	one(t, func(h *house) {
+		h.persons("ann")
+		n := 0
+		test := func(what, status, rule, envelope string, data []byte) {
+			h.Helper()
+			n++
+			uid := fmt.Sprint("u", n)
+			h.put("ann", event("", uid, organizer(ann)+attendees(ann, cleo, "finn@example.net")))
+			h.work()
+			verp := h.to(cleo, h.relay.all()).from
+			for range 2 { // once more, as mail comes
+				h.want(what, h.give(envelope, data, verp)[verp], "250")
+			}
+			h.want(what+": status", h.status("ann", uid, cleo), status)
+			h.want(what+": the other one's", h.status("ann", uid, "finn@example.net"), "1.1")
+			found := false
+			for _, line := range h.decisions(uid) {
+				found = found || strings.HasPrefix(line, "in ") && strings.HasSuffix(line, rule)
+			}
+			h.want(what+": on record in "+strings.Join(h.decisions(uid), "; "), found, true)
+			notices := 1
+			if status == "1.1" {
+				notices = 0
+			}
+			h.work()
+			h.want(what+": told", len(h.relay.all()), notices)
+		}
+		test("qmail", "5.2", "delivery report: 5.2", "", words(daemon, failed, "Hi. This is the qmail-send program.\n<"+cleo+">:\nSorry, no mailbox here by that name. (#5.1.1)"))
+		test("given up", "5.1", "delivery report: 5.1", "", words(daemon, failed, "I'm not going to try again; this message has been in the queue too long.\n451 4.4.2"))
+		test("refused", "5.3", "delivery report: 5.3", "", words(daemon, failed, "host mx said: 554 5.7.1 no"))
+		test("no reason told", "5.1", "delivery report: 5.1", "", words(daemon, failed, "It did not work."))
+		test("Exchange", "5.2", "delivery report: 5.2", "", words("postmaster@example.net", "Undeliverable: Budget", "did not reach the following recipient(s): 550 5.1.10 not found"))
+		test("still trying", "1.1", "delivery report: delayed", "", words(daemon, "Warning: message delayed 4 hours", "Delivery attempts will continue. 550 for now"))
+		test("away", "1.1", "automatic answer to a mail of ours", "", words(cleo, "Delivery failed: away until Monday", "550 5.1.1"))
+		test("away, a postmaster", "1.1", "automatic answer to a mail of ours", "", words("postmaster@example.net", "Automatic reply: Budget", "back on Monday"))
+		test("with a sender in the envelope", "1.1", "to whom it was sent for", cleo, words(daemon, failed, "550 5.1.1"))
+	})
+}
+
 // What goes round is cut: our own mail has no effect wherever it comes back, and
 // what a hundred servers had goes no further.
 func TestLoops(t *testing.T) {

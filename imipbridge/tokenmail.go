@@ -197,9 +197,15 @@ func (b *Bridge) ruleBounce(ctx context.Context, a *arrival, r recipient) (rulin
 		x.Rule = "about a mail that is not known any more"
 		return ruling{}, b.record(ctx, x)
 	}
+	report := a.mail.Report
+	if a.envelope == "" { // RFC 3834 §3.3, RFC 5321 §4.5.5: nobody but a mail server or a vacation note
+		if worded := a.mail.Worded(sent.rcpt); worded != nil {
+			report = worded
+		}
+	}
 	failed := (*imip.Delivery)(nil)
-	if a.mail.Report != nil {
-		failed = a.mail.Report.Failed(sent.rcpt)
+	if report != nil {
+		failed = report.Failed(sent.rcpt)
 	}
 	switch {
 	case failed != nil && r.kind == kindCopy:
@@ -214,9 +220,9 @@ func (b *Bridge) ruleBounce(ctx context.Context, a *arrival, r recipient) (rulin
 		if err := b.tell(ctx, mailKey(id, created), sent.principal, sent.uid, sent.rcpt, strings.TrimSpace(x.Detail)); err != nil {
 			return ruling{}, err
 		}
-	case a.mail.Report != nil:
+	case report != nil:
 		x.Rule = "delivery report: nothing final"
-		if said := a.mail.Report.Actions(sent.rcpt); len(said) > 0 {
+		if said := report.Actions(sent.rcpt); len(said) > 0 {
 			x.Rule = "delivery report: " + strings.Join(said, ", ")
 		}
 	case a.noReply():

@@ -10,6 +10,7 @@ import (
 
 	"github.com/rogpeppe/go-internal/txtar"
 
+	"github.com/convene-server/convene/directory/cuaddr"
 	"github.com/convene-server/convene/scheduling/ics"
 )
 
@@ -26,6 +27,7 @@ import (
 //	repaired: ...            what was mended
 //	problem                  a calendar that cannot be read
 //	failed: ADDRESS STATUS   a mail that was not delivered
+//	worded: ACTION STATUS    what a mail server says in words alone of a mail of ours
 //	none: handed on          no message in it
 func TestCorpus(t *testing.T) {
 	files, err := filepath.Glob("testdata/corpus/*.txtar")
@@ -88,6 +90,9 @@ func outcome(m *Mail, summaries bool) (lines []string) {
 				add("failed: %s %s", d.Final.Mail(), d.Status)
 			}
 		}
+	}
+	if w := m.Worded(cuaddr.Address{}); w != nil {
+		add("worded: %s %s", w.Recipients[0].Action, w.Recipients[0].Status)
 	}
 	if len(m.Objects) == 0 {
 		add("none: handed on")

@@ -116,6 +116,10 @@ type Mail struct {
 	// first, without brackets (RFC 5322 §3.6.4).
 	References []string
 
+	from        string // the field as it came
+	namesFailed bool   // Exim's X-Failed-Recipients is there
+	first       *part  // of text, that a person reads first
+
 	machine bool     // a read receipt, a vacation note, a list's mail, by its other header fields
 	results []string // Authentication-Results as they came, topmost first; receivedBy and the host where a Received stands
 }

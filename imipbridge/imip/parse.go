@@ -34,6 +34,10 @@ func Parse(data []byte, received time.Time, lim Limits) (*Mail, error) {
 		case p.media == "message/disposition-notification": // RFC 8098 §3.1
 			m.machine = true
 		default:
+			if m.first == nil && (p.media == "text/plain" || p.media == "text/html") {
+				first := p
+				m.first = &first
+			}
 			m.Sealed = m.Sealed || p.sealed()
 			m.Attached = m.Attached || p.attached()
 		}
@@ -63,6 +67,8 @@ func envelope(h header, received time.Time) *Mail {
 		Subject:       text(h.get("subject")),
 		Date:          date(h.get("date")),
 		AutoSubmitted: autoSubmitted(h.get("auto-submitted")),
+		from:          h.get("from"),
+		namesFailed:   h.get("x-failed-recipients") != "",
 	}
 	for _, f := range h {
 		switch f.name {

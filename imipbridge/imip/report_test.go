@@ -47,6 +47,47 @@ func TestReports(t *testing.T) {
 	test("a word of their own", "-", "", r(group("", "team@example.net", "bounced\r\n x", "5.0.0")))
 }
 
+// What a mail server says in words alone, and what only looks like it.
+func TestWorded(t *testing.T) {
+	test := func(what, want, from, subject, text string) {
+		t.Helper()
+		m := parse(t, crlf("From: "+from+"\nSubject: "+subject+"\n\n"+text))
+		got := "-"
+		if r := m.Worded(cuaddr.Mailto("team@example.net")); r != nil {
+			got = strings.TrimSpace(r.Recipients[0].Action + " " + r.Recipients[0].Status + " " + r.Recipients[0].Diagnostic)
+		}
+		if got != want {
+			t.Errorf("%s: %q, want %q", what, got, want)
+		}
+	}
+	const daemon = "MAILER-DAEMON@mx.example.net"
+	test("a status in brackets", "failed 5.1.1 Sorry, no mailbox here by that name. (#5.1.1)", daemon, "failure notice", "<x>:\nSorry, no mailbox here by that name. (#5.1.1)\n")
+	test("a reply code", "failed 5.1.0 550 unknown", daemon, "failure notice", "550 unknown\n")
+	test("a full mailbox", "failed 5.2.2 552 full", daemon, "failure notice", "552 full\n")
+	test("neither", "failed 5.0.0", daemon, "failure notice", "It went wrong.\n")
+	test("an address of a host is no status", "failed 5.0.0", daemon, "failure notice", "from 5.1.1.9, 192.5.1.1\n")
+	test("a status at the end", "failed 5.4.4 The reason is 5.4.4.", daemon, "failure notice", "The reason is 5.4.4.\n")
+	test("words of the mail that comes back", "failed 5.0.0", daemon, "failure notice", "Regrets\n--- Below this line is a copy of the message.\n\n5.7.1 will be retried\n")
+	test("its subject", "failed 5.1.1 550 5.1.1", "postmaster@example.net", "Undeliverable: will be retried", "Subject: delivery is delayed\n550 5.1.1\n")
+	test("delayed", "delayed 4.0.0", daemon, "Warning: message x delayed 24 hours", "Regrets\n")
+	test("delayed, with a permanent code", "delayed 4.0.0 550 for now", daemon, "Mail", "550 for now\nDelivery attempts will continue\n")
+	test("relayed", "relayed 2.0.0", "postmaster@example.net", "Relayed: Budget", "Delivery to these recipients is complete.\n")
+	test("a server without an address", "failed 5.1.1 5.1.1", "MAILER-DAEMON (Mail Delivery System)", "failure notice", "5.1.1\n")
+	test("nobody", "failed 5.1.1 5.1.1", "<>", "failure notice", "5.1.1\n")
+	test("a person", "-", "cleo@example.net", "failure notice", "550 5.1.1\n")
+	test("he himself, whatever he is called", "-", "team@example.net", "failure notice", "550 5.1.1\n")
+	test("a postmaster on leave", "-", "postmaster@example.net", "Automatic reply", "I am away. Call 550 12.\n")
+	test("Exchange in German", "failed 5.1.10 550 5.1.10 no", "postmaster@example.net", "Unzustellbar: Budget", "550 5.1.10 no\n")
+	m := parse(t, crlf("From: relay@example.net\nSubject: x\nX-Failed-Recipients: team@example.net\n\nno\n"))
+	if r := m.Worded(cuaddr.Mailto("team@example.net")); r == nil || r.Failed(cuaddr.Mailto("team@example.net")) == nil {
+		t.Errorf("X-Failed-Recipients: %+v", r)
+	}
+	m = parse(t, crlf("From: "+daemon+"\nSubject: failure notice\nContent-Type: text/html\n\n<style>5.7.1</style><p>550&nbsp;<b>5.1.1</b><br>no such user</p>\n"))
+	if r := m.Worded(cuaddr.Mailto("team@example.net")); r == nil || r.Recipients[0].Status != "5.1.1" {
+		t.Errorf("HTML: %+v", r)
+	}
+}
+
 // Whatever a report holds: bounded, and never a failure without an action.
 func FuzzReport(f *testing.F) {
 	f.Add([]byte("Reporting-MTA: dns; mx\r\n\r\nFinal-Recipient: rfc822; a@example.net\r\nAction: failed\r\nStatus: 5.1.1\r\n"))
@@ -62,6 +103,11 @@ func FuzzReport(f *testing.F) {
 				t.Fatalf("%+v", d)
 			}
 			r.Actions(to)
+			if m, err := Parse(append([]byte("From: MAILER-DAEMON@mx\r\n"), b...), received, Limits{}); err == nil {
+				if w := m.Worded(to); w != nil && len(w.Recipients[0].Diagnostic) > 4*300 {
+					t.Fatalf("a reason of %d octets", len(w.Recipients[0].Diagnostic))
+				}
+			}
 		}
 	})
 }
