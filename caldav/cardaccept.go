@@ -15,13 +15,22 @@ const (
 	formJSON   // jCard (RFC 7095)
 )
 
-// inForm puts a card into the form that a GET asks for. The other version keeps
-// the entity tag: DAVx5 refuses a card without one, and it is by that tag that
-// the card is written again, whichever version was read. A jCard cannot be
-// written, and has none.
+// sentJCard reports whether the body of the request is jCard.
+func (x *exchange) sentJCard() bool {
+	m, _, err := mime.ParseMediaType(x.r.Header.Get("Content-Type"))
+	return err == nil && m == carddav.JSONType
+}
+
+// inForm puts a card into the form that a request asks for. Every form has the
+// entity tag of what is stored: DAVx5 refuses a card without one, and it is by
+// that tag that the card is written again, in whichever form it was read. Who
+// sends jCard and does not say what he takes gets jCard.
 func (x *exchange) inForm(r *resource) {
 	x.w.Header().Set("Vary", "Accept")
 	accept := strings.Join(x.r.Header["Accept"], ",")
+	if accept == "" && x.sentJCard() {
+		accept = carddav.JSONType
+	}
 	if accept == "" || len(accept) > 4<<10 {
 		return
 	}
@@ -38,7 +47,7 @@ func (x *exchange) inForm(r *resource) {
 		r.obj.Body, r.form = card.As(other), "text/vcard; charset=utf-8; version="+other
 	case formJSON:
 		if b, err := card.JCard(); err == nil {
-			r.obj.Body, r.obj.ETag, r.form = b, "", "application/vcard+json"
+			r.obj.Body, r.form = b, carddav.JSONType
 		}
 	}
 }
@@ -49,7 +58,7 @@ func (x *exchange) inForm(r *resource) {
 func cardForm(accept, stored, other string) int {
 	var quality [3]float64
 	var precise [3]int // how closely the range that counts names the form
-	forms := [...]struct{ kind, version string }{{"text/vcard", stored}, {"text/vcard", other}, {"application/vcard+json", ""}}
+	forms := [...]struct{ kind, version string }{{"text/vcard", stored}, {"text/vcard", other}, {carddav.JSONType, ""}}
 	for _, part := range strings.Split(accept, ",") {
 		kind, params, err := mime.ParseMediaType(part)
 		if err != nil {

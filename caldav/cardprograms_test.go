@@ -34,7 +34,7 @@ func TestContactsWithGoWebdav(t *testing.T) {
 		must(err)
 		books, err := c.FindAddressBooks(ctx, home)
 		must(err)
-		if len(books) != 1 || books[0].Path != annContacts || books[0].MaxResourceSize != 1<<20 || len(books[0].SupportedAddressData) != 2 {
+		if len(books) != 1 || books[0].Path != annContacts || books[0].MaxResourceSize != 1<<20 || len(books[0].SupportedAddressData) != 3 {
 			t.Fatalf("%+v", books)
 		}
 		make := func(name string) vcard.Card {

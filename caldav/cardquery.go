@@ -101,6 +101,9 @@ func addressData(e *dav.Element) (datum, error) {
 		}
 		card, err := carddav.Parse(r.obj.Body, carddav.Limits{})
 		if err != nil { // stored by an older release that took more
+			if d.JSON {
+				return carddav.ErrConversion
+			}
 			w.TextBytes(r.obj.Body)
 			return nil
 		}
@@ -125,6 +128,7 @@ func readSupportedAddressData(x *exchange, r *resource, w *dav.Writer) bool {
 	for _, v := range carddav.Versions {
 		w.Raw(`<CR:address-data-type content-type="text/vcard" version="` + v + `"/>`)
 	}
+	w.Raw(`<CR:address-data-type content-type="` + carddav.JSONType + `" version="4.0"/>`) // RFC 7095
 	return true
 }
 

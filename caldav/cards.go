@@ -20,17 +20,21 @@ import (
 
 // putCard writes an object of an address book.
 func (x *exchange) putCard(coll *resource, name string) error {
-	body, err := x.readObject([]string{"text/vcard", "text/x-vcard"},
-		&dav.Error{Status: http.StatusForbidden, Cond: dav.CR("supported-address-data"), Detail: "an address book takes text/vcard"},
-		&dav.Error{Status: http.StatusForbidden, Cond: dav.CR("max-resource-size"), Detail: "an object may have " + strconv.FormatInt(x.maxResource, 10) + " octets"})
+	body, err := x.readObject([]string{"text/vcard", "text/x-vcard", carddav.JSONType},
+		&dav.Error{Status: http.StatusForbidden, Cond: dav.CR("supported-address-data"), Detail: "an address book takes text/vcard and " + carddav.JSONType},
+		tooLargeCard(x))
 	if err != nil {
 		return err
 	}
-	card, err := x.parseCard(body)
+	parse := carddav.Parse
+	if x.sentJCard() {
+		parse = carddav.ParseJCard
+	}
+	card, err := x.parseCard(body, parse)
 	if err != nil {
 		return err
 	}
-	if err := x.fits(coll.owner, int64(len(body))); err != nil {
+	if err := x.fits(coll.owner, int64(len(card.Bytes()))); err != nil {
 		return err
 	}
 	w := cardWrite{coll: coll, name: name, card: card, conditions: x.conditions()}
@@ -41,17 +45,26 @@ func (x *exchange) putCard(coll *resource, name string) error {
 	if err != nil {
 		return err
 	}
+	// RFC 6352 §6.3.2.3: the octets of a jCard are not what is stored.
+	written.Rewritten = written.Rewritten || x.sentJCard()
 	return x.sendWritten(written, memberHref(coll.href, name), false)
 }
 
+func tooLargeCard(x *exchange) *dav.Error {
+	return &dav.Error{Status: http.StatusForbidden, Cond: dav.CR("max-resource-size"), Detail: "a card may have " + strconv.FormatInt(x.maxResource, 10) + " octets, its picture included"}
+}
+
 // parseCard says what is wrong with a card in the words of RFC 6352 §6.3.2.1.
-func (x *exchange) parseCard(body []byte) (*carddav.Card, error) {
-	card, err := carddav.Parse(body, carddav.Limits{Bytes: int(x.maxResource)})
+func (x *exchange) parseCard(body []byte, parse func([]byte, carddav.Limits) (*carddav.Card, error)) (*carddav.Card, error) {
+	card, err := parse(body, carddav.Limits{Bytes: int(x.maxResource)})
 	if err == nil {
 		err = card.Check()
 	}
 	var version *carddav.VersionError
+	var large *carddav.TooLargeError
 	switch {
+	case errors.As(err, &large) && large.What == "octets": // once it is a vCard
+		return nil, tooLargeCard(x)
 	case errors.As(err, &version):
 		return nil, &dav.Error{Status: http.StatusForbidden, Cond: dav.CR("supported-address-data"), Detail: err.Error()}
 	case err != nil:
@@ -288,7 +301,7 @@ func (x *exchange) copyCard(t *transfer) error {
 	if err := x.conditions().Check(&t.from.obj); err != nil {
 		return err
 	}
-	card, err := x.parseCard(t.from.obj.Body)
+	card, err := x.parseCard(t.from.obj.Body, carddav.Parse)
 	if err != nil {
 		return err
 	}

@@ -233,7 +233,7 @@ func TestAddressBooks(t *testing.T) {
 		test("D:resourcetype", "<D:collection/><CR:addressbook/>")
 		test("D:displayname", "Work")
 		test("CR:addressbook-description", "for work")
-		test("CR:supported-address-data", `<CR:address-data-type content-type="text/vcard" version="3.0"/><CR:address-data-type content-type="text/vcard" version="4.0"/>`)
+		test("CR:supported-address-data", `<CR:address-data-type content-type="text/vcard" version="3.0"/><CR:address-data-type content-type="text/vcard" version="4.0"/><CR:address-data-type content-type="application/vcard+json" version="4.0"/>`)
 		test("CR:max-resource-size", fmt.Sprint(1<<20))
 		test("CR:supported-collation-set", "<CR:supported-collation>i;ascii-casemap</CR:supported-collation><CR:supported-collation>i;octet</CR:supported-collation>"+
 			"<CR:supported-collation>i;unicode-casemap</CR:supported-collation>")
@@ -309,7 +309,7 @@ func TestAddressbookQuery(t *testing.T) {
 		query(`<CR:filter><CR:prop-filter name="FN"><CR:text-match collation="i;x">a</CR:text-match></CR:prop-filter></CR:filter>`).refused(t, 403, "CR:supported-collation")
 		query(`<CR:filter><CR:prop-filter name="FN"><CR:sounds-like/></CR:prop-filter></CR:filter>`).refused(t, 403, "CR:supported-filter")
 		query(`<CR:filter test="none"/>`).want(t, 400)
-		h.report(ann, annContacts, `<CR:addressbook-query><D:prop><CR:address-data content-type="application/vcard+json"/></D:prop><CR:filter/></CR:addressbook-query>`).
+		h.report(ann, annContacts, `<CR:addressbook-query><D:prop><CR:address-data content-type="application/json"/></D:prop><CR:filter/></CR:addressbook-query>`).
 			refused(t, 403, "CR:supported-address-data")
 	})
 }
@@ -432,7 +432,7 @@ func TestCardVersions(t *testing.T) {
 				t.Errorf("%s: %v\n%s", accept, r.header, r.body)
 			}
 			// DAVx5 refuses a card without an entity tag, whichever its version.
-			if etag := h.propfind(ann, path, "0", "D:getetag").row(t, path).text("D:getetag"); contentType != "application/vcard+json" && r.header.Get("ETag") != etag || contentType == "application/vcard+json" && r.header.Get("ETag") != "" {
+			if etag := h.propfind(ann, path, "0", "D:getetag").row(t, path).text("D:getetag"); r.header.Get("ETag") != etag {
 				t.Errorf("%s: ETag %s", accept, r.header.Get("ETag"))
 			}
 			if head := h.do(ann, "HEAD", path, "", "Accept", accept).want(t, 200); head.header.Get("Content-Length") != fmt.Sprint(len(r.body)) {
@@ -456,6 +456,63 @@ func TestCardVersions(t *testing.T) {
 		test(theDirectory+"ann@example.org.vcf", "", vcardType, "VERSION:3.0")
 		if got := h.do(ann, "GET", path, "").body; got != stored {
 			t.Errorf("it was changed: %s", got)
+		}
+	})
+}
+
+// RFC 7095: a jCard is written as the card of 4.0 that says the same, and had
+// in reports; what is none is refused and leaves no trace.
+func TestCardsInJSON(t *testing.T) {
+	each(t, func(t *testing.T, h *house) {
+		const path, jcard = annContacts + "j.vcf", "application/vcard+json"
+		const sent = `["vcard",[["version",{},"text","4.0"],["uid",{},"text","j-1"],["fn",{},"text","Jo, \"J\""],["tel",{"type":"home"},"uri","tel:+1-555"]]]`
+		r := h.do(ann, "PUT", path, sent, "Content-Type", jcard, "If-None-Match", "*").want(t, 201)
+		if r.header.Get("ETag") != "" {
+			t.Error("an ETag for octets that are not stored (RFC 6352 §6.3.2.3)")
+		}
+		g := h.do(ann, "GET", path, "").want(t, 200)
+		if g.header.Get("Content-Type") != vcardType || g.body != "BEGIN:VCARD\r\nVERSION:4.0\r\nUID;VALUE=text:j-1\r\nFN:Jo\\, \"J\"\r\nTEL;TYPE=home;VALUE=uri:tel:+1-555\r\nEND:VCARD\r\n" {
+			t.Errorf("%v\n%s", g.header, g.body)
+		}
+		// What was read as jCard is written again by its tag, and answered in kind.
+		g = h.do(ann, "GET", path, "", "Accept", jcard).want(t, 200)
+		if g.body != sent || g.header.Get("ETag") == "" {
+			t.Errorf("%v\n%s", g.header, g.body)
+		}
+		changed := strings.Replace(sent, "Jo, ", "Joe, ", 1)
+		h.do(ann, "PUT", path, changed, "Content-Type", jcard, "If-Match", `"x"`).want(t, 412)
+		r = h.do(ann, "PUT", path, changed, "Content-Type", jcard+"; charset=utf-8", "If-Match", g.header.Get("ETag"), "Prefer", "return=representation").want(t, 200)
+		if r.body != changed || r.header.Get("Content-Type") != jcard || r.header.Get("ETag") == "" {
+			t.Errorf("%v\n%s", r.header, r.body)
+		}
+		data := func(report string) {
+			t.Helper()
+			rows := h.report(ann, annContacts, report, "Depth", "1").rows(t)
+			if len(rows) != 1 || rows[0].text("CR:address-data") != strings.ReplaceAll(changed, `"`, "&#34;") && rows[0].text("CR:address-data") != changed {
+				t.Errorf("%+v", rows)
+			}
+		}
+		const wanted = `<D:prop><CR:address-data content-type="` + jcard + `"/></D:prop>`
+		data(`<CR:addressbook-multiget>` + wanted + `<D:href>` + path + `</D:href></CR:addressbook-multiget>`)
+		data(`<CR:addressbook-query>` + wanted + `<CR:filter><CR:prop-filter name="FN"><CR:text-match>joe</CR:text-match></CR:prop-filter></CR:filter></CR:addressbook-query>`)
+		if rows := h.report(ann, theDirectory, `<CR:addressbook-multiget>`+wanted+`<D:href>`+theDirectory+`ann@example.org.vcf</D:href></CR:addressbook-multiget>`).rows(t); len(rows) != 1 || !strings.HasPrefix(rows[0].text("CR:address-data"), `["vcard",[["version",`) && !strings.HasPrefix(rows[0].text("CR:address-data"), `[&#34;vcard`) {
+			t.Errorf("%+v", rows)
+		}
+
+		before := h.ctag(annContacts)
+		refused := func(body, condition string) {
+			t.Helper()
+			h.do(ann, "PUT", annContacts+"no.vcf", body, "Content-Type", jcard).refused(t, 403, condition)
+		}
+		refused(card("v", "V"), "CR:valid-address-data")
+		refused(`["vcard",[["version",{},"text","4.0"]]]`, "CR:valid-address-data") // nobody is named
+		refused(strings.Replace(sent, "4.0", "3.0", 1), "CR:supported-address-data")
+		refused(sent, "CR:no-uid-conflict")
+		refused(sent+strings.Repeat(" ", 1<<20), "CR:max-resource-size")
+		refused(strings.Replace(sent, "j-1", strings.Repeat(`\n`, 500<<10), 1), "CR:max-resource-size")
+		h.do(ann, "GET", annContacts+"no.vcf", "").want(t, 404)
+		if after := h.ctag(annContacts); after != before {
+			t.Errorf("the ctag moved from %s to %s", before, after)
 		}
 	})
 }

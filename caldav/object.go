@@ -158,6 +158,9 @@ func (x *exchange) put(segments []string, slash bool) error {
 		if r, rerr := x.object(p); rerr == nil && x.may(r, directory.Read) == nil {
 			x.w.Header().Set("Preference-Applied", "return=representation")
 			x.w.Header().Set("Content-Location", r.href)
+			if r.kind == kCard {
+				x.inForm(r)
+			}
 			return x.sendObject(r, http.StatusPreconditionFailed)
 		}
 	}
@@ -294,6 +297,9 @@ func (x *exchange) sendWritten(written scheduling.Written, at string, elsewhere 
 	if x.prefer.Representation { // RFC 8144 §3
 		if segments, _, err := dav.Segments(at); err == nil {
 			if r, err := x.find(segments); err == nil && r.kind&kMember != 0 {
+				if r.kind == kCard {
+					x.inForm(r)
+				}
 				h.Set("Preference-Applied", "return=representation")
 				h.Set("Content-Location", at)
 				status := http.StatusOK

@@ -12,6 +12,7 @@ import (
 // whole card as it is.
 type Data struct {
 	Version string // "" whichever
+	JSON    bool   // as jCard, which is of version 4.0 (RFC 7095)
 	All     bool   // every property
 	Props   []PickProp
 }
@@ -28,12 +29,13 @@ var Versions = []string{"3.0", "4.0"}
 // ParseData reads a CARDDAV:address-data element. The error is a *dav.Error.
 func ParseData(e *dav.Element) (*Data, error) {
 	d := &Data{Version: e.Attr("version")}
-	unknown := &dav.Error{Status: 403, Cond: dav.CR("supported-address-data"), Detail: "cards are to be had as text/vcard, 3.0 or 4.0"}
-	if t := e.Attr("content-type"); t != "" && !strings.EqualFold(t, "text/vcard") {
-		return nil, unknown
+	d.JSON = strings.EqualFold(e.Attr("content-type"), JSONType)
+	if t := e.Attr("content-type"); t != "" && !d.JSON && !strings.EqualFold(t, "text/vcard") ||
+		d.Version != "" && d.Version != "4.0" && (d.JSON || d.Version != "3.0") {
+		return nil, &dav.Error{Status: 403, Cond: dav.CR("supported-address-data"), Detail: "cards are to be had as text/vcard, 3.0 or 4.0, and as " + JSONType}
 	}
-	if d.Version != "" && d.Version != "3.0" && d.Version != "4.0" {
-		return nil, unknown
+	if d.JSON {
+		d.Version = "4.0"
 	}
 	var p parts
 	for _, ch := range e.Children() {
@@ -64,8 +66,8 @@ func (d *Data) Whole() bool { return d == nil || d.All && d.Version == "" }
 // which no other way could be found to write (RFC 6352 §8.7.2).
 var ErrConversion = &dav.Error{Status: 415, Cond: dav.CR("supported-address-data-conversion"), Detail: "the card is of another version"}
 
-// Of returns the wanted parts of a card, in the wanted version (RFC 6352
-// §5.1.1). The error is ErrConversion.
+// Of returns the wanted parts of a card, in the wanted version and form (RFC
+// 6352 §5.1.1). The error is ErrConversion.
 func (d *Data) Of(c *Card) ([]byte, error) {
 	if d == nil {
 		return c.Bytes(), nil
@@ -76,28 +78,46 @@ func (d *Data) Of(c *Card) ([]byte, error) {
 			return nil, ErrConversion
 		}
 	}
+	if d.JSON {
+		b, err := marshal(d.pick(c))
+		if err != nil {
+			return nil, ErrConversion
+		}
+		return b, nil
+	}
 	if d.All {
 		return c.Bytes(), nil
 	}
 	var out bytes.Buffer
 	out.WriteString("BEGIN:VCARD\r\n")
-	for i := range c.Props {
-		p := &c.Props[i]
+	for _, p := range d.pick(c) {
+		out.Write(bytes.TrimRight(p.raw, "\r\n"))
+		out.WriteString("\r\n")
+	}
+	out.WriteString("END:VCARD\r\n")
+	return out.Bytes(), nil
+}
+
+// pick returns the wanted properties; those without their values end at the
+// colon.
+func (d *Data) pick(c *Card) []Prop {
+	if d.All {
+		return c.Props
+	}
+	var all []Prop
+	for _, p := range c.Props {
 		for _, q := range d.Props {
 			if q.Name != p.Name || q.Group != "" && q.Group != p.Group {
 				continue
 			}
 			if q.NoValue {
-				out.Write(p.head())
-			} else {
-				out.Write(bytes.TrimRight(p.raw, "\r\n"))
+				p.raw, p.Value = p.head(), ""
 			}
-			out.WriteString("\r\n")
+			all = append(all, p)
 			break
 		}
 	}
-	out.WriteString("END:VCARD\r\n")
-	return out.Bytes(), nil
+	return all
 }
 
 // head is the line of a property up to and with its colon, folds included.

@@ -2,7 +2,7 @@ package carddav
 
 import (
 	"encoding/json"
-	"strconv"
+	"regexp"
 	"strings"
 )
 
@@ -23,6 +23,9 @@ var (
 	lists      = map[string]bool{"NICKNAME": true, "CATEGORIES": true}
 )
 
+// JSONType is the media type of jCard (RFC 7095 §9.1).
+const JSONType = "application/vcard+json"
+
 // JCard returns the card as JSON (RFC 7095), made of its version 4.0.
 func (c *Card) JCard() ([]byte, error) {
 	if c.Version() != "4.0" {
@@ -32,49 +35,61 @@ func (c *Card) JCard() ([]byte, error) {
 		}
 		c = four
 	}
-	props := make([]any, 0, len(c.Props))
-	for i := range c.Props {
-		props = append(props, c.Props[i].json())
+	return marshal(c.Props)
+}
+
+func marshal(ps []Prop) ([]byte, error) {
+	props := make([]any, 0, len(ps))
+	for i := range ps {
+		props = append(props, ps[i].json())
 	}
 	return json.Marshal([]any{"vcard", props})
 }
 
 // json is the array of one property (§3.3): name, parameters, type, values.
 func (p *Prop) json() []any {
+	if p.Name == "VERSION" {
+		return []any{"version", map[string]any{}, "text", "4.0"} // §3.3, whatever blanks stood around it
+	}
 	params := map[string]any{}
 	if p.Group != "" {
 		params["group"] = strings.ToLower(p.Group) // §3.3.1.2
 	}
 	kind := valueTypes[p.Name]
+	if kind == "" {
+		kind = "unknown"
+	}
 	for _, q := range p.Params {
 		name := strings.ToLower(q.Name)
+		if name == "value" {
+			if low := strings.ToLower(q.Value); isWord(low) && low != "unknown" {
+				kind = low
+			}
+			continue
+		}
+		if name == "group" {
+			continue // which no parameter of a vCard may be called (§3.3.1.2)
+		}
 		switch have := params[name].(type) {
 		case nil:
-			if name != "value" {
-				params[name] = q.Value
-			} else if q.Value != "" {
-				kind = strings.ToLower(q.Value)
-			}
+			params[name] = q.Value
 		case string:
 			params[name] = []string{have, q.Value}
 		case []string:
 			params[name] = append(have, q.Value)
 		}
 	}
-	if kind == "" {
-		kind = "unknown"
-	}
 	out := []any{strings.ToLower(p.Name), params, kind}
 	switch {
-	case kind == "unknown":
-		return append(out, p.Value) // as it stands, escapes and all (§5.1)
+	case kind != "text":
+		return append(out, typed(kind, p.Value))
 	case structured[p.Name]:
 		var parts []any
 		for _, component := range split(p.Value, ';') {
 			parts = append(parts, oneOrMany(split(component, ',')))
 		}
-		if len(parts) == 1 {
-			return append(out, parts[0])
+		if one, ok := parts[0].(string); ok && len(parts) == 1 {
+			return append(out, one)
 		}
 		return append(out, parts)
 	case lists[p.Name]:
@@ -83,7 +98,7 @@ func (p *Prop) json() []any {
 		}
 		return out
 	}
-	return append(out, typed(kind, p))
+	return append(out, p.Text())
 }
 
 func oneOrMany(values []string) any {
@@ -97,39 +112,77 @@ func oneOrMany(values []string) any {
 	return all
 }
 
-// typed is a value as its type is written in JSON (§3.5).
-func typed(kind string, p *Prop) any {
-	v := p.Text()
+// typed is a value that is no text as its type is written in JSON (§3.5). One
+// that does not have the form of its type stays as it stands, escapes and all
+// (§5.1).
+func typed(kind, v string) any {
 	switch kind {
-	case "uri", "language-tag", "utc-offset":
-		return p.Value
 	case "boolean":
-		if b, err := strconv.ParseBool(strings.ToLower(v)); err == nil {
-			return b
+		switch strings.ToUpper(v) {
+		case "TRUE":
+			return true
+		case "FALSE":
+			return false
 		}
-	case "integer":
-		if n, err := strconv.ParseInt(v, 10, 64); err == nil {
-			return n
+	case "integer", "float":
+		if number.MatchString(v) && (kind == "float" || !strings.Contains(v, ".")) {
+			return json.Number(v)
 		}
-	case "float":
-		if f, err := strconv.ParseFloat(v, 64); err == nil {
-			return json.Number(strconv.FormatFloat(f, 'f', -1, 64))
-		}
-	case "date", "date-time", "date-and-or-time", "timestamp":
+	case "utc-offset":
+		return wideZone(v) // §3.5.9
+	case "date", "time", "date-time", "date-and-or-time", "timestamp":
 		// ISO 8601's extended format (§3.5.3 to §3.5.7).
 		if m := date4.FindStringSubmatch(v); m != nil {
 			d := m[1] + "-" + m[2] + "-" + m[3]
 			if m[4] != "" {
-				d += "T" + m[4] + ":" + m[5] + ":" + m[6] + m[7]
+				d += "T" + m[4] + ":" + m[5] + ":" + m[6] + wideZone(m[7])
 			}
 			return d
 		}
 		if m := noYear4.FindStringSubmatch(v); m != nil {
 			return "--" + m[1] + "-" + m[2]
 		}
+		if m := time4.FindStringSubmatch(v); m != nil {
+			return m[1] + m[2] + ":" + m[3] + ":" + m[4] + wideZone(m[5])
+		}
 	}
 	return v
 }
+
+// narrow is the way back of typed's dates, times and offsets.
+func narrow(kind, v string) string {
+	switch kind {
+	case "utc-offset":
+		return narrowZone(v)
+	case "date", "time", "date-time", "date-and-or-time", "timestamp":
+		if m := date3.FindStringSubmatch(v); m != nil {
+			d := m[1] + m[2] + m[3]
+			if m[4] != "" {
+				d += "T" + m[4] + m[5] + m[6] + narrowZone(m[7])
+			}
+			return d
+		}
+		if m := noYearWide.FindStringSubmatch(v); m != nil {
+			return "--" + m[1] + m[2]
+		}
+		if m := timeWide.FindStringSubmatch(v); m != nil {
+			return m[1] + m[2] + m[3] + m[4] + narrowZone(m[5])
+		}
+	}
+	return v
+}
+
+var (
+	number     = regexp.MustCompile(`^-?(?:0|[1-9]\d{0,17})(?:\.\d{1,17})?$`)
+	time4      = regexp.MustCompile(`^(T?)(\d\d)(\d\d)(\d\d)(Z|[+-]\d\d(?::?\d\d)?)?$`)
+	timeWide   = regexp.MustCompile(`^(T?)(\d\d):(\d\d):(\d\d)(Z|[+-]\d\d(?::?\d\d)?)?$`)
+	noYearWide = regexp.MustCompile(`^--(\d\d)-(\d\d)$`)
+	zone4      = regexp.MustCompile(`^([+-]\d\d)(\d\d)$`)
+	zoneWide   = regexp.MustCompile(`^([+-]\d\d):(\d\d)$`)
+)
+
+func wideZone(v string) string   { return zone4.ReplaceAllString(v, "$1:$2") }
+func narrowZone(v string) string { return zoneWide.ReplaceAllString(v, "$1$2") }
 
 func unescape(v string) string {
 	p := Prop{Value: v}

@@ -157,7 +157,11 @@ func TestData(t *testing.T) {
 	// RFC 6352 §5.1.1
 	test(`<C:address-data content-type="text/vcard" version="4.0"><C:prop name="VERSION"/><C:prop name="UID"/><C:prop name="ITEM1.EMAIL"/></C:address-data>`,
 		"BEGIN:VCARD\nVERSION:4.0\nUID;VALUE=text:ann-1\nITEM1.EMAIL;TYPE=INTERNET,WORK;PREF=1:ann@example.org\nEND:VCARD\n", "")
-	test(`<C:address-data content-type="application/vcard+json"/>`, "", "supported-address-data")
+	// RFC 7095
+	test(`<C:address-data content-type="application/vcard+json"><C:prop name="VERSION"/><C:prop name="FN"/><C:prop name="ITEM1.EMAIL" novalue="yes"/></C:address-data>`,
+		`["vcard",[["version",{},"text","4.0"],["fn",{},"text","Ann Doe"],["email",{"group":"item1","pref":"1","type":["INTERNET","WORK"]},"text",""]]]`, "")
+	test(`<C:address-data content-type="application/vcard+json" version="3.0"/>`, "", "supported-address-data")
+	test(`<C:address-data content-type="application/json"/>`, "", "supported-address-data")
 	test(`<C:address-data version="2.1"/>`, "", "supported-address-data")
 	test(`<C:address-data><C:prop/></C:address-data>`, "", "400")
 	test(`<C:address-data><C:prop name="VERSION"/><C:prop name="fn"/><C:prop name="NOTE"/></C:address-data>`,
