@@ -73,6 +73,13 @@ func (d *Desk) read(body []byte) (*ics.Object, error) {
 	if obj.OtherScale() != nil {
 		return nil, &itip.Refusal{Precondition: itip.SupportedRscale, Detail: "recurrences are known in the Gregorian calendar only, without SKIP"}
 	}
+	if obj.Root().Prop("METHOD") != nil && organized(obj) {
+		// A program that stores an invitation as it came by mail means well.
+		// What concerns nobody else is refused for it (RFC 4791 §4.1).
+		root := obj.Root().Clone()
+		root.Remove("METHOD")
+		obj = ics.New(root)
+	}
 	if err := obj.Check(); err != nil {
 		return nil, &itip.Refusal{Precondition: itip.ValidResource, Detail: err.Error()}
 	}

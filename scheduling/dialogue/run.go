@@ -408,12 +408,17 @@ func (r *run) self(p Person) func(cuaddr.Address) bool {
 func (r *run) object(lines []string, method string) ([]byte, error) {
 	var b strings.Builder
 	product := "PRODID:-//dialogue//EN"
-	for i, l := range lines {
-		if strings.HasPrefix(l, "PRODID:") {
-			product, lines = l, slices.Delete(slices.Clone(lines), i, i+1)
-			break
+	lines = slices.DeleteFunc(slices.Clone(lines), func(l string) bool {
+		if v, ok := strings.CutPrefix(l, "METHOD:"); ok {
+			method = v
+			return true
 		}
-	}
+		if !strings.HasPrefix(l, "PRODID:") {
+			return false
+		}
+		product = l
+		return true
+	})
 	b.WriteString("BEGIN:VCALENDAR\r\nVERSION:2.0\r\n" + product + "\r\n")
 	if method != "" {
 		b.WriteString("METHOD:" + method + "\r\n")

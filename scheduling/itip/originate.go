@@ -87,8 +87,7 @@ func (me Actor) remove(before *ics.Object, opt Options) (Outcome, error) {
 	return out, nil
 }
 
-// tidy takes away what never is stored: METHOD (a program that uploads an
-// invitation as it came by mail means well). A missing DTSTAMP is put in.
+// tidy takes away METHOD, which never is stored, and puts in a missing DTSTAMP.
 func (me Actor) tidy(s *series) {
 	if s.root.Prop("METHOD") != nil {
 		s.root.Remove("METHOD")
