@@ -186,7 +186,7 @@ func (s *sitting) fromOrganizer(m Deliver, method itip.Method) (result, error) {
 	if err != nil {
 		return result{}, err
 	}
-	if err := s.remember(h, m.Body, out.Left); err != nil {
+	if err := s.remember(h, m.Body, out.Left, false); err != nil {
 		return result{}, err
 	}
 	if out.Ignored {

@@ -20,8 +20,10 @@ type parting struct {
 const maxParted = 64 << 10
 
 // remember keeps Outcome.Left of an object whose organizer is elsewhere, or its
-// owner himself. Between people here nothing is overtaken.
-func (s *sitting) remember(h *holding, o, left *ics.Object) error {
+// owner himself. Between people here nothing is overtaken; of their meetings only
+// that is kept which somebody takes out of a series and names with his next
+// answer.
+func (s *sitting) remember(h *holding, o, left *ics.Object, takes bool) error {
 	if left == nil || !storable(o.UID()) {
 		return nil
 	}
@@ -29,7 +31,7 @@ func (s *sitting) remember(h *holding, o, left *ics.Object) error {
 	if err := s.meet(organizer); err != nil {
 		return err
 	}
-	if by := s.find(organizer); by != nil && by.ID != h.owner.ID {
+	if by := s.find(organizer); by != nil && by.ID != h.owner.ID && !takes {
 		return nil
 	}
 	before, err := s.recall(h.owner, o.UID())

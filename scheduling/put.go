@@ -330,7 +330,7 @@ func (s *sitting) originate(h *holding, after *ics.Object, opt itip.Options, doo
 	if err != nil {
 		return err
 	}
-	if before == nil && after != nil && !opt.Silent && me.Self(ics.Organizer(after.First())) {
+	if after != nil && !opt.Silent && asksLeft(me, before, after) {
 		if me.Left, err = s.recall(h.owner, after.UID()); err != nil {
 			return err
 		}
@@ -349,7 +349,7 @@ func (s *sitting) originate(h *holding, after *ics.Object, opt itip.Options, doo
 	if out.Refresh {
 		s.refresh(h.owner.ID, uidOf(before, after))
 	}
-	if err := s.remember(h, before, out.Left); err != nil {
+	if err := s.remember(h, before, out.Left, h.obj != nil); err != nil {
 		return err
 	}
 	msgs, detail := out.Messages, told(len(out.Messages))
@@ -362,6 +362,17 @@ func (s *sitting) originate(h *holding, after *ics.Object, opt itip.Options, doo
 		Rule: out.Rule, Outcome: "applied", Detail: detail,
 	})
 	return s.settle(h, before, msgs, door)
+}
+
+// asksLeft reports whether the core needs what the owner remembers beside his
+// calendar: the last number of a meeting that he writes once more, and what he
+// took out of another's series.
+func asksLeft(me itip.Actor, before, after *ics.Object) bool {
+	if me.Self(ics.Organizer(after.First())) {
+		return before == nil
+	}
+	m := after.Master()
+	return before != nil && m != nil && m.Prop("EXDATE") != nil
 }
 
 func uidOf(objs ...*ics.Object) string {

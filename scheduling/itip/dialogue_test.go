@@ -259,9 +259,7 @@ func (c *core) Put(who string, object []byte, tag *string) error {
 		}
 	}
 	me := c.actor(who, after.UID())
-	if before == nil {
-		me.Left = c.left[who][after.UID()]
-	}
+	me.Left = c.left[who][after.UID()]
 	out, err := Originate(me, before, after, Options{Seen: c.seen})
 	if err != nil {
 		return err

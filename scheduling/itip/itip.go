@@ -91,7 +91,8 @@ type Actor struct {
 	Proposals func() []Proposal
 	// Left is what he remembers of those parts of the meeting that are not in his
 	// calendar: Outcome.Left of earlier changes and messages, added up by
-	// AddLeft. nil: nothing. Only Receive asks.
+	// AddLeft. nil: nothing. Originate asks where an organizer's meeting is new,
+	// and where an attendee's series leaves occurrences out.
 	Left *ics.Object
 	// Agent says that he is a room or a resource: nobody looks at its calendar to
 	// learn what was called off, so nothing of that stays there.

@@ -188,7 +188,9 @@ func (me Actor) update(have *ics.Object, in *series, msg Message) Outcome {
 	if c := merged[""]; whole && c != nil {
 		me.keepAway(was, in, c, merged)
 		for _, p := range left.parts {
-			away[p.rid] = away[p.rid] || me.declinedAlone(left, p, in)
+			if me.declinedAlone(left, p, in) {
+				away[p.rid] = true
+			}
 		}
 		staysOff(c, was, in, merged, away)
 		if was.master == nil || c != was.master.comp {

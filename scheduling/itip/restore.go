@@ -541,7 +541,28 @@ func (m *mend) answers(force bool) (out, late []answer) {
 			out = append(out, answer{comp: c, mine: *l, partstat: "DECLINED"})
 		}
 	}
+	if wholeSaid && whole != "DECLINED" {
+		out = append(out, m.away()...)
+	}
 	return out, late
+}
+
+// away are the occurrences that he took off his calendar before, declining: what
+// he says now of the series is no answer for them, so they are named with it
+// (RFC 6638 §3.2.2.3). The organizer may never have been told of them one by one,
+// if he had declined them all.
+func (m *mend) away() []answer {
+	var out []answer
+	for _, p := range m.me.left().parts {
+		l := p.self(m.me)
+		if p.rid == "" || p.off || l == nil || ics.PartStat(l) != "DECLINED" || slices.Contains(m.dropped, p.rid) {
+			continue
+		}
+		if m.is.excludes(p.rid) && m.was.excludes(p.rid) && m.is.byRID[p.rid] == nil {
+			out = append(out, answer{comp: p.comp, mine: *l, partstat: "DECLINED"})
+		}
+	}
+	return out
 }
 
 // droppedParts are the instances that he took away, as they were.
