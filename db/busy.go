@@ -1,6 +1,10 @@
 package db
 
-import "slices"
+import (
+	"slices"
+	"strconv"
+	"strings"
+)
 
 // Slot and Series are the live record of busy time (STORAGE 13 to 15); see
 // ics.Slot and ics.Series for what the fields mean. Times are microseconds.
@@ -115,6 +119,47 @@ func (tx *Tx) InRange(collection int64, component string, from, to int64) ([]Can
 // owners at once, free slots and the conversation except left out; floating
 // ones are found as in InRange. Series come if their span meets the window.
 func (tx *Tx) BusyRows(owners []int64, from, to int64, except string) ([]BusyRow, error) {
+	return tx.BusyRowsAt(owners, from, to, except, Rhythm{})
+}
+
+// Rhythm is what times have in common that come again and again: all lie within
+// parts of a period. The zero Rhythm has every time.
+type Rhythm struct {
+	Every int64   // microseconds
+	Parts []Phase // at most 4
+}
+
+// Phase is Length microseconds from Start on, and again after each period.
+type Phase struct{ Start, Length int64 }
+
+// earliest is what a time is counted from in a rhythm: before all that are
+// stored, so that no remainder is negative.
+const earliest = int64(1) << 56
+
+// meets is the condition that a slot overlaps a time of the rhythm, with its
+// arguments from $n on.
+func (r Rhythm) meets(n int, args []any) (string, []any) {
+	if len(r.Parts) == 0 {
+		return "", args
+	}
+	size := 1
+	for size < len(r.Parts) {
+		size *= 2
+	}
+	every := "$" + strconv.Itoa(n)
+	args = append(args, r.Every)
+	var or []string
+	for i := range size {
+		p := r.Parts[min(i, len(r.Parts)-1)]
+		at := "(s.start - $" + strconv.Itoa(n+1+2*i) + ") % " + every
+		or = append(or, at+" < $"+strconv.Itoa(n+2+2*i)+" OR "+at+" + s.fin - s.start > "+every)
+		args = append(args, p.Start%r.Every-earliest/r.Every*r.Every, p.Length)
+	}
+	return " AND (" + strings.Join(or, " OR ") + ")", args
+}
+
+// BusyRowsAt is BusyRows without the slots that overlap no time of a rhythm.
+func (tx *Tx) BusyRowsAt(owners []int64, from, to int64, except string, at Rhythm) ([]BusyRow, error) {
 	owners = slices.Compact(slices.Sorted(slices.Values(owners)))
 	var left []int64 // few objects, instead of the UID of every row
 	if except != "" && key(except) {
@@ -128,7 +173,8 @@ func (tx *Tx) BusyRows(owners []int64, from, to int64, except string) ([]BusyRow
 		args = append([]any{bounded(from), bounded(to)}, args...)
 		const head = `SELECT c.owner, s.collection, s.object, `
 		const calendars = ` WHERE c.kind = 'calendar' AND c.transparent = 0 AND c.owner IN `
-		slots, err := collect(tx, head+slotColumns+` FROM collection c JOIN slot s ON s.collection = c.id`+calendars+in+` AND s.busy <> 0 AND `+slotMeets, args,
+		meets, more := at.meets(len(args)+1, slices.Clip(args))
+		slots, err := collect(tx, head+slotColumns+` FROM collection c JOIN slot s ON s.collection = c.id`+calendars+in+` AND s.busy <> 0 AND `+slotMeets+meets, more,
 			func(r *BusyRow) []any {
 				r.Slot = new(Slot)
 				return append([]any{&r.Owner, &r.Collection, &r.Object}, r.Slot.fields()...)

@@ -3,6 +3,7 @@ package db_test
 import (
 	"math"
 	"slices"
+	"strconv"
 	"testing"
 
 	"github.com/convene-server/convene/db"
@@ -138,5 +139,48 @@ func TestBusyRows(t *testing.T) {
 		test([]int64{ann.ID, bob.ID}, 10, 20, rowB)
 		except = "nobody's"
 		test([]int64{ann.ID, bob.ID}, 10, 20, rowA, rowB)
+	})
+}
+
+// Of slots those come that overlap a time of the rhythm, wherever in its period
+// they begin.
+func TestBusyRowsAt(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, s *db.Store) {
+		ann, cal, _ := person(t, s, "ann@example.org")
+		const day = 24 * testHour
+		put(t, s, cal.ID, "series", "s", "x", db.Indexed{Series: &db.Series{First: 1, Last: 1 << 62}})
+		starts := map[int64]int64{}
+		for i, hours := range []int64{-50, 0, 8, 9, 10, 11, 12, 23, 24*400 + 10} {
+			name := strconv.Itoa(i)
+			put(t, s, cal.ID, name, name, "x", slot(hours*testHour, (hours+2)*testHour))
+			starts[hours*testHour] = hours
+		}
+		test := func(at db.Rhythm, want ...int64) {
+			t.Helper()
+			view(t, s, func(tx *db.Tx) error {
+				rows, err := tx.BusyRowsAt([]int64{ann.ID}, -100*day, 1000*day, "", at)
+				var got []int64
+				for _, r := range rows {
+					if r.Slot != nil {
+						got = append(got, starts[r.Slot.Start])
+					}
+				}
+				slices.Sort(got)
+				if !slices.Equal(got, want) || len(rows) != len(want)+1 {
+					t.Errorf("%+v: slots at %d of %d rows, want %d", at, got, len(rows), want)
+				}
+				return err
+			})
+		}
+		test(db.Rhythm{}, -50, 0, 8, 9, 10, 11, 12, 23, 9610)
+		from10to11 := db.Phase{Start: 10 * testHour, Length: testHour}
+		test(db.Rhythm{Every: day, Parts: []db.Phase{from10to11}}, 9, 10, 9610)
+		test(db.Rhythm{Every: day, Parts: []db.Phase{{Start: 5000*day + 10*testHour, Length: testHour}}}, 9, 10, 9610)
+		// Over midnight, from either side; -50 is ten at night.
+		test(db.Rhythm{Every: day, Parts: []db.Phase{{Start: 0, Length: testHour}}}, 0, 23)
+		test(db.Rhythm{Every: day, Parts: []db.Phase{{Start: 23 * testHour, Length: 2 * testHour}}}, -50, 0, 23)
+		three := []db.Phase{from10to11, {Start: 0, Length: 1}, {Start: 14 * testHour, Length: testHour}}
+		test(db.Rhythm{Every: day, Parts: three}, 0, 9, 10, 23, 9610)
+		test(db.Rhythm{Every: 7 * day, Parts: []db.Phase{from10to11}}, 9, 10) // 9610 is on another day of the week
 	})
 }

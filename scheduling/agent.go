@@ -133,7 +133,7 @@ func (s *sitting) question(h *holding, p db.Principal, me itip.Actor, before *ic
 	return policy.Question{
 		Before: before, After: h.obj, Self: me.Self, Address: me.Address, Organizer: organizer,
 		Unattended: p.Kind != db.Person, Capacity: p.Capacity, Now: s.now, Floating: me.Floating, Bound: s.d.opt.Bound,
-		Busy:   func(from, to time.Time) ([]ics.Span, error) { return s.booked(p.ID, uid, from, to) },
+		Busy:   func(at ics.Wanted) ([]ics.Span, error) { return s.booked(p.ID, uid, at) },
 		Booked: func(after time.Time) (time.Time, error) { return s.lastBooked(p.ID, uid, after) },
 		Named: func(named, who cuaddr.Address) bool {
 			pr := s.find(who)
@@ -146,12 +146,12 @@ func (s *sitting) question(h *holding, p db.Principal, me itip.Actor, before *ic
 			return s.reserved(quota, organizer, uid, from, to)
 		},
 		Others: func(from, to time.Time) ([]ics.Span, error) { return s.others(h, from, to) },
-		Member: func(m cuaddr.Address, from, to time.Time) ([]ics.Span, bool, error) {
+		Member: func(m cuaddr.Address, at ics.Wanted) ([]ics.Span, bool, error) {
 			pr := s.find(m)
 			if pr == nil || !agent(*pr) {
 				return nil, false, nil
 			}
-			busy, err := s.booked(pr.ID, uid, from, to)
+			busy, err := s.booked(pr.ID, uid, at)
 			return busy, true, err
 		},
 	}
@@ -228,10 +228,20 @@ func summary(a policy.Answer) string {
 	return out
 }
 
-// booked returns what a principal has in a window beside one conversation, what
+// booked returns what a principal has at some times beside one conversation, what
 // is held for somebody, and when it cannot be met at all.
-func (s *sitting) booked(principal int64, uid string, from, to time.Time) ([]ics.Span, error) {
-	rows, err := s.tx.BusyRows([]int64{principal}, from.UnixMicro(), to.UnixMicro(), uid)
+func (s *sitting) booked(principal int64, uid string, at ics.Wanted) ([]ics.Span, error) {
+	from, to, some := at.Span()
+	if !some {
+		return nil, nil
+	}
+	var rhythm db.Rhythm
+	every, parts := at.Rhythm()
+	for _, p := range parts {
+		rhythm.Every = every
+		rhythm.Parts = append(rhythm.Parts, db.Phase{Start: p[0], Length: p[1]})
+	}
+	rows, err := s.tx.BusyRowsAt([]int64{principal}, from.UnixMicro(), to.UnixMicro(), uid, rhythm)
 	if err != nil {
 		return nil, err
 	}
@@ -239,19 +249,23 @@ func (s *sitting) booked(principal int64, uid string, from, to time.Time) ([]ics
 	if err != nil {
 		return nil, err
 	}
-	spans := closed[principal]
-	for i := range spans { // of whatever BUSYTYPE: nothing else stands there
-		spans[i].Type = ics.Unavailable
-	}
 	held, err := s.tx.Holds(principal, s.now, from.UnixMicro(), to.UnixMicro(), uid)
 	if err != nil {
 		return nil, err
 	}
-	for _, h := range held {
-		spans = append(spans, ics.Span{Start: micro(h.Start), End: micro(h.Fin), Type: ics.Busy})
+	var spans []ics.Span
+	add := func(sp ics.Span) {
+		if at.Meet(sp.Start.UnixMicro(), sp.End.UnixMicro()) {
+			spans = append(spans, sp)
+		}
 	}
-	spans = slices.Grow(spans, len(rows))
-	err = s.d.expand(s.tx, rows, from, to, func(_ db.BusyRow, sp ics.Span) { spans = append(spans, sp) })
+	for _, sp := range closed[principal] { // of whatever BUSYTYPE: nothing else stands there
+		add(ics.Span{Start: sp.Start, End: sp.End, Type: ics.Unavailable})
+	}
+	for _, h := range held {
+		add(ics.Span{Start: micro(h.Start), End: micro(h.Fin), Type: ics.Busy})
+	}
+	err = s.d.expandAt(s.tx, rows, at, func(_ db.BusyRow, sp ics.Span) { spans = append(spans, sp) })
 	return spans, err
 }
 

@@ -342,23 +342,31 @@ func (d *Desk) Busy(ctx context.Context, collection int64, from, to time.Time) (
 }
 
 // expand calls yield for every span of busy time in [from, to) that rows
-// stand for. What a series has beyond its record is computed from the object
-// (STORAGE 14).
+// stand for.
 func (d *Desk) expand(tx *db.Tx, rows []db.BusyRow, from, to time.Time, yield func(db.BusyRow, ics.Span)) error {
-	lo, hi := from.UnixMicro(), to.UnixMicro()
+	return d.expandAt(tx, rows, ics.WantedIn(from, to), yield)
+}
+
+// expandAt is expand for several times at once. What a series has beyond its
+// record is computed from the object (STORAGE 14).
+func (d *Desk) expandAt(tx *db.Tx, rows []db.BusyRow, at ics.Wanted, yield func(db.BusyRow, ics.Span)) error {
+	from, to, some := at.Span()
+	if !some {
+		return nil
+	}
+	hi := to.UnixMicro()
 	var beyond []db.BusyRow
 	for _, r := range rows {
 		switch {
 		case r.Slot != nil:
-			if s := r.Slot; ics.BusyType(s.Type) != ics.Free && s.Start < hi && s.Fin > lo {
+			if s := r.Slot; ics.BusyType(s.Type) != ics.Free && at.Meet(s.Start, s.Fin) {
 				yield(r, ics.Span{Start: micro(s.Start), End: micro(s.Fin), Type: ics.BusyType(s.Type)})
 			}
 		case r.Series != nil:
-			err := ics.RunSpans(r.Series.Runs, lo, hi, func(start, end int64, t ics.BusyType) bool {
+			err := at.RunSpans(r.Series.Runs, func(start, end int64, t ics.BusyType) {
 				if t != ics.Free && end > start {
 					yield(r, ics.Span{Start: micro(start), End: micro(end), Type: t})
 				}
-				return true
 			})
 			if err != nil {
 				return err
@@ -368,7 +376,11 @@ func (d *Desk) expand(tx *db.Tx, rows []db.BusyRow, from, to time.Time, yield fu
 			}
 		}
 	}
-	return d.expandBeyond(tx, beyond, from, to, yield)
+	return d.expandBeyond(tx, beyond, from, to, func(r db.BusyRow, sp ics.Span) {
+		if at.Meet(sp.Start.UnixMicro(), sp.End.UnixMicro()) {
+			yield(r, sp)
+		}
+	})
 }
 
 // expandBeyond computes the instances that the record does not hold.

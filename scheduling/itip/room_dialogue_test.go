@@ -30,7 +30,7 @@ func (c *core) answer(room, uid string, before *ics.Object) error {
 	ans, err := rules.Decide(policy.Question{
 		Before: before, After: e.obj, Self: me.Self, Address: me.Address, Organizer: organizer, Unattended: true,
 		Now: c.now, Floating: time.UTC,
-		Busy: func(from, to time.Time) ([]ics.Span, error) { return c.booked(room, uid, from, to) },
+		Busy: func(at ics.Wanted) ([]ics.Span, error) { return c.booked(room, uid, at) },
 		Booked: func(after time.Time) (last time.Time, err error) {
 			for other, e := range c.store[room] {
 				if end, ok := e.obj.Last(time.UTC, ics.Bound{}); ok && other != uid && end.After(after) && end.After(last) {
@@ -68,12 +68,12 @@ func (c *core) answer(room, uid string, before *ics.Object) error {
 			}
 			return all, nil
 		},
-		Member: func(m cuaddr.Address, from, to time.Time) ([]ics.Span, bool, error) {
+		Member: func(m cuaddr.Address, at ics.Wanted) ([]ics.Span, bool, error) {
 			name, here := c.name(m)
 			if !here || c.person(name).Kind != "room" {
 				return nil, false, nil
 			}
-			busy, err := c.booked(name, uid, from, to)
+			busy, err := c.booked(name, uid, at)
 			return busy, true, err
 		},
 	})
@@ -109,7 +109,8 @@ func (c *core) answer(room, uid string, before *ics.Object) error {
 }
 
 // booked is what a room has beside one meeting, and what it holds.
-func (c *core) booked(room, uid string, from, to time.Time) ([]ics.Span, error) {
+func (c *core) booked(room, uid string, at ics.Wanted) ([]ics.Span, error) {
+	from, to, _ := at.Span()
 	spans, err := c.spans(room, from, to, func(other string, _ *ics.Object) bool { return other != uid })
 	for _, o := range c.offers {
 		if o.room == room && o.uid != uid && o.expires.After(c.now) && o.start.Before(to) && o.end.After(from) {

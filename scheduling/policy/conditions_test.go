@@ -175,7 +175,9 @@ func TestAnotherTime(t *testing.T) {
 
 	// Others who are invited must be free at the time that is proposed.
 	q := question(nil, minutes(t, "10:30-11:30"), at(t, "03T10-11"))
-	q.Others = between(at(t, "03T11-13"))
+	q.Others = func(from, to time.Time) ([]ics.Span, error) {
+		return between(at(t, "03T11-13"))(ics.WantedIn(from, to))
+	}
 	if got := told(t, rules(t, next), q); got != "COUNTER 03T13:00-14:00" {
 		t.Errorf("with others: %s", got)
 	}
@@ -225,7 +227,7 @@ func TestQuota(t *testing.T) {
 		t.Helper()
 		q := question(nil, hour, nil)
 		q.Reserved = func(quota string, _ cuaddr.Address, from, to time.Time) ([]ics.Span, error) {
-			return between(at(t, reserved...))(from, to)
+			return between(at(t, reserved...))(ics.WantedIn(from, to))
 		}
 		if got := told(t, rules(t, "schedule_across_quota cars"), q); got != want {
 			t.Errorf("reserved %q: %q, want %q", reserved, got, want)
@@ -243,12 +245,12 @@ func TestPool(t *testing.T) {
 		if busy != "" {
 			q = question(nil, after, at(t, busy))
 		}
-		q.Member = func(m cuaddr.Address, from, to time.Time) ([]ics.Span, bool, error) {
+		q.Member = func(m cuaddr.Address, when ics.Wanted) ([]ics.Span, bool, error) {
 			spans, known := members[m.Local()]
 			if !known || spans == "" {
 				return nil, known, nil
 			}
-			busy, err := between(at(t, spans))(from, to)
+			busy, err := between(at(t, spans))(when)
 			return busy, true, err
 		}
 		if got := told(t, rules(t, lines), q); got != want {

@@ -37,11 +37,11 @@ type Question struct {
 	Floating *time.Location // also the clock that permitted times stand on
 	Bound    ics.Bound
 
-	// Busy returns what else is booked in a window, spans of one conversation
+	// Busy returns what else is booked at some times, spans of one conversation
 	// each (not merged) and this conversation left out; times that are held for
 	// somebody are among them. Where nothing can be booked at all, a span is
 	// ics.Unavailable.
-	Busy func(from, to time.Time) ([]ics.Span, error)
+	Busy func(ics.Wanted) ([]ics.Span, error)
 	// Booked returns the end of the last booking that has an end and ends after
 	// the given time; the zero time if there is none.
 	Booked func(after time.Time) (time.Time, error)
@@ -61,7 +61,7 @@ type Question struct {
 	Others func(from, to time.Time) ([]ics.Span, error)
 	// Member is the busy time of a member of the pool, this conversation left
 	// out; known is false where it is nobody who answers by himself.
-	Member func(m cuaddr.Address, from, to time.Time) (busy []ics.Span, known bool, err error)
+	Member func(m cuaddr.Address, at ics.Wanted) (busy []ics.Span, known bool, err error)
 }
 
 // Answer is what to reply.

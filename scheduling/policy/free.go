@@ -63,7 +63,7 @@ func (f inFreeBusy) propose(in *inquiry, o *occasion) error {
 	if f.search {
 		to = o.End.Add(Search)
 	}
-	own, err := in.Busy(o.Start, to)
+	own, err := in.Busy(ics.WantedIn(o.Start, to))
 	if err != nil {
 		return err
 	}
@@ -157,7 +157,7 @@ func readBuffer(p *Policy, args []string) (err error) {
 }
 
 func (b buffer) fits(in *inquiry, start, end time.Time, _ bool) (Reason, error) {
-	near, err := in.Busy(start.Add(-b.before), end.Add(b.after))
+	near, err := in.Busy(ics.WantedIn(start.Add(-b.before), end.Add(b.after)))
 	if err != nil {
 		return Reason{}, err
 	}
@@ -250,44 +250,26 @@ func (in *inquiry) mark(limit int) error {
 	return nil
 }
 
-// load reads the busy time around all that is asked for, once.
+// load reads the busy time of all that is asked for, once.
 func (in *inquiry) load() error {
 	if in.loaded || len(in.asked) == 0 {
 		return nil
 	}
-	from, to := in.span()
-	busy, err := in.Busy(from, to)
+	busy, err := in.Busy(in.times())
 	if err != nil {
 		return err
 	}
-	in.busy, in.loaded = newCalendar(in.near(busy)), true
+	in.busy, in.loaded = newCalendar(busy), true
 	return nil
 }
 
-// near returns what of the busy time meets something that is asked for. Of
-// a series without an end that is little: most of what is booked in ten years
-// need not be sorted.
-func (in *inquiry) near(busy []ics.Span) []ics.Span {
-	reach := make([]time.Time, len(in.asked)) // they stand in the order of their beginnings
+// times are those that are asked for.
+func (in *inquiry) times() ics.Wanted {
+	spans := make([]ics.Span, len(in.asked))
 	for i, o := range in.asked {
-		reach[i] = o.End
-		if i > 0 && reach[i-1].After(o.End) {
-			reach[i] = reach[i-1]
-		}
+		spans[i] = ics.Span{Start: o.Start, End: o.End}
 	}
-	var near []ics.Span
-	for _, s := range busy {
-		i, _ := slices.BinarySearchFunc(in.asked, s.End, func(o *occasion, end time.Time) int {
-			if o.Start.Before(end) {
-				return -1
-			}
-			return 1
-		})
-		if i > 0 && reach[i-1].After(s.Start) {
-			near = append(near, s)
-		}
-	}
-	return near
+	return ics.WantedAt(spans)
 }
 
 // span reaches from the first to the last of what is asked for.

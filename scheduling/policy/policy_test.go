@@ -159,11 +159,11 @@ func question(before, after *ics.Object, busy []ics.Span) Question {
 	}
 }
 
-// between returns a function that gives what of spans lies in a period.
-func between(spans []ics.Span) func(from, to time.Time) ([]ics.Span, error) {
-	return func(from, to time.Time) (out []ics.Span, err error) {
+// between returns a function that gives what of spans lies in some periods.
+func between(spans []ics.Span) func(ics.Wanted) ([]ics.Span, error) {
+	return func(at ics.Wanted) (out []ics.Span, err error) {
 		for _, s := range spans {
-			if s.Start.Before(to) && s.End.After(from) {
+			if at.Meet(s.Start.UnixMicro(), s.End.UnixMicro()) {
 				out = append(out, s)
 			}
 		}
@@ -355,14 +355,14 @@ func TestAttended(t *testing.T) {
 	}
 	q := Question{
 		After: event(t, "03T10 03T11 RRULE:FREQ=DAILY;COUNT=3"), Self: self, Now: now, Floating: time.UTC,
-		Busy:   func(from, to time.Time) ([]ics.Span, error) { return at(t, "04T10-11"), nil },
+		Busy:   func(ics.Wanted) ([]ics.Span, error) { return at(t, "04T10-11"), nil },
 		Booked: func(time.Time) (time.Time, error) { return time.Time{}, nil },
 	}
 	a, err := p.Decide(q)
 	if err != nil || a.Master != accepted || len(a.Single) != 1 || a.Single[0].PartStat != needsAction {
 		t.Errorf("%+v, %v", a, err)
 	}
-	q.Busy = func(from, to time.Time) ([]ics.Span, error) { return at(t, "02T0-200"), nil }
+	q.Busy = func(ics.Wanted) ([]ics.Span, error) { return at(t, "02T0-200"), nil }
 	if a, err := p.Decide(q); err != nil || !a.None() {
 		t.Errorf("%+v, %v", a, err)
 	}
@@ -370,7 +370,7 @@ func TestAttended(t *testing.T) {
 		t.Errorf("without rules: %+v, %v", a, err)
 	}
 	failure := errors.New("away")
-	q.Busy = func(from, to time.Time) ([]ics.Span, error) { return nil, failure }
+	q.Busy = func(ics.Wanted) ([]ics.Span, error) { return nil, failure }
 	if _, err := p.Decide(q); !errors.Is(err, failure) {
 		t.Errorf("%v", err)
 	}
@@ -385,7 +385,7 @@ func BenchmarkDecide(b *testing.B) {
 	}
 	q := Question{
 		After: o, Self: self, Now: now, Floating: time.UTC, Unattended: true,
-		Busy:   func(from, to time.Time) ([]ics.Span, error) { return busy, nil },
+		Busy:   func(ics.Wanted) ([]ics.Span, error) { return busy, nil },
 		Booked: func(time.Time) (time.Time, error) { return time.Time{}, nil },
 	}
 	p := Policy{}

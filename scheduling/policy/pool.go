@@ -112,8 +112,7 @@ func (in *inquiry) delegation() (from bool, to []cuaddr.Address, last cuaddr.Add
 
 // memberFree reports whether a member could take all that is asked for.
 func (in *inquiry) memberFree(m cuaddr.Address) (bool, error) {
-	from, to := in.span()
-	busy, known, err := in.Member(m, from, to)
+	busy, known, err := in.Member(m, in.times())
 	if err != nil || !known {
 		return false, err
 	}
