@@ -65,6 +65,7 @@ type stage struct {
 	bridge *imipbridge.Bridge
 	web    *httptest.Server
 	lmtp   string
+	seeing string // the listener for copies of what people here send
 	relay  *sink
 
 	sent int  // mails brought in
@@ -117,17 +118,16 @@ func newStage(t *testing.T, kind string, s *dialogue.Script, hash string) *stage
 	if err != nil {
 		t.Fatal(err)
 	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	h.lmtp = l.Addr().String()
 	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		h.bridge.ServeLMTP(ctx, l, false)
-	}()
+	var done sync.WaitGroup
+	for addr, observe := range map[*string]bool{&h.lmtp: false, &h.seeing: true} {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		*addr = l.Addr().String()
+		done.Go(func() { h.bridge.ServeLMTP(ctx, l, observe) })
+	}
 	h.web = httptest.NewServer(caldav.New(caldav.Options{Store: h.store, Directory: directory.New(h.store), Desk: h.desk, Now: h.clock}))
 	t.Cleanup(func() {
 		if t.Failed() {
@@ -135,7 +135,7 @@ func newStage(t *testing.T, kind string, s *dialogue.Script, hash string) *stage
 		}
 		h.web.Close()
 		cancel()
-		<-done
+		done.Wait()
 	})
 	return h
 }
@@ -297,13 +297,26 @@ func (h *stage) Delete(who, uid string, silent bool) error {
 }
 
 func (h *stage) Mail(from, to string, method itip.Method, object []byte) (bool, error) {
+	return h.mail(h.lmtp, from, []string{to}, method, object)
+}
+
+func (h *stage) Send(from string, to []string, method itip.Method, object []byte) (bool, error) {
+	return h.mail(h.seeing, from, to, method, object)
+}
+
+// mail gives a mail to one of the listeners, and reads what was decided.
+func (h *stage) mail(listener, from string, to []string, method itip.Method, object []byte) (bool, error) {
 	h.sent++
 	id := fmt.Sprintf("%d@outside", h.sent)
-	f, r := h.person(from).Address, h.person(to).Address
-	text := "From: " + f + "\nTo: " + r + "\nSubject: a mail\nMessage-ID: <" + id + ">\nDate: " + h.clock().UTC().Format(time.RFC1123Z) +
+	var rcpts []string
+	for _, name := range to {
+		rcpts = append(rcpts, h.person(name).Address)
+	}
+	f := h.person(from).Address
+	text := "From: " + f + "\nTo: " + strings.Join(rcpts, ", ") + "\nSubject: a mail\nMessage-ID: <" + id + ">\nDate: " + h.clock().UTC().Format(time.RFC1123Z) +
 		"\nMIME-Version: 1.0\nContent-Type: text/calendar; charset=utf-8; method=" + string(method) + "\n\n" + string(object)
-	p := &process{lmtp: h.lmtp}
-	if err := p.deliver(f, r, strings.ReplaceAll(text, "\r\n", "\n")); err != nil {
+	p := &process{lmtp: listener}
+	if err := p.deliver(f, rcpts[0], strings.ReplaceAll(text, "\r\n", "\n")); err != nil {
 		return false, err
 	}
 	var ds []db.Decision

@@ -30,6 +30,10 @@
 //	answer ben DECLINED 20260203T100000Z       behind it, in that instance
 //	delete ann [silent]       removes it; silent is Schedule-Reply: F
 //	mail bob ann REPLY        Bob sends Ann an iTIP mail
+//	send ann REQUEST bob ben  Ann's own mail program, not her calendar, sends them an
+//	                          iTIP mail; the mail system shows Convene a copy of it.
+//	                          What it brings to whom is not told: Convene did not send
+//	                          it. That it reaches somebody here is a "mail" of its own
 //	propose ben 20260203T100000Z 20260203T110000Z [RECURRENCE-ID]
 //	                          asks for another time, without a calendar program
 //	accept ann ben [RECURRENCE-ID]             decides about what Ben proposed,
@@ -165,7 +169,7 @@ func Read(file string) (*Script, error) {
 }
 
 var verbs = map[string][2]int{ // least and most words behind it
-	"now": {1, 1}, "put": {1, 2}, "edit": {1, 2}, "answer": {2, 3}, "delete": {1, 2}, "mail": {3, 3},
+	"now": {1, 1}, "put": {1, 2}, "edit": {1, 2}, "answer": {2, 3}, "delete": {1, 2}, "mail": {3, 3}, "send": {3, 12},
 	"propose": {3, 4}, "accept": {2, 3}, "decline": {2, 3}, "split": {3, 3}, "meeting": {1, 1},
 	"refused": {1, 1}, "ignored": {0, 0}, "told": {2, 2}, "object": {1, 1}, "none": {1, 1}, "agree": {0, 0}, "tag": {2, 2},
 	"prefer": {3, 3}, "available": {1, 1}, "busy": {4, 4}, "join": {2, 2}, "leave": {2, 2}, "rename": {2, 2},
@@ -221,12 +225,25 @@ func Parse(text string) (*Script, error) {
 				return nil, fmt.Errorf("%d: who is %s?", i+1, words[1])
 			}
 		}
+		for _, to := range recipients(words) {
+			if !names[to] {
+				return nil, fmt.Errorf("%d: who is %s?", i+1, to)
+			}
+		}
 		s.Steps = append(s.Steps, Step{Line: i + 1, Words: words})
 	}
 	if len(s.People) == 0 || len(s.Steps) == 0 {
 		return nil, fmt.Errorf("1: a dialogue needs people who do something")
 	}
 	return s, nil
+}
+
+// recipients are to whom a mail program sends something.
+func recipients(words []string) []string {
+	if words[0] != "send" {
+		return nil
+	}
+	return words[3:]
 }
 
 // split cuts a line into words; "..." keeps blanks together.

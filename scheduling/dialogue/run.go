@@ -23,6 +23,8 @@ type Driver interface {
 	Delete(who, uid string, silent bool) error
 	// Mail brings an iTIP mail in; ignored tells that it had no effect.
 	Mail(from, to string, method itip.Method, object []byte) (ignored bool, err error)
+	// Send shows a copy of an iTIP mail that a person here sent from a mail program.
+	Send(from string, to []string, method itip.Method, object []byte) (ignored bool, err error)
 	// Replace writes the object with If-Match: the person has read what is there.
 	Replace(who string, object []byte) error
 	// Propose asks for another time on the page that needs no calendar program.
@@ -176,6 +178,16 @@ func (r *run) step(s Step) {
 			}
 			r.mailed = true
 			r.ignored, err = r.d.Mail(w[1], w[2], itip.Method(w[3]), body)
+			return err
+		})
+	case "send":
+		r.act(func() error {
+			body, err := r.object(s.Body, w[2])
+			if err != nil {
+				return err
+			}
+			r.mailed = true
+			r.ignored, err = r.d.Send(w[1], recipients(w), itip.Method(w[2]), body)
 			return err
 		})
 	case "prefer":

@@ -53,6 +53,10 @@ type core struct {
 	seen      bool                              // the write in hand is of what was read
 	left      map[string]map[string]*ics.Object // what people remember that they no longer have
 
+	mailer   string           // whose mail program has told people already, in the act in hand
+	spoken   []cuaddr.Address // these
+	forwards bool             // it was an answer: whom it delegates to, the program tells
+
 	// For those who want to know more than a script does, either may be nil:
 	// what goes out, and what became of a message that reached somebody here.
 	post    func(Message)
@@ -313,6 +317,13 @@ func (c *core) Mail(from, to string, method Method, object []byte) (bool, error)
 	if o.Kind() == "VFREEBUSY" {
 		return c.busyMail(from, to, method, o)
 	}
+	if e := c.store[from][o.UID()]; method == Reply && e != nil && c.person(from).Kind == "person" {
+		c.now = c.now.Add(-time.Second)
+		return c.Send(from, []string{to}, method, object) // his own act (decision 6)
+	}
+	if by, here := c.name(ics.Organizer(o.First())); here && c.person(by).Kind == "person" && by == from && method != Reply {
+		return true, nil // the organizer's copy is the truth (decision 7)
+	}
 	ignored := true
 	for _, p := range c.script.Open(to) { // a list's mail is for each member
 		if p.Kind == "outside" {
@@ -325,6 +336,65 @@ func (c *core) Mail(from, to string, method Method, object []byte) (bool, error)
 		ignored = ignored && rule != ""
 	}
 	return ignored, nil
+}
+
+// Send does what the desk does with the copy of a mail that somebody sent.
+func (c *core) Send(from string, to []string, method Method, object []byte) (bool, error) {
+	o, err := ics.Parse(object, ics.Limits{})
+	if err != nil {
+		return false, err
+	}
+	c.mailer, c.spoken, c.forwards = from, nil, method == Reply
+	defer func() { c.mailer = "" }()
+	for _, name := range to {
+		c.spoken = append(c.spoken, cuaddr.Mailto(c.person(name).Address))
+	}
+	uid := o.UID()
+	me := c.actor(from, uid)
+	var have *ics.Object
+	if e := c.store[from][uid]; e != nil {
+		have = e.obj
+	}
+	if method == DeclineCounter && have != nil {
+		return c.sendDecline(from, have, o)
+	}
+	after, rule := Observed(me, have, o)
+	if rule == "" {
+		return false, errors.New("no rule")
+	}
+	switch {
+	case after == have:
+		return true, nil
+	case after == nil:
+		return false, c.Delete(from, uid, false)
+	}
+	return false, c.Put(from, after.Bytes(), nil)
+}
+
+// sendDecline closes what somebody declined from his mail program.
+func (c *core) sendDecline(who string, have, sent *ics.Object) (bool, error) {
+	c.tick()
+	ignored := true
+	for _, p := range slices.Clone(c.open[who+" "+have.UID()]) {
+		for _, x := range sent.Main() {
+			if sent.RID(x) != p.RID || ics.Attendee(x, func(a cuaddr.Address) bool { return a == p.Attendee }) == nil {
+				continue
+			}
+			ignored = false
+			c.close(who, have.UID(), []Proposal{p})
+			if _, err := c.hand(Decline(c.actor(who, have.UID()), have, p, x.Text("COMMENT"))); err != nil {
+				return false, err
+			}
+		}
+	}
+	return ignored, nil
+}
+
+// mailedAlready reports whether a person's own mail program has told somebody
+// outside what a message says.
+func (c *core) mailedAlready(m Message) bool {
+	by, _ := c.name(m.From)
+	return c.mailer != "" && by == c.mailer && (c.forwards && m.Method == Request || slices.Contains(c.spoken, m.To))
 }
 
 // Replace writes what a person has read: with If-Match.
@@ -400,7 +470,9 @@ func (c *core) hand(ms []Message) (map[cuaddr.Address]string, error) {
 			continue
 		}
 		if !local {
-			c.told[to] = append(c.told[to], Explicit(m.Body).Bytes())
+			if !c.mailedAlready(m) {
+				c.told[to] = append(c.told[to], Explicit(m.Body).Bytes())
+			}
 			if c.post != nil {
 				c.post(m)
 			}

@@ -1,6 +1,7 @@
 package itip
 
 import (
+	"bytes"
 	"slices"
 
 	"github.com/convene-server/convene/directory/cuaddr"
@@ -160,6 +161,9 @@ func (me Actor) observedReply(have, sent *ics.Object) (*ics.Object, string) {
 		if o := Answered(after, me.Self, sent.RID(c), c); o != nil {
 			after = o
 		}
+	}
+	if bytes.Equal(ics.New(after.Root()).Bytes(), ics.New(have.Root()).Bytes()) {
+		return have, "a repetition: his copy says so already"
 	}
 	return after, "answered by mail"
 }
