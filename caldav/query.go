@@ -2,6 +2,7 @@ package caldav
 
 import (
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/convene-server/convene/caldav/dav"
@@ -125,6 +126,9 @@ func (x *exchange) parseQuery(r *resource, root *dav.Element) (*query, error) {
 	// RFC 4791 §9.8: the request's zone, if it says, then the calendar's.
 	if tz := root.Child(dav.C("timezone")); tz != nil {
 		loc, err := filter.Zone(tz.Text())
+		if err == nil && !strings.Contains(tz.Text(), "VERSION:") { // RFC 5545 §3.7.4
+			err = &dav.Error{Status: http.StatusForbidden, Cond: dav.C("valid-calendar-data"), Detail: "timezone: it has no VERSION"}
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -138,7 +142,7 @@ func (x *exchange) parseQuery(r *resource, root *dav.Element) (*query, error) {
 		}
 		q.zone = loc
 	}
-	q.plan, err = x.reportPlan(r, dav.WantedIn(root))
+	q.plan, err = x.reportPlanAt(r, q.zone, dav.WantedIn(root))
 	return q, err
 }
 

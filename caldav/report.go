@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"slices"
+	"time"
 
 	"github.com/convene-server/convene/caldav/dav"
 	"github.com/convene-server/convene/caldav/filter"
@@ -82,9 +83,9 @@ func (x *exchange) report(segments []string, slash bool) error {
 }
 
 // calendarData is how reports return bodies: the CALDAV:calendar-data element
-// of the request says which parts (RFC 4791 §9.6).
-func (x *exchange) calendarData(r *resource) func(*dav.Element) (datum, error) {
-	zone := zoneOf(r)
+// of the request says which parts (RFC 4791 §9.6). zone is where floating times
+// stand.
+func (x *exchange) calendarData(zone *time.Location) func(*dav.Element) (datum, error) {
 	return func(e *dav.Element) (datum, error) {
 		if e.Name != dav.C("calendar-data") {
 			return nil, nil
@@ -123,10 +124,19 @@ func (x *exchange) calendarData(r *resource) func(*dav.Element) (datum, error) {
 
 // reportPlan prepares what a report asks of each object.
 func (x *exchange) reportPlan(r *resource, wanted dav.Request) (*plan, error) {
+	return x.reportPlanAt(r, nil, wanted)
+}
+
+// reportPlanAt is reportPlan where the request says where floating times stand
+// (RFC 4791 §7.3, §9.8); nil: where they do in the calendar.
+func (x *exchange) reportPlanAt(r *resource, zone *time.Location, wanted dav.Request) (*plan, error) {
 	if r.kind&(kBookHome|kBook|kCard|kDirectory|kEntry) != 0 {
 		return planOf(wanted, addressData)
 	}
-	return planOf(wanted, x.calendarData(r))
+	if zone == nil {
+		zone = zoneOf(r)
+	}
+	return planOf(wanted, x.calendarData(zone))
 }
 
 // renderObjects writes members that a report found, with their bodies where

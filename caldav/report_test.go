@@ -278,6 +278,18 @@ func TestQuery(t *testing.T) {
 		q := queryOf(ranged(`start="20261102T150000Z" end="20261102T160000Z"`), "D:getetag")
 		equal(t, "Berlin", names(t, h.report(ann, annCalendar, q), annCalendar), []string{"long.ics"})
 		equal(t, "Tokyo", names(t, h.report(ann, annCalendar, strings.Replace(q, "</C:calendar-query>", tokyo, 1)), annCalendar), []string{"allday.ics", "long.ics"})
+		// So is what expand makes of it (§9.6.5, §7.3).
+		r = h.report(ann, annCalendar, strings.Replace(strings.Replace(q, "<D:getetag/>", `<C:calendar-data><C:expand start="20261102T150000Z" end="20261102T160000Z"/></C:calendar-data>`, 1), "</C:calendar-query>", tokyo, 1))
+		if data := r.row(t, annCalendar+"allday.ics").text("C:calendar-data"); !strings.Contains(data, "BEGIN:VEVENT") {
+			t.Errorf("expanded in Tokyo: %s", data)
+		}
+		for _, bad := range []string{strings.Replace(tokyo, "VERSION:2.0\n", "", 1), strings.Replace(tokyo, "END:VCALENDAR", "BEGIN:VEVENT\nUID:1\nDTSTART:20260101T000000Z\nEND:VEVENT\nEND:VCALENDAR", 1), "<C:timezone/></C:calendar-query>"} {
+			h.report(ann, annCalendar, strings.Replace(q, "</C:calendar-query>", bad, 1)).refused(t, 403, "C:valid-calendar-data")
+		}
+		// draft-daboo-caldav-extensions §3: any of several components.
+		either := strings.Replace(queryOf(`<C:comp-filter name="VTODO"/>`+ranged(`start="20261102T150000Z" end="20261102T160000Z"`), "D:getetag"), `"VCALENDAR"`, `"VCALENDAR" test="anyof"`, 1)
+		equal(t, "anyof", names(t, h.report(ann, annCalendar, either), annCalendar), []string{"long.ics"})
+		equal(t, "anyof", names(t, h.report(ann, annTasks, either), annTasks), []string{"t.ics"})
 		// Depth 0 on a collection is the collection, which is no object.
 		equal(t, "Depth 0", names(t, h.report(ann, annCalendar, q, "Depth", "0"), annCalendar), []string{})
 		equal(t, "object", names(t, h.report(ann, annCalendar+"long.ics", q, "Depth", "0"), annCalendar), []string{"long.ics"})

@@ -126,8 +126,7 @@ func (m *matcher) instance(i ics.Instance) *ics.Component {
 		case "RRULE", "RDATE", "EXRULE", "EXDATE":
 		case "DTSTART":
 			out.Props = append(out.Props, m.at(p, i, i.Start))
-			if i.RID != "" && !override {
-				// §9.6.5 asks for it in all but the first; it does no harm there.
+			if i.RID != "" && !override && !m.initial(i) {
 				out.Props = append(out.Props, recurrenceID(i.RID))
 			}
 		case "DURATION":
@@ -137,6 +136,9 @@ func (m *matcher) instance(i ics.Instance) *ics.Component {
 		case "DTEND", "DUE":
 			ownLength = false // this line tells it
 			out.Props = append(out.Props, m.at(p, i, i.End))
+			if i.RID != "" && !override && c.Prop("DTSTART") == nil && !m.initial(i) { // a task that repeats by its DUE
+				out.Props = append(out.Props, recurrenceID(i.RID))
+			}
 		case "RECURRENCE-ID":
 			out.Props = append(out.Props, p.WithoutParams("TZID").WithValue(string(i.RID)))
 		default:
@@ -153,6 +155,16 @@ func (m *matcher) instance(i ics.Instance) *ics.Component {
 		}
 	}
 	return out
+}
+
+// initial reports whether an instance of the master is the one that it
+// describes itself, which needs no RECURRENCE-ID (§9.6.5).
+func (m *matcher) initial(i ics.Instance) bool {
+	at, _, ok := m.when(i.Component, "DTSTART")
+	if !ok {
+		at, _, ok = m.when(i.Component, "DUE")
+	}
+	return ok && at.Equal(i.Start)
 }
 
 func recurrenceID(r ics.RID) ics.Prop {

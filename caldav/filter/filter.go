@@ -28,9 +28,12 @@ type Filter struct {
 	root Comp
 }
 
-// Comp is a CALDAV:comp-filter (RFC 4791 §9.7.1).
+// Comp is a CALDAV:comp-filter (RFC 4791 §9.7.1). Any, AnyName and the Match of
+// a Text are what calendar-query-extended adds (draft-daboo-caldav-extensions
+// §3).
 type Comp struct {
-	Name       string // upper case
+	Name       string // upper case; AnyName means every component
+	Any        bool   // one of the conditions is enough
 	NotDefined bool   // then nothing else is set
 	Range      *Range
 	Props      []Prop
@@ -40,6 +43,7 @@ type Comp struct {
 // Prop is a CALDAV:prop-filter (§9.7.2). Of Range and Text at most one is set.
 type Prop struct {
 	Name       string // upper case
+	Any        bool   // one of the conditions is enough
 	NotDefined bool
 	Range      *Range
 	Text       *Text
@@ -53,9 +57,24 @@ type Param struct {
 	Text       *Text
 }
 
-// Text is a CALDAV:text-match (§9.7.5): a substring.
+// AnyName is the name of a comp-filter that any component fits.
+const AnyName = "*"
+
+// MatchType is how a text-match compares.
+type MatchType uint8
+
+// What RFC 4791 has comes first.
+const (
+	Contains MatchType = iota
+	Equals
+	StartsWith
+	EndsWith
+)
+
+// Text is a CALDAV:text-match (§9.7.5): a substring, unless Type says otherwise.
 type Text struct {
 	Value     string
+	Type      MatchType
 	Collation dav.Collation
 	Negate    bool
 

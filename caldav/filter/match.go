@@ -30,7 +30,10 @@ type matcher struct {
 // comps applies a comp-filter to a scope: the components next to each other in
 // owner (nil: the object itself).
 func (m *matcher) comps(f *Comp, owner *ics.Component, scope []*ics.Component) bool {
-	var found []*ics.Component
+	if f.Name == AnyName {
+		return m.everyName(f, owner, scope)
+	}
+	var found, there []*ics.Component
 	for _, c := range scope {
 		if c.Name != f.Name {
 			continue
@@ -38,6 +41,7 @@ func (m *matcher) comps(f *Comp, owner *ics.Component, scope []*ics.Component) b
 		if f.NotDefined {
 			return false
 		}
+		there = append(there, c)
 		if m.inner(f, c) {
 			found = append(found, c)
 		}
@@ -45,6 +49,8 @@ func (m *matcher) comps(f *Comp, owner *ics.Component, scope []*ics.Component) b
 	switch {
 	case f.NotDefined: // RFC 4791 §9.7.4
 		return true
+	case f.Any && f.Range != nil:
+		return len(found) > 0 || len(there) > 0 && m.anyInRange(*f.Range, owner, there)
 	case len(found) == 0:
 		return false
 	case f.Range == nil:
@@ -53,20 +59,41 @@ func (m *matcher) comps(f *Comp, owner *ics.Component, scope []*ics.Component) b
 	return m.anyInRange(*f.Range, owner, found)
 }
 
-// inner checks the prop-filters and nested comp-filters: all of them, on one
-// component (§9.7.1). Its time-range comes last, because it costs most.
+// everyName applies a comp-filter for components of any name to those of each.
+func (m *matcher) everyName(f *Comp, owner *ics.Component, scope []*ics.Component) bool {
+	seen := map[string]bool{"VTIMEZONE": true} // which says nothing by itself
+	for _, c := range scope {
+		if seen[c.Name] {
+			continue
+		}
+		seen[c.Name] = true
+		if f.NotDefined {
+			return false
+		}
+		one := *f
+		one.Name = c.Name
+		if m.comps(&one, owner, scope) {
+			return true
+		}
+	}
+	return f.NotDefined
+}
+
+// inner checks the prop-filters and nested comp-filters on one component
+// (§9.7.1): all of them, or any. Its time-range comes last, because it costs
+// most.
 func (m *matcher) inner(f *Comp, c *ics.Component) bool {
 	for i := range f.Props {
-		if !m.prop(&f.Props[i], c) {
-			return false
+		if m.prop(&f.Props[i], c) == f.Any {
+			return f.Any
 		}
 	}
 	for i := range f.Comps {
-		if !m.comps(&f.Comps[i], c, c.Children) {
-			return false
+		if m.comps(&f.Comps[i], c, c.Children) == f.Any {
+			return f.Any
 		}
 	}
-	return true
+	return !f.Any || len(f.Props)+len(f.Comps) == 0 && f.Range == nil
 }
 
 // prop applies a prop-filter: some one property of that name meets all of it
@@ -93,24 +120,27 @@ func (m *matcher) prop(f *Prop, c *ics.Component) bool {
 	return !seen && f.Range != nil && len(f.Params) == 0 && m.effectiveEnd(f, c)
 }
 
+// value checks the conditions on one property: all of them, or any.
 func (m *matcher) value(f *Prop, c *ics.Component, p *ics.Prop) bool {
+	holds := true
 	switch {
 	case f.Text != nil:
-		if !f.Text.Match(p.Text()) {
-			return false
-		}
+		holds = f.Text.Match(p.Text())
 	case f.Range != nil:
 		t, err := m.o.PropTime(p)
-		if err != nil || !f.Range.holds(t.At(m.zone)) {
-			return false
-		}
+		holds = err == nil && f.Range.holds(t.At(m.zone))
+	case f.Any && len(f.Params) > 0:
+		holds = false
+	}
+	if holds == f.Any {
+		return holds
 	}
 	for i := range f.Params {
-		if !param(&f.Params[i], p) {
-			return false
+		if param(&f.Params[i], p) == f.Any {
+			return f.Any
 		}
 	}
-	return true
+	return !f.Any
 }
 
 // param applies a param-filter (§9.7.3). A parameter with several values
@@ -137,5 +167,14 @@ func param(f *Param, p *ics.Prop) bool {
 func (t *Text) Match(value string) bool { return t.contains(value) != t.Negate }
 
 func (t *Text) contains(value string) bool {
-	return strings.Contains(t.Collation.Fold(value), t.folded)
+	v := t.Collation.Fold(value)
+	switch t.Type {
+	case Equals:
+		return v == t.folded
+	case StartsWith:
+		return strings.HasPrefix(v, t.folded)
+	case EndsWith:
+		return strings.HasSuffix(v, t.folded)
+	}
+	return strings.Contains(v, t.folded)
 }

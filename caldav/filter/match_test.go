@@ -105,6 +105,88 @@ func TestMatchWithoutTime(t *testing.T) {
 	test(prop("ATTENDEE", par("MEMBER", text(`negate-condition="yes"`, "c@example.org"))), true)
 }
 
+// TestExtendedMatch is draft-daboo-caldav-extensions §3: any of the conditions,
+// any component, and other comparisons than "contains".
+func TestExtendedMatch(t *testing.T) {
+	o := object(t, party)
+	test := func(attrs, inner string, want bool) {
+		t.Helper()
+		f, err := Parse(element(t, `<C:filter><C:comp-filter name="VCALENDAR" `+attrs+`>`+inner+`</C:comp-filter></C:filter>`))
+		if err != nil {
+			t.Fatalf("%v in %s", err, inner)
+		}
+		if got := f.Match(o, time.UTC, ics.Bound{}); got != want {
+			t.Errorf("%v for %s %s", got, attrs, inner)
+		}
+	}
+	const any = `test="anyof"`
+	comp := func(name, attrs, s string) string {
+		return `<C:comp-filter name="` + name + `" ` + attrs + `>` + s + `</C:comp-filter>`
+	}
+	prop := func(name, attrs, s string) string {
+		return `<C:prop-filter name="` + name + `" ` + attrs + `>` + s + `</C:prop-filter>`
+	}
+	text := func(attrs, s string) string { return `<C:text-match ` + attrs + `>` + s + `</C:text-match>` }
+	param := func(name, s string) string {
+		return `<C:param-filter name="` + name + `">` + s + `</C:param-filter>`
+	}
+	const in, out = `<C:time-range start="20260202T000000Z" end="20260203T000000Z"/>`, `<C:time-range start="20260302T000000Z" end="20260303T000000Z"/>`
+
+	todo, event := comp("VTODO", "", ""), comp("VEVENT", "", "")
+	test("", todo+event, false)
+	test(`test="allof"`, todo+event, false)
+	test(any, todo+event, true)
+	test(any, todo, false)
+	test(any, "", true)
+
+	// One component, one of its conditions.
+	yes, no := prop("SUMMARY", "", text("", "bob")), prop("SUMMARY", "", text("", "carl"))
+	test("", comp("VEVENT", "", no+yes), false)
+	test("", comp("VEVENT", any, no+yes), true)
+	test("", comp("VEVENT", any, no+no), false)
+	test("", comp("VEVENT", any, no+comp("VALARM", "", "")), true)
+	test("", comp("VEVENT", any, out+yes), true)
+	test("", comp("VEVENT", any, in+no), true)
+	test("", comp("VEVENT", any, out+no), false)
+	test("", comp("VEVENT", any, in), true)
+	test("", comp("VEVENT", any, out), false)
+	test("", comp("VEVENT", "", in+yes), true)
+	test("", comp("VTODO", any, in), false)
+
+	// One property, one of its conditions.
+	ben, needs, cn := text("", "ben@"), param("PARTSTAT", text("", "ACCEPTED")), param("CN", "")
+	test("", comp("VEVENT", "", prop("ATTENDEE", "", ben+needs)), false)
+	test("", comp("VEVENT", "", prop("ATTENDEE", any, ben+needs)), true)
+	test("", comp("VEVENT", "", prop("ATTENDEE", any, text("", "carl")+param("PARTSTAT", text("", "DECLINED")))), false)
+	test("", comp("VEVENT", "", prop("ATTENDEE", any, param("ROLE", "")+cn)), true)
+	test("", comp("VEVENT", "", prop("ATTENDEE", any, param("ROLE", "")+param("DIR", ""))), false)
+	test("", comp("VEVENT", "", prop("ATTENDEE", any, "")), true)
+	test("", comp("VEVENT", "", prop("DTSTART", any, out+param("TZID", ""))), false)
+	test("", comp("VEVENT", "", prop("DTSTART", any, in+param("TZID", ""))), true)
+
+	summary := func(how, s string) string {
+		return comp("VEVENT", "", prop("SUMMARY", "", text(`match-type="`+how+`"`, s)))
+	}
+	test("", summary("contains", "at"), true)
+	test("", summary("starts-with", "gr"), true)
+	test("", summary("starts-with", "at"), false)
+	test("", summary("ends-with", "BOB'S"), true)
+	test("", summary("ends-with", "bob"), false)
+	test("", summary("equals", "grüße, at bob's"), true)
+	test("", summary("equals", "grüße"), false)
+	test("", comp("VEVENT", "", prop("STATUS", "", text(`negate-condition="yes" match-type="equals"`, "CONFIRM"))), true)
+
+	// "*" is any component.
+	test("", comp("*", "", comp("VALARM", "", "")), true)
+	test("", comp("*", "", comp("VALARM", "", prop("ACTION", "", text("", "EMAIL")))), false)
+	test("", comp("*", "", yes), true)
+	test("", comp("*", "", no), false)
+	test("", comp("*", "", in+yes), true)
+	test("", comp("*", "", out), false)
+	test("", comp("*", "", "<C:is-not-defined/>"), false)
+	test("", comp("VEVENT", "", comp("*", "", "<C:is-not-defined/>")), false)
+}
+
 func TestPlan(t *testing.T) {
 	test := func(inner, kind, window, uid string, exact bool) {
 		t.Helper()
@@ -139,6 +221,21 @@ func TestPlan(t *testing.T) {
 	test(`<C:comp-filter name="VTIMEZONE"/>`, "", "", "", false)
 	test(`<C:prop-filter name="PRODID"/>`+event(when), "VEVENT", week, "", false)
 	test(`<C:comp-filter name="VTODO"><C:is-not-defined/></C:comp-filter>`+event(when), "VEVENT", week, "", false)
+	// What any of several conditions may find, no index narrows.
+	test(`<C:comp-filter name="VEVENT" test="anyof">`+when+`<C:prop-filter name="SUMMARY"/></C:comp-filter>`, "VEVENT", "", "", false)
+	test(`<C:comp-filter name="VEVENT" test="anyof"/>`, "VEVENT", "", "", true)
+	test(`<C:comp-filter name="*"/>`, "", "", "", false)
+	test(event(`<C:prop-filter name="UID"><C:text-match match-type="equals">a</C:text-match></C:prop-filter>`), "VEVENT", "", "a", false)
+}
+
+func TestPlanOfAnyComponent(t *testing.T) {
+	f, err := Parse(element(t, `<C:filter><C:comp-filter name="VCALENDAR" test="anyof"><C:comp-filter name="VEVENT"/><C:comp-filter name="VTODO"/></C:comp-filter></C:filter>`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if p := f.Plan(); p.Component != "" || p.Exact {
+		t.Errorf("%+v", p)
+	}
 }
 
 func stamp(t time.Time) string {

@@ -90,10 +90,13 @@ func (p *parts) comp(e *dav.Element, scope string, depth int) (Comp, error) {
 	if err != nil {
 		return Comp{}, err
 	}
-	if in, known := inside[name]; known && in != scope || name == "VALARM" && scope != "VEVENT" && scope != "VTODO" {
+	if in, known := inside[name]; known && in != scope && scope != AnyName || name == "VALARM" && scope != "VEVENT" && scope != "VTODO" && scope != AnyName {
 		return Comp{}, invalid("%s cannot stand in %s", name, orTop(scope))
 	}
 	c := Comp{Name: name}
+	if c.Any, err = anyOf(e); err != nil {
+		return c, err
+	}
 	rest := false
 	for _, ch := range e.Children() {
 		switch ch.Name {
@@ -104,7 +107,7 @@ func (p *parts) comp(e *dav.Element, scope string, depth int) (Comp, error) {
 			if c.Range != nil {
 				return c, invalid("%s has two time-ranges", name)
 			}
-			if !ranged[name] {
+			if !ranged[name] && name != AnyName {
 				return c, invalid("a time-range has no meaning for %s", name)
 			}
 			if c.Range, err = parseRange(ch, false); err != nil {
@@ -149,6 +152,9 @@ func (p *parts) prop(e *dav.Element) (Prop, error) {
 		return Prop{}, err
 	}
 	q := Prop{Name: name}
+	if q.Any, err = anyOf(e); err != nil {
+		return q, err
+	}
 	rest := false
 	for _, ch := range e.Children() {
 		switch ch.Name {
@@ -211,6 +217,20 @@ func (p *parts) prop(e *dav.Element) (Prop, error) {
 	return q, nil
 }
 
+// anyOf reads the test attribute, which RFC 4791 does not know: there all
+// conditions have to hold.
+func anyOf(e *dav.Element) (bool, error) {
+	switch e.Attr("test") {
+	case "anyof":
+		return true, nil
+	case "", "allof":
+		return false, nil
+	}
+	return false, invalid("test is neither anyof nor allof")
+}
+
+var matchTypes = map[string]MatchType{"": Contains, "contains": Contains, "equals": Equals, "starts-with": StartsWith, "ends-with": EndsWith}
+
 func parseText(e *dav.Element) (*Text, error) {
 	t := &Text{Value: e.Text()}
 	if len(t.Value) > maxText {
@@ -219,6 +239,9 @@ func parseText(e *dav.Element) (*Text, error) {
 	var ok bool
 	if t.Collation, ok = dav.CollationByName(e.Attr("collation"), dav.ASCIICasemap); !ok {
 		return nil, &dav.Error{Status: 403, Cond: dav.C("supported-collation"), Detail: "the collation is not known"}
+	}
+	if t.Type, ok = matchTypes[e.Attr("match-type")]; !ok {
+		return nil, invalid("there is no match-type of this name")
 	}
 	switch e.Attr("negate-condition") {
 	case "yes":
@@ -286,14 +309,9 @@ func Zone(text string) (*time.Location, error) {
 	if err != nil {
 		return nil, bad("%v", err)
 	}
-	var zones []*ics.Component
-	for _, c := range o.Root().Children {
-		if c.Name == "VTIMEZONE" {
-			zones = append(zones, c)
-		}
-	}
-	if len(zones) != 1 || len(zones[0].Children) == 0 || zones[0].Value("TZID") == "" {
-		return nil, bad("it has not exactly one VTIMEZONE with a TZID and its rules")
+	zones := o.Root().Children
+	if len(zones) != 1 || zones[0].Name != "VTIMEZONE" || len(zones[0].Children) == 0 || zones[0].Value("TZID") == "" {
+		return nil, bad("it is not exactly one VTIMEZONE with a TZID and its rules")
 	}
 	if loc := ics.Location(zones[0].Text("TZID")); loc != nil {
 		return loc, nil

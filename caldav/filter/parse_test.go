@@ -84,6 +84,10 @@ func TestParseRefusals(t *testing.T) {
 	test(event(`<C:prop-filter name="A"><C:text-match negate-condition="maybe">x</C:text-match></C:prop-filter>`), "valid-filter")
 	test(event(`<C:prop-filter name="A"><C:param-filter name="B"><C:is-not-defined/><C:text-match>x</C:text-match></C:param-filter></C:prop-filter>`), "valid-filter")
 	test(event(`<C:prop-filter name="A"><C:param-filter/></C:prop-filter>`), "valid-filter")
+	test(in(`<C:comp-filter name="VEVENT" test="some"/>`), "valid-filter")
+	test(event(`<C:prop-filter name="A" test="some"/>`), "valid-filter")
+	test(event(`<C:prop-filter name="A"><C:text-match match-type="like">x</C:text-match></C:prop-filter>`), "valid-filter")
+	test(in(`<C:comp-filter name="*"><C:comp-filter name="VCALENDAR"/></C:comp-filter>`), "")
 
 	test(event(`<C:prop-filter name="A"><C:text-match collation="i;klingon">x</C:text-match></C:prop-filter>`), "supported-collation")
 	test(event(`<C:near/>`), "supported-filter")

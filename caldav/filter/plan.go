@@ -29,6 +29,9 @@ var mainComponents = map[string]bool{"VEVENT": true, "VTODO": true, "VJOURNAL": 
 // Plan returns the plan of f.
 func (f *Filter) Plan() Plan {
 	r := &f.root
+	if r.Any && len(r.Props)+len(r.Comps) > 1 {
+		return Plan{}
+	}
 	if r.NotDefined || len(r.Props) > 0 || len(r.Comps) > 1 {
 		return f.mixed()
 	}
@@ -57,6 +60,10 @@ func (f *Filter) mixed() Plan {
 
 func planOf(c *Comp) Plan {
 	p := Plan{Component: c.Name, Exact: len(c.Comps) == 0}
+	if c.Any {
+		p.Exact = c.Range == nil && len(c.Comps)+len(c.Props) == 0
+		return p
+	}
 	switch {
 	case c.Range == nil:
 	case c.Name == "VEVENT":
@@ -68,6 +75,7 @@ func planOf(c *Comp) Plan {
 		// RFC 4791 §7.8.6; every component of an object has the same UID (§4.1).
 		if q := &c.Props[i]; q.Name == "UID" && q.Text != nil && !q.Text.Negate && len(q.Params) == 0 && p.UID == nil {
 			p.UID = q.Text
+			p.Exact = p.Exact && q.Text.Type == Contains
 		} else {
 			p.Exact = false
 		}

@@ -116,6 +116,13 @@ func (m *matcher) todo(r Range, c *ics.Component) bool {
 			return todoStarts(r, i.Start, i.End, hasDur, hasDue)
 		})
 	}
+	if hasDue && !hasStart && recurring(c) {
+		wide := Range{From: r.From}
+		if !r.To.IsZero() {
+			wide.To = r.To.Add(time.Second) // an end counts as inside here
+		}
+		return m.anyInstance(wide, []*ics.Component{c}, func(i ics.Instance) bool { return r.startLT(i.Start) && r.endGE(i.Start) })
+	}
 	switch {
 	case hasStart && hasDur:
 		return todoStarts(r, start, start.Add(length), true, false)

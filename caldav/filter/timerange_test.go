@@ -199,6 +199,11 @@ func TestTodoRange(t *testing.T) {
 	test(daily, "20260204T093000Z", "20260204T094500Z", true) // probe: VTODO
 	test(daily, "20260205T000000Z", "20260206T000000Z", false)
 	test("DTSTART:20260202T090000Z\nDURATION:PT1H\nRRULE:FREQ=DAILY;COUNT=3", "20260203T100000Z", "20260203T110000Z", true)
+	const repeated = "DUE:20260202T100000Z\nRRULE:FREQ=DAILY;COUNT=3" // as programs for tasks write it
+	test(repeated, "20260203T095959Z", "20260203T110000Z", true)
+	test(repeated, "20260203T100000Z", "20260203T110000Z", false)
+	test(repeated, "20260204T090000Z", "20260204T100000Z", true)
+	test(repeated, "20260205T000000Z", "20260206T000000Z", false)
 }
 
 // RFC 4791 §9.9, the tables for VJOURNAL and VFREEBUSY.
