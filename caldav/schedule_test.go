@@ -20,6 +20,24 @@ func meeting(uid, start, end string, attendees ...string) string {
 	return event(uid, start, end, more)
 }
 
+// Whoever writes with a calendar program has one: what follows from his first
+// request of all comes to his calendar, not by mail (decision 5).
+func TestFirstRequest(t *testing.T) {
+	each(t, func(t *testing.T, h *house) {
+		h.put(ann, annCalendar+"m.ics", meeting("m", "20261203T100000Z", "20261203T110000Z", "room@example.org")).want(t, 201)
+		err := h.store.View(t.Context(), func(tx *db.Tx) error {
+			mails, err := tx.Deliveries(0, 10)
+			if len(mails) != 0 {
+				t.Errorf("%s to %s is mailed", mails[0].Method, mails[0].Rcpt)
+			}
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	})
+}
+
 // An invitation goes round: RFC 6638 as two programs see it.
 func TestMeeting(t *testing.T) {
 	each(t, func(t *testing.T, h *house) {

@@ -134,7 +134,7 @@ func (x *exchange) route() error {
 		x.challenge()
 		return nil
 	}
-	defer x.directory.Touch(x.ctx, x.me) // decision 5; a failure has no effect on the answer
+	x.directory.Touch(x.ctx, x.me) // decision 5, of this request's own effects too; a failure has none
 	x.prefer = dav.ParsePrefer(x.r.Header["Prefer"], x.r.Header.Get("Brief"))
 	if misnamed {
 		return notFound

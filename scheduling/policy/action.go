@@ -154,16 +154,22 @@ func (in *inquiry) act() {
 	}
 	kind := in.After.Kind()
 	for _, o := range in.asked {
+		rest := declined
+		why := Reason{Text: "refused by its rules"}
 		for _, a := range in.policy.actions {
 			if o.answer != "" || o.left {
 				break
 			}
-			if a.answers() && a.about(kind, in.Organizer) {
-				in.apply(o, a)
+			if !a.answers() || !a.about(kind, in.Organizer) {
+				continue
+			}
+			in.apply(o, a)
+			if a.verb == rejectIfConflict { // what refuses conflicts alone refuses nothing else
+				rest, why = accepted, Reason{Text: "free at that time"}
 			}
 		}
-		if o.answer == "" && !o.left && in.Unattended {
-			in.set(o, declined, Reason{Text: "refused by its rules"})
+		if in.Unattended {
+			in.set(o, rest, why)
 		}
 	}
 }

@@ -343,6 +343,9 @@ func TestRules(t *testing.T) {
 	test("schedule_in_freebusy", "ACCEPTED", "DECLINED")
 	test("ACT_REJECT_IF_CONFLICT,ACT_ACCEPT", "ACCEPTED", "DECLINED")
 	test("ACT_ACCEPT_IF_NO_CONFLICT", "ACCEPTED", "DECLINED") // nobody else would answer
+	test("ACT_REJECT_IF_CONFLICT", "ACCEPTED", "DECLINED")
+	test("ACT_REJECT_IF_CONFLICT:example.org,ACT_REJECT:example.net", "ACCEPTED", "DECLINED")
+	test("ACT_REJECT_IF_CONFLICT:example.net", "DECLINED", "DECLINED") // not about this sender
 	test("ACT_REJECT:example.net,ACT_ACCEPT", "ACCEPTED", "DECLINED")
 	test("ACT_REJECT:example.org,ACT_ACCEPT", "DECLINED", "DECLINED")
 }
