@@ -34,14 +34,18 @@ func (l *lazy) Write(b []byte) (int, error) {
 				h.Set("Content-Encoding", "gzip")
 				l.gz = gzips.Get().(*gzip.Writer)
 				l.gz.Reset(w)
+				w.packed = true
 			}
 		}
 		w.WriteHeader(http.StatusMultiStatus)
 	}
-	if l.gz != nil {
-		return l.gz.Write(b)
+	if l.gz == nil {
+		return w.Write(b)
 	}
-	return w.Write(b)
+	if w.recorder != nil {
+		w.recorder.answer.take(b)
+	}
+	return l.gz.Write(b)
 }
 
 // close ends a compressed answer.

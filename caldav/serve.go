@@ -52,7 +52,9 @@ type exchange struct {
 // answer remembers what was sent of it, for the log and the last net.
 type answer struct {
 	http.ResponseWriter
-	status int
+	status   int
+	recorder *recorder // nil: nobody wants to see it
+	packed   bool      // the octets are compressed, and recorded before that
 }
 
 func (a *answer) WriteHeader(status int) {
@@ -65,6 +67,9 @@ func (a *answer) WriteHeader(status int) {
 func (a *answer) Write(b []byte) (int, error) {
 	if a.status == 0 {
 		a.status = http.StatusOK
+	}
+	if a.recorder != nil && !a.packed {
+		a.recorder.answer.take(b)
 	}
 	return a.ResponseWriter.Write(b)
 }
@@ -89,6 +94,7 @@ func (d *door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			d.log.LogAttrs(x.ctx, slog.LevelDebug, "dav", slog.String("method", r.Method), slog.String("path", r.URL.Path),
 				slog.String("user", x.me.Address), slog.Int("status", x.w.status), slog.Duration("took", time.Since(start)))
 		}
+		x.keep()
 	}()
 	err := x.route()
 	if err == nil && x.out != nil {
@@ -135,6 +141,7 @@ func (x *exchange) route() error {
 		return nil
 	}
 	x.directory.Touch(x.ctx, x.me) // decision 5, of this request's own effects too; a failure has none
+	x.listen()
 	x.prefer = dav.ParsePrefer(x.r.Header["Prefer"], x.r.Header.Get("Brief"))
 	if misnamed {
 		return notFound

@@ -33,13 +33,14 @@ type Principal struct {
 	LastDAV    time.Time // last authenticated DAV request, to the hour
 	Version    int64     // raised by every change; caches of credentials compare it
 	Created    time.Time
+	Recorded   time.Time // until when what programs of this user do is recorded, zero: not
 }
 
-const principalColumns = `p.id, p.address, p.kind, p.name, p.language, p.tz, p.password, p.mail_copies, p.policy, p.capacity, p.last_dav, p.version, p.created`
+const principalColumns = `p.id, p.address, p.kind, p.name, p.language, p.tz, p.password, p.mail_copies, p.policy, p.capacity, p.last_dav, p.version, p.created, p.recorded`
 
 func (p *Principal) fields() []any {
 	return []any{&p.ID, &p.Address, &p.Kind, &p.Name, &p.Language, &p.TZ, &p.Password, &p.MailCopies, &p.Policy,
-		&p.Capacity, when{&p.LastDAV}, &p.Version, when{&p.Created}}
+		&p.Capacity, when{&p.LastDAV}, &p.Version, when{&p.Created}, when{&p.Recorded}}
 }
 
 // Principal returns one by id, ErrNotFound without it.
@@ -149,8 +150,8 @@ func (tx *Tx) InsertPrincipal(p *Principal) error {
 	return tx.regram(p.ID)
 }
 
-// UpdatePrincipal stores everything but ID, Address, Created and LastDAV and
-// raises Version.
+// UpdatePrincipal stores everything but ID, Address, Created, LastDAV and
+// Recorded and raises Version.
 func (tx *Tx) UpdatePrincipal(p *Principal) error {
 	if err := needText(nil, p.Name, p.Language, p.TZ, p.Password, p.Policy); err != nil {
 		return err

@@ -5,20 +5,22 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"time"
 )
 
 // act is what an administrative command did, as --json tells it: one object for
 // each thing that was changed.
 type act struct {
-	Done    string   `json:"done"`              // added, changed, renamed, removed, ...
-	Kind    string   `json:"kind,omitempty"`    // user, room, resource, group, domain
-	Address string   `json:"address,omitempty"` // of whom, or the domain, as it is now
-	Was     string   `json:"was,omitempty"`     // before a rename
-	ID      int64    `json:"id,omitempty"`      // in a list that has ids
-	File    string   `json:"file,omitempty"`    // of an import
-	Objects *int     `json:"objects,omitempty"` // or principals: how many were touched
-	Of      *int     `json:"of,omitempty"`      // of so many
-	Notes   []string `json:"notes,omitempty"`   // what else there is to know
+	Done    string     `json:"done"`              // added, changed, renamed, removed, ...
+	Kind    string     `json:"kind,omitempty"`    // user, room, resource, group, domain
+	Address string     `json:"address,omitempty"` // of whom, or the domain, as it is now
+	Was     string     `json:"was,omitempty"`     // before a rename
+	ID      int64      `json:"id,omitempty"`      // in a list that has ids
+	File    string     `json:"file,omitempty"`    // of an import
+	Objects *int       `json:"objects,omitempty"` // or principals: how many were touched
+	Of      *int       `json:"of,omitempty"`      // of so many
+	Until   *time.Time `json:"until,omitempty"`   // of a recording
+	Notes   []string   `json:"notes,omitempty"`   // what else there is to know
 }
 
 // failure is what --json tells on standard error.

@@ -45,6 +45,7 @@ type cli struct {
 		Show   showCmd       `cmd:"" help:"Show everything about a person but the password."`
 		Set    userSetCmd    `cmd:"" help:"Change a person."`
 		Rename renameCmd     `cmd:"" help:"Give a person another address; the old one stays as an alias, and meetings follow."`
+		Record recordCmd     `cmd:"" help:"Record what a person's programs send and get, without what is personal."`
 		Remove userRemoveCmd `cmd:"" help:"Remove a person: own meetings are cancelled or handed over, invitations declined."`
 	} `cmd:"" help:"People."`
 	Room     placeCmds `cmd:"" help:"Rooms, which answer invitations by themselves."`

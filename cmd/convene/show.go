@@ -152,6 +152,9 @@ func (c *showCmd) Run(e *env) error {
 			if !p.LastDAV.IsZero() {
 				row("last seen", p.LastDAV.UTC().Format("2006-01-02 15:04 MST"))
 			}
+			if !p.Recorded.IsZero() {
+				row("recorded until", p.Recorded.UTC().Format("2006-01-02 15:04 MST"))
+			}
 		case db.Room, db.Resource:
 			if p.Capacity > 0 {
 				row("capacity", fmt.Sprint(p.Capacity))

@@ -10,8 +10,8 @@ import (
 // What a server keeps of the past. A program that has not asked for more than a
 // year reads its calendars anew; Thunderbird cannot do so with an address book,
 // so that is long enough. Nobody asks why after a year. Some programs never
-// empty the scheduling inbox.
-var keep = db.Keep{Tombstones: 400 * 24 * time.Hour, Decisions: 365 * 24 * time.Hour, Inbox: 30 * 24 * time.Hour}
+// empty the scheduling inbox. A recording waits a week to be taken.
+var keep = db.Keep{Tombstones: 400 * 24 * time.Hour, Decisions: 365 * 24 * time.Hour, Inbox: 30 * 24 * time.Hour, Recordings: 7 * 24 * time.Hour}
 
 // sweep removes once a day what nobody needs any longer, first an hour after
 // the start. On several nodes each does it; that costs little.
