@@ -451,7 +451,7 @@ func TestCardVersions(t *testing.T) {
 		test(path, "application/vcard+json;q=0, */*", vcardType, stored)
 		test(path, "image/png", vcardType, stored)
 		test(path, ";;;,", vcardType, stored)
-		test(theDirectory+"ann@example.org.vcf", "text/vcard;version=4.0", four, "EMAIL;TYPE=INTERNET;PREF=1:ann@example.org")
+		test(theDirectory+"ann@example.org.vcf", "text/vcard;version=4.0", four, "EMAIL;TYPE=INTERNET,WORK;PREF=1:ann@example.org")
 		test(theDirectory+"ann@example.org.vcf", "application/vcard+json", jcard, `["fn",{},"text","Ann Ärmel"]`)
 		test(theDirectory+"ann@example.org.vcf", "", vcardType, "VERSION:3.0")
 		if got := h.do(ann, "GET", path, "").body; got != stored {
@@ -555,5 +555,65 @@ func TestMeCard(t *testing.T) {
 			}
 		}
 		h.putCard(ann, annContacts+"p.vcf", card("p", "P", "PHOTO;ENCODING=b;TYPE=PNG:"+strings.Repeat("AAAA", 1<<18))).refused(t, 403, "CR:max-resource-size")
+	})
+}
+
+// The default address book is where programs put new cards: everybody has one.
+func TestDefaultBook(t *testing.T) {
+	each(t, func(t *testing.T, h *house) {
+		const work = annBooks + "work/"
+		test := func(want string) {
+			t.Helper()
+			if got := h.propfind(ann, annBooks, "0", "CR:default-addressbook-URL").row(t, annBooks).text("CR:default-addressbook-URL"); got != "<D:href>"+want+"</D:href>" {
+				t.Errorf("default-addressbook-URL %s, want %s", got, want)
+			}
+		}
+		choose := func(who, href string) string {
+			t.Helper()
+			return h.proppatch(who, annBooks, "<D:set><D:prop><CR:default-addressbook-URL><D:href>"+href+"</D:href></CR:default-addressbook-URL></D:prop></D:set>").body
+		}
+		test(annContacts)
+		h.do(ann, "MKCOL", work, mkbook("Work")).want(t, 201)
+		for _, no := range []string{annBooks + "none/", annCalendar, "/dav/addressbooks/bob@example.org/contacts/", "/dav/directory/", work + "x.vcf"} {
+			if got := choose(ann, no); !strings.Contains(got, "<CR:valid-default-addressbook-URL/>") || !strings.Contains(got, "403") {
+				t.Errorf("%s: %s", no, got)
+			}
+		}
+		test(annContacts)
+		choose(ann, work)
+		test(work)
+		rows := h.propfind(ann, annBooks, "1", "D:resourcetype").rows(t)
+		if len(rows) != 3 || rows[1].href != work { // the first in a listing (clients.md 46)
+			t.Errorf("%+v", rows)
+		}
+
+		// What comes after the one that is deleted.
+		h.do(ann, "DELETE", work, "").want(t, 204)
+		test(annContacts)
+		h.putCard(ann, annContacts+"c.vcf", card("c", "C")).want(t, 201)
+		token := h.propfind(ann, annContacts, "0", "D:sync-token").row(t, annContacts).text("D:sync-token")
+		h.do(ann, "DELETE", annContacts, "").want(t, 204)
+		test(annContacts)
+		if rows := h.propfind(ann, annContacts, "1", "D:getetag").rows(t); len(rows) != 1 {
+			t.Errorf("the new one is not empty: %+v", rows)
+		}
+		h.report(ann, annContacts, "<D:sync-collection><D:sync-token>"+token+"</D:sync-token><D:prop/></D:sync-collection>").refused(t, 403, "D:valid-sync-token")
+	})
+}
+
+// Of the last two address books, both deleted at once, one is followed by a
+// new one.
+func TestLastBooks(t *testing.T) {
+	each(t, func(t *testing.T, h *house) {
+		const work = annBooks + "work/"
+		h.do(ann, "MKCOL", work, mkbook("Work")).want(t, 201)
+		var wg sync.WaitGroup
+		for _, book := range []string{annContacts, work} {
+			wg.Go(func() { h.do(ann, "DELETE", book, "").want(t, 204) })
+		}
+		wg.Wait()
+		if rows := h.propfind(ann, annBooks, "1", "D:resourcetype").rows(t); len(rows) != 2 {
+			t.Errorf("%+v", rows)
+		}
 	})
 }

@@ -57,6 +57,13 @@ func (x *exchange) entry(name string) (*resource, error) {
 	return rs[0], nil
 }
 
+// entryName is the name of somebody's card.
+func entryName(p *db.Principal) string { return strings.ToLower(p.Address) + cardSuffix }
+
+func entryHref(p *db.Principal) string {
+	return memberHref(dav.Path(true, "dav", wordDirectory), entryName(p))
+}
+
 // entryKinds say in the words of cards what a principal is.
 var entryKinds = map[db.Kind]carddav.Kind{db.Person: carddav.Person, db.Group: carddav.Group, db.Room: carddav.Room, db.Resource: carddav.Resource}
 
@@ -94,8 +101,8 @@ func (x *exchange) entries(ps []db.Principal) ([]*resource, error) {
 		}
 		body := e.Bytes()
 		sum := sha256.Sum256(body)
-		name := strings.ToLower(p.Address) + cardSuffix
-		rs[i] = &resource{kind: kEntry, href: memberHref(dav.Path(true, "dav", wordDirectory), name), owner: p,
+		name := entryName(p)
+		rs[i] = &resource{kind: kEntry, href: entryHref(p), owner: p,
 			obj: db.Object{Name: name, ETag: hex.EncodeToString(sum[:12]), Size: int64(len(body)), Body: body}}
 	}
 	return rs, nil
@@ -204,13 +211,13 @@ func (x *exchange) directoryQuery(r *resource, root *dav.Element) error {
 
 // directoryMultiget answers an addressbook-multiget of the directory.
 func (x *exchange) directoryMultiget(r *resource, root *dav.Element) error {
-	m, err := dav.ParseMultiget(root)
-	if err != nil {
-		return err
-	}
+	m, malformed := dav.ParseMultiget(root)
 	p, err := x.reportPlan(r, m.Request)
 	if err != nil {
 		return err
+	}
+	if malformed != nil {
+		return malformed
 	}
 	if r.kind == kEntry && len(m.Hrefs) != 1 {
 		return &dav.Error{Status: http.StatusBadRequest, Detail: "a multiget on an object asks for that object"}

@@ -27,7 +27,7 @@ func TestDirectory(t *testing.T) {
 			}
 		}
 		w := h.propfind(ann, theDirectory, "0", "D:resourcetype D:displayname D:current-user-privilege-set CR:supported-address-data D:supported-report-set").row(t, theDirectory)
-		if w.text("D:resourcetype") != "<D:collection/><CR:addressbook/>" || strings.Contains(w.text("D:current-user-privilege-set"), "write") ||
+		if w.text("D:resourcetype") != "<D:collection/><CR:addressbook/><CR:directory/>" || strings.Contains(w.text("D:current-user-privilege-set"), "write") ||
 			!strings.Contains(w.text("D:supported-report-set"), "addressbook-query") || strings.Contains(w.text("D:supported-report-set"), "sync-collection") {
 			t.Errorf("%+v", w)
 		}
@@ -80,6 +80,7 @@ func TestDirectory(t *testing.T) {
 		test(hall, "X-CONVENE-CUTYPE", "ROOM")
 		test(hall, "X-CONVENE-CAPACITY", "120")
 		test(read("team@example.org.vcf"), "X-ADDRESSBOOKSERVER-KIND", "group")
+		test(read("team@example.org.vcf"), "KIND", "group")
 		test(read("beamer@example.org.vcf"), "FN", "beamer@example.org")
 
 		rows := h.report(ann, theDirectory, `<CR:addressbook-multiget><D:prop><D:getetag/><CR:address-data><CR:prop name="FN"/></CR:address-data></D:prop><D:href>`+

@@ -374,7 +374,10 @@ func (x *exchange) deleteCollection(coll *resource) error {
 	if err := x.mayUnbind(coll); err != nil {
 		return err
 	}
-	if coll.kind != kCalendar {
+	switch coll.kind {
+	case kBook:
+		return x.deleteBook(coll)
+	case kPlain:
 		return x.deleteTree(coll)
 	}
 	guard, err := x.guard(x.touch(coll).goes())

@@ -25,7 +25,7 @@ type update struct {
 	touched     bool          // coll differs from what is stored
 	rezoned     bool          // its floating and all-day times stand elsewhere
 	creating    bool          // coll is being made: protected properties may be given
-	makeDefault int64         // calendar that becomes the default one
+	makeDefault int64         // calendar or address book that becomes the default one
 	busy        []int64       // calendars that count as busy time; nil: as it was
 	turned      []int64       // those of them and of the others that change thereby
 	available   *string       // calendar-availability as it will be, "" none
@@ -244,7 +244,7 @@ func (u *update) collections(tx *db.Tx, r *resource) (ids []int64, err error) {
 	if u.makeDefault == 0 && u.busy == nil {
 		return ids, nil
 	}
-	cs, err := tx.Collections(r.owner.ID, db.Calendar)
+	cs, err := tx.Collections(r.owner.ID, r.wing().home)
 	for _, c := range cs {
 		turns := u.busy != nil && inFreeBusySet(&c) && c.Transparent == slices.Contains(u.busy, c.ID)
 		if turns {

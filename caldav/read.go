@@ -35,8 +35,10 @@ func readResourceType(x *exchange, r *resource, w *dav.Writer) bool {
 		w.Raw("<C:schedule-inbox/>") // RFC 6638 §2.2
 	case kOutbox:
 		w.Raw("<C:schedule-outbox/>") // RFC 6638 §2.1
-	case kBook, kDirectory:
+	case kBook:
 		w.Raw("<CR:addressbook/>") // RFC 6352 §5.2
+	case kDirectory:
+		w.Raw("<CR:addressbook/><CR:directory/>") // Apple's programs search what is a directory, and copy what is none
 	}
 	return true
 }

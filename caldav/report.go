@@ -218,13 +218,13 @@ func (x *exchange) renderLoaded(ms *dav.MultiStatus, rs []*resource, p *plan) er
 // href of the request, in its order and spelling. The Depth header does not
 // matter.
 func (x *exchange) multiget(r *resource, root *dav.Element) error {
-	m, err := dav.ParseMultiget(root)
-	if err != nil {
-		return err
-	}
+	m, malformed := dav.ParseMultiget(root)
 	p, err := x.reportPlan(r, m.Request)
 	if err != nil {
 		return err
+	}
+	if malformed != nil {
+		return malformed
 	}
 	if r.kind&kMember != 0 && len(m.Hrefs) != 1 {
 		return &dav.Error{Status: http.StatusBadRequest, Detail: "a multiget on an object asks for that object"}

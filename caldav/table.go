@@ -63,6 +63,8 @@ var table = []property{
 
 	// RFC 6352
 	{name: dav.CR("addressbook-home-set"), kinds: kPrincipal, spec: "RFC 6352 §7.1.1", read: readBookHome},
+	{name: dav.CR("principal-address"), kinds: kPrincipal, spec: "RFC 6352 §7.1.2", read: readPrincipalCard},
+	{name: dav.CR("default-addressbook-URL"), kinds: kBookHome, spec: "Apple's programs", read: readDefaultBook, write: writeDefaultBook},
 	{name: dav.CR("directory-gateway"), kinds: kPrincipal | kBooks | kBookHome, spec: "draft-daboo-carddav-directory-gateway §3", read: readDirectoryGateway},
 	{name: dav.CR("supported-address-data"), kinds: kBook | kDirectory, spec: "RFC 6352 §6.2.2", read: readSupportedAddressData},
 	{name: dav.CR("max-image-size"), kinds: kBook | kBookHome, spec: "Apple's programs", read: readMaxImageSize},

@@ -66,6 +66,7 @@ func (e *Entry) Bytes() []byte {
 	b = appendLine(b, strings.Map(printable, "N:"+escape.Replace(last)+";"+escape.Replace(e.First)+";;;"))
 	switch e.Kind {
 	case Group:
+		line("KIND", "group")
 		line("X-ADDRESSBOOKSERVER-KIND", "group")
 	case Room:
 		line("KIND", "location") // RFC 6350 §6.1.4
@@ -74,7 +75,7 @@ func (e *Entry) Bytes() []byte {
 	}
 	line("X-CONVENE-CUTYPE", [...]string{"INDIVIDUAL", "GROUP", "ROOM", "RESOURCE"}[e.Kind]) // RFC 5545 §3.2.3
 	for i, a := range e.Addresses {
-		head := "EMAIL;TYPE=INTERNET"
+		head := "EMAIL;TYPE=INTERNET,WORK"
 		if i == 0 {
 			head += ",PREF"
 		}

@@ -18,24 +18,23 @@ func (f *Filter) Match(c *Card) bool {
 // match is the condition of §10.5.1: some one property of that name meets the
 // conditions, any or all of them.
 func (f *PropFilter) match(c *Card) bool {
+	there := false
 	for i := range c.Props {
 		p := &c.Props[i]
 		if p.Name != f.Name || f.Group != "" && p.Group != f.Group {
 			continue
 		}
-		if f.NotDefined {
-			return false
-		}
+		there = true
 		if f.meets(p) {
 			return true
 		}
 	}
-	return f.NotDefined
+	return f.NotDefined && !there
 }
 
 func (f *PropFilter) meets(p *Prop) bool {
 	if len(f.Texts) == 0 && len(f.Params) == 0 {
-		return true
+		return !f.NotDefined
 	}
 	if len(f.Texts) > 0 {
 		value := p.Text()

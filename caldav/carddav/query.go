@@ -27,7 +27,7 @@ type PropFilter struct {
 	Group      string // upper case; "" whatever group
 	Name       string // upper case
 	All        bool   // allof; else anyof
-	NotDefined bool   // then there are no conditions
+	NotDefined bool   // with conditions, which the grammar does not have: or it is not defined
 	Texts      []TextMatch
 	Params     []ParamFilter
 }
@@ -166,7 +166,7 @@ func (p *parts) prop(e *dav.Element) (PropFilter, error) {
 			}
 		}
 	}
-	if q.NotDefined && (len(q.Texts) > 0 || len(q.Params) > 0) {
+	if q.NotDefined && q.All && (len(q.Texts) > 0 || len(q.Params) > 0) {
 		return q, malformed("is-not-defined of %s stands beside other conditions", name)
 	}
 	return q, nil

@@ -62,6 +62,10 @@ func TestMatch(t *testing.T) {
 	test(in(one("fn", "", "")), true)
 	test(in(one("FN", "", "<C:is-not-defined/>")), false)
 	test(in(one("TEL", "", "<C:is-not-defined/>")), true)
+	// Not in the grammar, but sent: a text, or none at all.
+	test(in(one("TEL", "", "<C:text-match>1</C:text-match><C:is-not-defined/>")), true)
+	test(in(one("FN", "", "<C:text-match>no such</C:text-match><C:is-not-defined/>")), false)
+	test(in(one("FN", "", "<C:is-not-defined/><C:text-match match-type='starts-with'></C:text-match>")), true)
 	test(in(one("EMAIL", "", text("", "home.example"))), true) // the second one
 	test(in(one("EMAIL", "", text("", "nobody"))), false)
 	test(in(one("ITEM1.EMAIL", "", text("", "ann@example.org"))), true)
@@ -123,7 +127,7 @@ func TestFilterRefusals(t *testing.T) {
 	test(in(`<C:prop-filter name="FN" test="x"/>`), "400")
 	test(in(`<C:near/>`), "supported-filter")
 	test(fn(`<C:near/>`), "supported-filter")
-	test(fn(`<C:is-not-defined/><C:text-match>x</C:text-match>`), "400")
+	test(in(`<C:prop-filter name="FN" test="allof"><C:is-not-defined/><C:text-match>x</C:text-match></C:prop-filter>`), "400")
 	test(fn(`<C:param-filter/>`), "400")
 	test(fn(`<C:param-filter name="A"><C:is-not-defined/><C:text-match>x</C:text-match></C:param-filter>`), "400")
 	test(fn(`<C:param-filter name="A"><C:text-match>x</C:text-match><C:text-match>x</C:text-match></C:param-filter>`), "400")
