@@ -62,6 +62,10 @@ func TestDirectory(t *testing.T) {
 				t.Errorf("%s = %q, want %q", name, got, want)
 			}
 		}
+		// RFC 6352 §7.1.2
+		if got := h.propfind(bob, annSelf, "0", "CR:principal-address").row(t, annSelf).text("CR:principal-address"); got != "<D:href>"+theDirectory+"ann@example.org.vcf</D:href>" {
+			t.Errorf("principal-address %s", got)
+		}
 		c := read("ann@example.org.vcf")
 		test(c, "FN", "Ann Ärmel")
 		if n := c.Name(); n.GivenName != "Ann" || n.FamilyName != "Ärmel" {

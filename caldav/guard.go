@@ -259,8 +259,9 @@ func (x *exchange) stateOf(tx *db.Tx, ref string, locks map[homeKey][]db.DavLock
 			if t, ok := x.token(r); ok {
 				tokens = append(tokens, t)
 			}
+			etag = r.etag()
 		}
-		return "", tokens, nil
+		return etag, tokens, nil
 	}
 	if !errors.Is(err, db.ErrNotFound) || p.member == "" {
 		return "", tokens, ignoreAbsent(err)

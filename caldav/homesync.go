@@ -19,7 +19,8 @@ import (
 // write down who changed what: a write to a calendar locks that calendar only.
 type homeState map[int64]int64
 
-const homeTokenScheme = tokenScheme + "home:"
+// wordHome follows the scheme in a token of a home.
+const wordHome = "home:"
 
 // homeToken makes the sync-token of a home.
 func homeToken(epoch string, owner int64, w *wing, s homeState) string {
@@ -30,12 +31,15 @@ func homeToken(epoch string, owner int64, w *wing, s homeState) string {
 		b = binary.AppendUvarint(b, uint64(s[id]))
 		last = id
 	}
-	return homeTokenScheme + w.name + ":" + epoch + ":" + base64.RawURLEncoding.EncodeToString(b)
+	return tokenScheme + wordHome + w.name + ":" + epoch + ":" + base64.RawURLEncoding.EncodeToString(b)
 }
 
 // parseHomeToken reads one of this home; errToken for any other.
 func parseHomeToken(token, epoch string, owner int64, w *wing) (homeState, error) {
-	rest, ok := strings.CutPrefix(token, homeTokenScheme+w.name+":"+epoch+":")
+	rest, ok := schemeless(token)
+	if ok {
+		rest, ok = strings.CutPrefix(rest, wordHome+w.name+":"+epoch+":")
+	}
 	b, err := base64.RawURLEncoding.DecodeString(rest)
 	if !ok || err != nil {
 		return nil, errToken
@@ -99,6 +103,10 @@ func (x *exchange) syncHome(r *resource, root *dav.Element) error {
 		return err
 	}
 	deep := q.Level == "infinite"
+	if q.Level == "" { // of drafts: then Depth says it
+		depth, _ := dav.ParseDepth(x.r.Header.Get("Depth"), dav.One)
+		deep = depth == dav.Infinity
+	}
 	p, err := x.reportPlan(r, q.Request)
 	if err != nil {
 		return err

@@ -49,7 +49,7 @@ func TestHomeSync(t *testing.T) {
 		next("gone", "play/ 404")
 		r := sync(ann, annHome, old, "1", "")
 		equal(t, "since long", names(t, r, annHome), []string{"play/ 404", "work/ 404"})
-		for _, bad := range []string{"x", at + "A", strings.Replace(at, "calendars", "addressbooks", 1), homeTokenScheme + "calendars:::"} {
+		for _, bad := range []string{"x", at + "A", strings.Replace(at, "calendars", "addressbooks", 1), tokenScheme + wordHome + "calendars:::"} {
 			sync(ann, annHome, bad, "1", "").refused(t, 403, "D:valid-sync-token")
 		}
 		// Page by page; the whole tree.
@@ -67,6 +67,11 @@ func TestHomeSync(t *testing.T) {
 		at = token(r)
 		h.do(ann, "DELETE", annCalendar+"a.ics", "").want(t, 204)
 		equal(t, "infinite", names(t, sync(ann, annHome, at, "infinite", ""), annHome), []string{"calendar/", "calendar/a.ics 404"})
+		// Programs older than the RFC say it by Depth, or in Depth's word.
+		equal(t, "infinity", names(t, sync(ann, annHome, at, "infinity", ""), annHome), []string{"calendar/", "calendar/a.ics 404"})
+		body := "<D:sync-collection><D:sync-token>" + at + "</D:sync-token><D:prop/></D:sync-collection>"
+		equal(t, "Depth: infinity", names(t, h.report(ann, annHome, body, "Depth", "infinity"), annHome), []string{"calendar/", "calendar/a.ics 404"})
+		equal(t, "Depth: 1", names(t, h.report(ann, annHome, body, "Depth", "1"), annHome), []string{"calendar/"})
 		sync(ann, annHome, "", "infinite", "<D:limit><D:nresults>1</D:nresults></D:limit>").refused(t, 403, "D:number-of-matches-within-limits")
 
 		// A guest hears of what he may read, and that he may no longer.

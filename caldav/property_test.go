@@ -400,3 +400,26 @@ func TestBounds(t *testing.T) {
 		h.do(ann, "MKCALENDAR", annHome+strings.Repeat("x", maxSegment+1)+"/", "").want(t, 404)
 	})
 }
+
+// A collection of objects has an entity tag: that of everything in it.
+func TestCollectionETag(t *testing.T) {
+	each(t, func(t *testing.T, h *house) {
+		tag := func(path string) string {
+			t.Helper()
+			w := h.propfind(ann, path, "0", "D:getetag D:getcontenttype").row(t, path)
+			if got := w.text("D:getcontenttype"); got != "httpd/unix-directory" {
+				t.Errorf("%s: getcontenttype %s", path, got)
+			}
+			return w.text("D:getetag")
+		}
+		cal, tasks, book := tag(annCalendar), tag(annTasks), tag(annContacts)
+		body := event("a", "20261102T100000Z", "20261102T110000Z", "")
+		// RFC 4918 §10.4: a condition on the calendar around it.
+		h.put(ann, annCalendar+"a.ics", body, "If", "<"+annCalendar+"> (["+tasks+"])").want(t, 412)
+		h.put(ann, annCalendar+"a.ics", body, "If", "<"+annCalendar+"> (["+cal+"])").want(t, 201)
+		h.putCard(ann, annContacts+"c.vcf", card("c", "C")).want(t, 201)
+		if tag(annCalendar) == cal || tag(annContacts) == book || tag(annTasks) != tasks {
+			t.Error("the tags do not tell what has changed")
+		}
+	})
+}

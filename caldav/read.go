@@ -86,14 +86,27 @@ func readCreationDate(x *exchange, r *resource, w *dav.Writer) bool {
 
 func readETag(x *exchange, r *resource, w *dav.Writer) bool {
 	w.Raw(`"`)
-	w.Text(r.obj.ETag)
+	w.Text(r.etag())
 	w.Raw(`"`)
 	return true
 }
 
+// etag is the entity tag of an object, and of a collection one that changes
+// with anything in it; "" of what has none.
+func (r *resource) etag() string {
+	if r.kind&kSynced != 0 {
+		return r.coll.Incarnation + "-" + strconv.FormatInt(r.coll.Modseq, 10)
+	}
+	return r.obj.ETag
+}
+
 func readContentType(x *exchange, r *resource, w *dav.Writer) bool {
-	if r.kind == kNotice {
+	switch {
+	case r.kind == kNotice:
 		w.Text("text/calendar;charset=utf-8") // word for word what Apple's programs got of an inbox
+		return true
+	case r.kind&kSynced != 0:
+		w.Text("httpd/unix-directory") // as everywhere, and nothing that could be taken for an object
 		return true
 	}
 	w.Text(contentType(r))

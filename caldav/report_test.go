@@ -219,11 +219,16 @@ func TestSyncToken(t *testing.T) {
 		ahead.modseq++
 		epoch.epoch = "x"
 		place.incarnation = "x"
-		for _, bad := range []string{"x", "urn:x", "urn:convene:sync:", "urn:convene:sync:a:b:1", "urn:convene:sync:a:b:-1:0", strings.Replace(good, "urn:", "URN:", 1),
+		for _, bad := range []string{"x", "urn:x", "data:,sync:", "data:,sync:a:b:1", "urn:convene:sync:a:b:-1:0", strings.Replace(good, "data:", "DATA:", 1),
 			ahead.String(), epoch.String(), place.String(), tokenOf(t, sync(annTasks, ""))} {
 			sync(annCalendar, bad).refused(t, 403, "D:valid-sync-token")
 		}
 		sync(annCalendar, good).want(t, 207)
+		// Those that earlier releases gave are good as long as Thunderbird has them.
+		sync(annCalendar, strings.Replace(good, tokenScheme, oldTokenScheme, 1)).want(t, 207)
+		home := tokenOf(t, sync(annHome, ""))
+		sync(annHome, strings.Replace(home, tokenScheme, oldTokenScheme, 1)).want(t, 207)
+		sync(annHome, strings.Replace(home, "home:calendars", "home:addressbooks", 1)).refused(t, 403, "D:valid-sync-token")
 		// A calendar made anew under an old name is another one.
 		h.do(ann, "MKCALENDAR", annHome+"w/", "").want(t, 201)
 		old := tokenOf(t, sync(annHome+"w/", ""))

@@ -282,7 +282,7 @@ func (x *exchange) take(p place) (r *resource, err error, ok bool) {
 
 // capabilities is the DAV header: only what is true, "1" first because
 // Thunderbird drops the first token, in one line (RFC 4918 §10.1).
-const capabilities = "1, 2, 3, access-control, calendar-proxy, calendar-access, calendar-schedule, calendar-auto-schedule, calendar-availability, inbox-availability, calendarserver-recurrence-split, calendarserver-group-attendee, calendar-query-extended, addressbook, extended-mkcol, calendarserver-principal-property-search, calendarserver-principal-search"
+const capabilities = "1, 2, 3, access-control, calendar-proxy, calendar-access, calendar-schedule, calendar-auto-schedule, calendar-availability, inbox-availability, calendarserver-recurrence-split, calendarserver-group-attendee, calendar-query-extended, addressbook, extended-mkcol, calendarserver-principal-property-search, calendarserver-principal-search, calendarserver-home-sync"
 
 var (
 	notFound  = &dav.Error{Status: http.StatusNotFound}

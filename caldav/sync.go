@@ -22,7 +22,20 @@ type syncToken struct {
 	id          int64 // 0: all of modseq
 }
 
-const tokenScheme = "urn:convene:sync:"
+const (
+	tokenScheme = "data:,sync:"
+	// oldTokenScheme begins tokens of earlier releases. They count: Thunderbird
+	// never recovers from one that does not.
+	oldTokenScheme = "urn:convene:sync:"
+)
+
+// schemeless cuts off what every token begins with.
+func schemeless(token string) (string, bool) {
+	if rest, ok := strings.CutPrefix(token, tokenScheme); ok {
+		return rest, true
+	}
+	return strings.CutPrefix(token, oldTokenScheme)
+}
 
 func (t syncToken) String() string {
 	return tokenScheme + t.epoch + ":" + t.incarnation + ":" + strconv.FormatInt(t.modseq, 10) + ":" + strconv.FormatInt(t.id, 10)
@@ -32,7 +45,7 @@ func (t syncToken) String() string {
 var errToken = &dav.Error{Status: http.StatusForbidden, Cond: dav.D("valid-sync-token")}
 
 func parseToken(s string) (syncToken, error) {
-	rest, ok := strings.CutPrefix(s, tokenScheme)
+	rest, ok := schemeless(s)
 	f := strings.Split(rest, ":")
 	if !ok || len(f) != 4 {
 		return syncToken{}, errToken

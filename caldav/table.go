@@ -13,8 +13,8 @@ var table = []property{
 	{name: dav.D("resourcetype"), kinds: kEvery, spec: "RFC 4918 §15.9", all: true, read: readResourceType},
 	{name: dav.D("displayname"), kinds: kContainer, spec: "RFC 4918 §15.2", all: true, read: readDisplayName, write: writeDisplayName},
 	{name: dav.D("creationdate"), kinds: kColl | kMember, spec: "RFC 4918 §15.1", all: true, read: readCreationDate, heavy: true},
-	{name: dav.D("getetag"), kinds: kMember | kEntry, spec: "RFC 4918 §15.6", all: true, read: readETag},
-	{name: dav.D("getcontenttype"), kinds: kMember | kEntry, spec: "RFC 4918 §15.5", all: true, read: readContentType},
+	{name: dav.D("getetag"), kinds: kMember | kEntry | kSynced, spec: "RFC 4918 §15.6", all: true, read: readETag},
+	{name: dav.D("getcontenttype"), kinds: kMember | kEntry | kSynced, spec: "RFC 4918 §15.5", all: true, read: readContentType},
 	{name: dav.D("getcontentlength"), kinds: kMember | kEntry, spec: "RFC 4918 §15.4", all: true, read: readContentLength, heavy: true},
 	{name: dav.D("getlastmodified"), kinds: kMember, spec: "RFC 4918 §15.7", all: true, read: readLastModified, heavy: true},
 

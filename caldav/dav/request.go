@@ -170,7 +170,11 @@ func ParseSync(root *Element) (Sync, error) {
 	}
 	if c := root.Child(D("sync-level")); c != nil {
 		s.Level = c.Trimmed()
-		if s.Level != "1" && s.Level != "infinite" {
+		switch s.Level {
+		case "1", "infinite":
+		case "infinity": // as Depth has it; Apple's programs do
+			s.Level = "infinite"
+		default:
 			return s, &Error{Status: 400, Detail: "sync-level is neither 1 nor infinite"}
 		}
 	}
