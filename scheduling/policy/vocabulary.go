@@ -133,7 +133,7 @@ var vocabulary = map[string]word{
 			}
 			return errors.New("takes a share between 1% and 100%")
 		}},
-	"auto_release": {"", "a booking is given back when all who were invited have declined",
+	"auto_release": {"", "a booking is given back when everybody but the organizer has declined",
 		func(p *Policy, args []string) error { return p.put(autoRelease{}, args) }},
 }
 

@@ -204,7 +204,8 @@ func (in *inquiry) people(c *ics.Component) int {
 }
 
 // autoRelease gives a booking back once everybody invited, other than rooms
-// and resources, has declined.
+// and resources, has declined. The organizer, whom programs list among the
+// attendees, invited nobody by that.
 type autoRelease struct{}
 
 // Releases reports whether a booking may be given back by what others answer.
@@ -233,7 +234,7 @@ func (in *inquiry) deserted(c *ics.Component) bool {
 		case "ROOM", "RESOURCE":
 			continue
 		}
-		if in.Self(ics.CalAddress(a)) {
+		if who := ics.CalAddress(a); in.Self(who) || who == ics.Organizer(c) {
 			continue
 		}
 		if ics.PartStat(a) != declined {
