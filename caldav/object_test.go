@@ -227,8 +227,11 @@ func TestMoveCopy(t *testing.T) {
 		if g := h.do(ann, "GET", annHome+"work/a.ics", "").want(t, 200); g.body != body {
 			t.Errorf("%q", g.body)
 		}
-		// Over another object: that one is gone.
-		move("MOVE", annHome+"work/a.ics", h.http.URL+annCalendar+"b.ics").want(t, 204)
+		// Never over another conversation (RFC 4791 §5.3.2.1).
+		move("MOVE", annHome+"work/a.ics", h.http.URL+annCalendar+"b.ics").refused(t, 403, "C:no-uid-conflict")
+		h.do(ann, "GET", annHome+"work/a.ics", "").want(t, 200)
+		h.do(ann, "DELETE", annCalendar+"b.ics", "").want(t, 204)
+		move("MOVE", annHome+"work/a.ics", h.http.URL+annCalendar+"b.ics").want(t, 201)
 		if g := h.do(ann, "GET", annCalendar+"b.ics", "").want(t, 200); g.body != body {
 			t.Errorf("%q", g.body)
 		}

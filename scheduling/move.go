@@ -9,8 +9,8 @@ import (
 )
 
 // Move puts an object elsewhere among its owner's calendars, without messages:
-// for others the meeting stays what it is (RFC 6638 §3.2.4.2). An object that
-// is overwritten is removed as Remove does.
+// for others the meeting stays what it is (RFC 6638 §3.2.4.2). An object with
+// another UID is not overwritten (RFC 4791 §5.3.2.1).
 func (d *Desk) Move(ctx context.Context, m Move) (Written, error) {
 	l, err := d.lockObject(ctx, m.Collection, m.Name)
 	if err != nil {
@@ -75,8 +75,10 @@ func (s *sitting) move(m Move) (h *holding, created bool, err error) {
 		return nil, false, err
 	case !m.Overwrite:
 		return nil, false, &itip.Refusal{Status: 412, Detail: "the destination exists"} // RFC 4918 §10.6
+	case other.UID != row.UID:
+		return nil, false, &itip.Refusal{Precondition: itip.NoUIDConflict, Detail: "the destination holds another UID"}
 	default:
-		if err := s.end(to, owner, &other, itip.Options{Silent: other.UID == row.UID}, m.Door); err != nil {
+		if err := s.end(to, owner, &other, itip.Options{Silent: true}, m.Door); err != nil {
 			return nil, false, err
 		}
 	}

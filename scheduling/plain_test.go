@@ -265,7 +265,7 @@ func TestMove(t *testing.T) {
 		if _, err := h.desk.Move(h.ctx, move); !errors.Is(err, db.ErrNotFound) {
 			t.Errorf("moved twice: %v", err)
 		}
-		// Over another object: only if asked to.
+		// Never over another conversation (RFC 4791 §5.3.2.1).
 		h.put("ann", event("u2", "20260304T1000", "20260304T1100"))
 		over := scheduling.Move{Actor: h.people["ann"], Collection: work, Name: "new.ics", To: from.Collection, ToName: "u2.ics"}
 		_, err = h.desk.Move(h.ctx, over)
@@ -273,15 +273,14 @@ func TestMove(t *testing.T) {
 			t.Errorf("%+v", r)
 		}
 		over.Overwrite = true
-		if w, err := h.desk.Move(h.ctx, over); err != nil || w.Created {
-			t.Fatalf("%+v, %v", w, err)
-		}
-		h.hasNot("ann", "u2")
-		if got := h.busy("ann", 7); got != "03T1000-1100" {
-			t.Errorf("busy %q", got)
+		_, err = h.desk.Move(h.ctx, over)
+		refused(t, err, itip.NoUIDConflict)
+		h.has("ann", "u2")
+		if row := h.has("ann", "u1"); row.Name != "new.ics" {
+			t.Errorf("moved to %q", row.Name)
 		}
 		// Not to somebody else, nor where events are not taken.
-		away := scheduling.Move{Actor: h.people["ann"], Collection: from.Collection, Name: "u2.ics", To: h.calendar("ben", ""), ToName: "x.ics"}
+		away := scheduling.Move{Actor: h.people["ann"], Collection: work, Name: "new.ics", To: h.calendar("ben", ""), ToName: "x.ics"}
 		_, err = h.desk.Move(h.ctx, away)
 		refused(t, err, itip.UniqueSchedulingObject)
 		away.To = h.calendar("ann", "tasks")
