@@ -12,6 +12,7 @@ import (
 	"github.com/convene-server/convene/db"
 	"github.com/convene-server/convene/directory"
 	"github.com/convene-server/convene/scheduling/ics"
+	"github.com/convene-server/convene/scheduling/itip"
 )
 
 // report is one row of the table of reports.
@@ -99,16 +100,17 @@ func (x *exchange) calendarData(zone *time.Location) func(*dav.Element) (datum, 
 			if r.kind&(kEvent|kNotice) == 0 {
 				return notFound
 			}
+			body := itip.Shown(r.obj.Body)
 			if d.Whole() {
-				w.TextBytes(r.obj.Body)
+				w.TextBytes(body)
 				return nil
 			}
-			o, err := ics.Parse(r.obj.Body, ics.Limits{})
+			o, err := ics.Parse(body, ics.Limits{})
 			if err != nil { // stored by an older release that took more
 				if d.JSON {
 					return notFound
 				}
-				w.TextBytes(r.obj.Body)
+				w.TextBytes(body)
 				return nil
 			}
 			b, err := d.Of(o, zone, x.bound)

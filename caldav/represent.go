@@ -7,6 +7,7 @@ import (
 
 	"github.com/convene-server/convene/caldav/filter"
 	"github.com/convene-server/convene/scheduling/ics"
+	"github.com/convene-server/convene/scheduling/itip"
 )
 
 // zones reads CalDAV-Timezones (RFC 7809 §7.1). Without it, or with anything
@@ -29,16 +30,17 @@ func (x *exchange) represent(r *resource) ([]byte, string) {
 	}
 	x.w.Header().Add("Vary", "Accept, CalDAV-Timezones")
 	d := filter.Data{Zones: x.zones(), JSON: x.wantsJCal()}
+	body := itip.Shown(r.obj.Body)
 	if d.Whole() {
-		return r.obj.Body, contentType(r)
+		return body, contentType(r)
 	}
-	o, err := ics.Parse(r.obj.Body, ics.Limits{})
+	o, err := ics.Parse(body, ics.Limits{})
 	if err != nil { // stored by an older release that took more
-		return r.obj.Body, contentType(r)
+		return body, contentType(r)
 	}
 	b, err := d.Of(o, zoneOf(r), x.bound)
 	if err != nil {
-		return r.obj.Body, contentType(r)
+		return body, contentType(r)
 	}
 	if d.JSON {
 		return b, filter.JCal + strings.TrimPrefix(contentType(r), "text/calendar")

@@ -7,6 +7,7 @@ import (
 	"github.com/convene-server/convene/caldav/dav"
 	"github.com/convene-server/convene/directory"
 	"github.com/convene-server/convene/scheduling"
+	"github.com/convene-server/convene/scheduling/itip"
 )
 
 // split answers POST ?action=split on an event: the series is parted at an
@@ -59,7 +60,7 @@ func (x *exchange) split(r *resource, query url.Values) error {
 		ms.Begin(href)
 		ms.Element(dav.D("getetag"), `"`+half.obj.ETag+`"`)
 		ms.Open(dav.C("calendar-data"))
-		ms.TextBytes(half.obj.Body)
+		ms.TextBytes(itip.Shown(half.obj.Body))
 		ms.Close(dav.C("calendar-data"))
 		ms.Finish()
 	}

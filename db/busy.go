@@ -24,6 +24,9 @@ type Series struct {
 type Indexed struct {
 	Slot   *Slot
 	Series *Series
+	// Hidden is how many octets of the body no program sees: Object.Size is
+	// without them.
+	Hidden int
 }
 
 // Candidate is an object that may have an instance in a window.

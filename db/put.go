@@ -70,7 +70,7 @@ func (tx *Tx) PutObjects(os []*Object, body []byte, recs []Indexed, expected []i
 	var fresh, replaced [][]any
 	places := make(map[place]int, len(os))
 	for i, o := range os {
-		o.ETag, o.Size, o.Deleted, o.Modified = etag, int64(len(body)), false, now
+		o.ETag, o.Size, o.Deleted, o.Modified = etag, int64(len(body)-recs[i].Hidden), false, now
 		if o.Created.IsZero() {
 			o.Created = now
 		}
@@ -244,7 +244,7 @@ func bodyHash(o *Object, body []byte) []byte {
 // no INSERT within another statement, and needs none.
 func (tx *Tx) putNew(o *Object, body []byte, rec Indexed, first bool) error {
 	now := tx.stamp().Truncate(time.Microsecond)
-	o.ETag, o.Size, o.Deleted, o.Modified, o.record = ETagOf(body), int64(len(body)), false, now, rec.kind()
+	o.ETag, o.Size, o.Deleted, o.Modified, o.record = ETagOf(body), int64(len(body)-rec.Hidden), false, now, rec.kind()
 	if o.Created.IsZero() {
 		o.Created = now
 	}

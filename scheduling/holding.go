@@ -323,6 +323,7 @@ func (s *sitting) record(h *holding) (db.Indexed, error) {
 	if err != nil {
 		return db.Indexed{}, refuseIndex(err)
 	}
+	rec.Hidden = len(h.obj.Bytes()) - len(itip.Shown(h.obj.Bytes()))
 	if s.records == nil {
 		s.records = map[recordKey]db.Indexed{}
 	}

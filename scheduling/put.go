@@ -44,7 +44,7 @@ func (d *Desk) Put(ctx context.Context, p Put) (Written, error) {
 	}
 	return Written{
 		Created: created, ETag: h.stored.ETag, ScheduleTag: h.stored.ScheduleTag,
-		Rewritten:  !bytes.Equal(h.obj.Bytes(), p.Body),
+		Rewritten:  !bytes.Equal(itip.Shown(h.obj.Bytes()), p.Body),
 		Collection: h.collection, Name: h.name,
 	}, nil
 }

@@ -424,7 +424,7 @@ func (h *stage) roomObject(who, uid string) (body []byte, tag string) {
 		}
 		os, err := tx.ObjectsByUID(uid, p.ID)
 		if err == nil && len(os) == 1 {
-			body, tag = os[0].Body, os[0].ScheduleTag
+			body, tag = itip.Shown(os[0].Body), os[0].ScheduleTag
 		}
 		return err
 	})

@@ -293,7 +293,7 @@ func (c *exportCmd) Run(e *env) error {
 	fmt.Fprintf(w, "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:%s\r\nCALSCALE:GREGORIAN\r\n", productID)
 	zones := map[string]bool{}
 	err = eachObject(e.ctx, s, owner.ID, calendar, func(_ db.Collection, o db.Object) error {
-		obj, err := ics.Parse(o.Body, ics.Limits{})
+		obj, err := ics.Parse(itip.Shown(o.Body), ics.Limits{})
 		if err != nil {
 			return fmt.Errorf("%s: %w", o.Name, err)
 		}

@@ -1,6 +1,7 @@
 package dialogue
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"slices"
@@ -405,6 +406,9 @@ func (r *run) expectObject(who string, lines []string) {
 	}
 	if why := r.match(o, lines); why != "" {
 		r.failf("%s's copy: %s:\n%s", who, why, b)
+	}
+	if !bytes.Equal(itip.Shown(b), b) {
+		r.failf("%s sees what the server remembers things by:\n%s", who, b)
 	}
 }
 

@@ -74,7 +74,10 @@ func oneLine(s string) string {
 const foldAt = 74
 
 // fold writes a line in pieces, never inside a character.
-func fold(b *bytes.Buffer, l string) {
+func fold(b *bytes.Buffer, l string) { b.Write(AppendLine(b.AvailableBuffer(), l)) }
+
+// AppendLine appends a content line, folded (RFC 5545 §3.1).
+func AppendLine(b []byte, l string) []byte {
 	room := foldAt
 	for len(l) > room {
 		cut := room
@@ -84,10 +87,8 @@ func fold(b *bytes.Buffer, l string) {
 		if cut == 0 {
 			cut = room
 		}
-		b.WriteString(l[:cut])
-		b.WriteString("\r\n ")
+		b = append(append(b, l[:cut]...), "\r\n "...)
 		l, room = l[cut:], foldAt-1
 	}
-	b.WriteString(l)
-	b.WriteString("\r\n")
+	return append(append(b, l...), "\r\n"...)
 }

@@ -237,9 +237,9 @@ func (c *core) Object(who, uid string) ([]byte, string) {
 		return nil, ""
 	}
 	if !e.scheduled {
-		return e.obj.Bytes(), ""
+		return Shown(e.obj.Bytes()), ""
 	}
-	return e.obj.Bytes(), fmt.Sprint(e.tag)
+	return Shown(e.obj.Bytes()), fmt.Sprint(e.tag)
 }
 
 func (c *core) Told(who string) [][]byte {
