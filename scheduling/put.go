@@ -186,11 +186,13 @@ func (s *sitting) put(p Put, obj *ics.Object) (h *holding, created bool, err err
 	return h, !there, s.originate(h, obj, itip.Options{Silent: p.Silent, Seen: p.Conditions.seen(), Tag: p.Conditions.IfScheduleTagMatch != nil}, p.Door)
 }
 
-// invited checks, where the server alone schedules, that the organizer of a copy
-// that is stored here has that meeting and invites its owner. It is not the rule,
-// because people bring old invitations along when they move here.
+// invited checks that the organizer of a copy that is stored here has that
+// meeting, if his own calendar is here: his answer would reach nobody, and no
+// change would ever reach him. Where the server alone schedules, he must be
+// invited, too. Old meetings, and those of colleagues whose calendars are not here
+// yet, may be brought along from elsewhere.
 func (s *sitting) invited(h *holding, obj *ics.Object, silent bool) error {
-	if !s.d.opt.Strict || silent {
+	if silent || h.was != nil && !s.d.opt.Strict {
 		return nil
 	}
 	if err := s.meetIn(h.was, obj); err != nil {
@@ -205,9 +207,18 @@ func (s *sitting) invited(h *holding, obj *ics.Object, silent bool) error {
 	if organizer == nil {
 		return nil
 	}
+	if !s.d.opt.Strict {
+		me, err := s.actor(h, false)
+		if err != nil || !s.keepsCalendar(organizer) || me.Over(obj) {
+			return err
+		}
+	}
 	rows, err := s.tx.ObjectsByUID(obj.UID(), organizer.ID)
 	if err != nil {
 		return err
+	}
+	if !s.d.opt.Strict && len(rows) > 0 {
+		return nil // RFC 5546 §3.2.3: as a party crasher he is the organizer's to judge
 	}
 	for i := range rows {
 		have, err := s.parse(&rows[i].Object)
@@ -222,6 +233,12 @@ func (s *sitting) invited(h *holding, obj *ics.Object, silent bool) error {
 		}
 	}
 	return &itip.Refusal{Precondition: itip.AllowedAttendee, Detail: "its organizer does not invite to this meeting"}
+}
+
+// keepsCalendar reports whether somebody has a calendar program that is here at
+// least now and then.
+func (s *sitting) keepsCalendar(p *db.Principal) bool {
+	return p.Kind == db.Person && p.Password != "" && s.now.Sub(p.LastDAV) <= copiesAfter
 }
 
 // openFor is open for a write. Of an object that concerns its owner alone

@@ -163,6 +163,9 @@ func (me Actor) past(objects ...*ics.Object) bool {
 	return true
 }
 
+// Over reports whether nobody is told of a meeting any more.
+func (me Actor) Over(o *ics.Object) bool { return me.past(o) }
+
 // finished reports whether all of a task is completed or called off.
 func finished(o *ics.Object) bool {
 	for _, c := range o.Main() {

@@ -13,14 +13,10 @@ import (
 
 func (me Actor) strict(a cuaddr.Address) bool { return me.Strict != nil && me.Strict(a) }
 
-// strict takes SCHEDULE-AGENT=CLIENT from whom the server schedules itself. An
-// organizer has the whole of a meeting, never single occurrences alone.
-func (v *revision) strict() error {
+// strict takes SCHEDULE-AGENT=CLIENT from whom the server schedules itself.
+func (v *revision) strict() {
 	if v.me.Strict == nil {
-		return nil
-	}
-	if v.was.obj == nil && v.is.master == nil {
-		return &Refusal{Precondition: AllowedOrganizerReceived, Detail: "an organizer has the series, not single occurrences of it"}
+		return
 	}
 	for _, p := range v.is.parts {
 		for i := range p.comp.Props {
@@ -32,7 +28,6 @@ func (v *revision) strict() error {
 			}
 		}
 	}
-	return nil
 }
 
 // markNote says on somebody else's meeting, which its owner keeps as a note,
