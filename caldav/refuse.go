@@ -97,6 +97,9 @@ func (x *exchange) refusal(r *itip.Refusal) *dav.Error {
 			e.Hrefs[0] = "/" + r.Href
 		}
 	}
+	if r.Privilege != "" {
+		e.Privileges = []xml.Name{condition(r.Privilege)}
+	}
 	return e
 }
 

@@ -310,7 +310,10 @@ func allow(k kind) string {
 	if k&(kDirectory|kEntry) != 0 {
 		return "OPTIONS, GET, HEAD, PROPFIND, REPORT"
 	}
-	a := "OPTIONS, GET, HEAD, PROPFIND, PROPPATCH, REPORT, ACL"
+	a := "OPTIONS, GET, HEAD, PROPFIND, PROPPATCH, REPORT"
+	if k&kMember == 0 { // whose entries are its collection's
+		a += ", ACL"
+	}
 	if k&(kColl|kMember) != 0 {
 		a += ", LOCK, UNLOCK"
 	}

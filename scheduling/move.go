@@ -49,6 +49,7 @@ func (s *sitting) move(m Move) (h *holding, created bool, err error) {
 	if err != nil {
 		return nil, false, err
 	}
+	s.by = m.Actor
 	to, toOwner, err := s.open(m.Actor, m.To)
 	if err != nil {
 		return nil, false, err

@@ -174,6 +174,7 @@ func TestConditions(t *testing.T) {
 func TestSentBy(t *testing.T) {
 	each(t, func(h *house) {
 		h.persons("ann", "ben", "sue")
+		h.write(func(tx *db.Tx) error { return tx.SetProxies(h.people["ann"].ID, true, []int64{h.people["sue"].ID}) })
 		forAnn := func(p *scheduling.Put) { p.Actor = h.people["sue"]; p.Collection = h.calendar("ann", "") }
 		h.put("ann", invitation("m1", "20260303T1000", "20260303T1100", "ann", "ben"), forAnn)
 		if p := h.object("ben", "m1").First().Prop("ORGANIZER"); p.Param("SENT-BY") != "mailto:sue@example.org" || ics.CalAddress(p) != address("ann") {

@@ -356,6 +356,9 @@ func (s *sitting) originate(h *holding, after *ics.Object, opt itip.Options, doo
 	if err != nil {
 		return err
 	}
+	if err := s.maySend(h.owner, out.Messages); err != nil {
+		return err
+	}
 	s.close(h, out.Closed)
 	h.changed, h.scheduled = true, out.Scheduled
 	h.newTag = true // a direct PUT always gives a new Schedule-Tag (decision 16)

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/convene-server/convene/db"
+	"github.com/convene-server/convene/directory"
 	"github.com/convene-server/convene/scheduling/ics"
 	"github.com/convene-server/convene/scheduling/itip"
 )
@@ -143,6 +144,11 @@ func (d *Desk) RemoveCollection(ctx context.Context, actor db.Principal, collect
 			page, err := s.tx.List(col.ID, after, 500)
 			if err != nil {
 				return err
+			}
+			if slices.ContainsFunc(page, func(o db.Object) bool { return o.ScheduleTag != "" }) { // its meetings end
+				if err := s.maySendAs(actor, owner, directory.SendInvite|directory.SendReply); err != nil {
+					return err
+				}
 			}
 			if err := s.farewell(owner, page, door); err != nil {
 				return err

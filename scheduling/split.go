@@ -105,6 +105,10 @@ func (s *sitting) split(sp Split, named bool, set string) (from, before *holding
 	if err != nil {
 		return nil, nil, err
 	}
+	s.by = sp.Actor
+	if err := s.maySend(owner, parts.Messages); err != nil {
+		return nil, nil, err
+	}
 	people, err := s.splitters(from.obj, owner)
 	if err != nil {
 		return nil, nil, err

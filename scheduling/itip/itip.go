@@ -177,6 +177,9 @@ type Refusal struct {
 	// Href is an address that the precondition's element holds, as
 	// no-uid-conflict does; or "".
 	Href string
+	// Privilege is the one that is missing where the precondition is
+	// "D:need-privileges", spelled like a precondition.
+	Privilege string
 	// Status is the HTTP status if it is not 403: 412, 404, 409, 507, 413.
 	Status int
 }
