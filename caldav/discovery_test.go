@@ -1,6 +1,7 @@
 package caldav
 
 import (
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -308,6 +309,23 @@ func TestPropfindDepth(t *testing.T) {
 		}
 		if loc := h.propfind(ann, "/dav/calendars/ann%40example.org/calendar", "0", "D:displayname").want(t, 207).header.Get("Content-Location"); loc != annCalendar {
 			t.Errorf("Content-Location %q", loc)
+		}
+	})
+}
+
+// RFC 4918 §15.4 to §15.6: what GET tells of a container in its headers is a
+// property of it, too.
+func TestContainerProperties(t *testing.T) {
+	each(t, func(t *testing.T, h *house) {
+		for _, path := range []string{"/dav/", "/dav/calendars/", annHome, annCalendar, "/dav/addressbooks/ann@example.org/contacts/", annSelf} {
+			get := h.do(ann, "GET", path, "").want(t, 200)
+			w := h.propfind(ann, path, "0", "D:getcontentlength D:getcontenttype D:getetag D:acl-restrictions D:inherited-acl-set").row(t, path)
+			if l := w.text("D:getcontentlength"); l != get.header.Get("Content-Length") || l != strconv.Itoa(len(get.body)) {
+				t.Errorf("%s: getcontentlength %q of %d", path, l, len(get.body))
+			}
+			if w.text("D:getcontenttype") == "" || w.text("D:getetag") != get.header.Get("ETag") || !w.has("D:acl-restrictions") || !w.has("D:inherited-acl-set") {
+				t.Errorf("%s: %+v", path, w)
+			}
 		}
 	})
 }

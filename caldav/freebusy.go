@@ -2,6 +2,7 @@ package caldav
 
 import (
 	"crypto/rand"
+	"encoding/xml"
 	"errors"
 	"io"
 	"mime"
@@ -38,12 +39,30 @@ func (x *exchange) freeBusyQuery(r *resource, root *dav.Element) error {
 	if err != nil {
 		return err
 	}
-	spans, err := x.desk.Busy(x.ctx, r.coll.ID, from, to)
+	var spans []ics.Span
+	if r.kind == kCalendar {
+		spans, err = x.desk.Busy(x.ctx, r.coll.ID, from, to)
+	} else {
+		spans, err = x.busyTimeOf(r, from, to)
+	}
 	if err != nil {
 		return err
 	}
 	x.sendCalendar(x.vfreebusy("", nil, "", from, to, spans))
 	return nil
+}
+
+// busyTimeOf is that of somebody, of which a home and a principal are asked: what
+// his outbox would be told (RFC 6638 §5).
+func (x *exchange) busyTimeOf(r *resource, from, to time.Time) ([]ics.Span, error) {
+	fbs, err := x.desk.FreeBusy(x.ctx, scheduling.FreeBusyQuery{Asker: x.me, Whom: []string{cuaddr.Mailto(r.owner.Address).Fold()}, From: from, To: to})
+	if err != nil {
+		return nil, err
+	}
+	if len(fbs) != 1 || !strings.HasPrefix(fbs[0].Status, "2.") {
+		return nil, &dav.Error{Status: http.StatusForbidden, Cond: dav.D("need-privileges"), Hrefs: []string{r.href}, Privileges: []xml.Name{dav.C("read-free-busy")}}
+	}
+	return fbs[0].Spans, nil
 }
 
 // period reads start and end of a question about busy time: both are needed,
@@ -177,11 +196,6 @@ func (x *exchange) question(o *ics.Object, owner *db.Principal) (*question, erro
 	c := o.First()
 	q := &question{uid: o.UID(), mask: strings.TrimSpace(c.Value("X-CALENDARSERVER-MASK-UID")),
 		details: strings.HasPrefix(strings.ToUpper(c.Value("X-CALENDARSERVER-EXTENDED-FREEBUSY")), "T")}
-	from, to, wrong := itip.AskedFor(o)
-	if wrong != "" {
-		return nil, invalid(wrong)
-	}
-	q.from, q.to = from, to
 	org := c.Prop("ORGANIZER")
 	if org == nil || !x.isOf(owner, ics.CalAddress(org)) {
 		// RFC 6638 §5.2.2
@@ -191,6 +205,11 @@ func (x *exchange) question(o *ics.Object, owner *db.Principal) (*question, erro
 		return nil, x.broken
 	}
 	q.organizer = ics.NewProp("ORGANIZER", org.Value)
+	from, to, wrong := itip.AskedFor(o)
+	if wrong != "" {
+		return nil, invalid(wrong)
+	}
+	q.from, q.to = from, to
 	for _, a := range ics.Attendees(c) {
 		q.whom = append(q.whom, strings.TrimSpace(a.Value))
 		// As who asks knows him, and nothing else of what he says about him.

@@ -38,7 +38,7 @@ func (x *exchange) mkcol(segments []string, slash bool) error {
 	p, ok := x.placeOf(segments)
 	if !ok {
 		if _, err := x.find(segments); err == nil {
-			return errExists
+			return x.taken()
 		} else if len(segments) >= 4 {
 			return err
 		}
@@ -62,10 +62,16 @@ func (x *exchange) mkcol(segments []string, slash bool) error {
 	if c.Kind == db.Calendar {
 		c.Components = strings.Join(calendarComponents, ",") // RFC 4791 §5.2.3: all of them if it does not say
 	}
+	if there, err := x.locate(p); err == nil && there != nil {
+		return x.taken()
+	}
 	u := &update{coll: c, creating: true}
 	failed := x.prepareNew(r, changes, u, calendar)
 	if failed != nil {
-		return x.mkcolFailed(changes, failed, calendar)
+		if calendar {
+			return x.mkcalendarFailed(r, changes, failed)
+		}
+		return x.mkcolFailed(changes, failed)
 	}
 	guard, err := x.guard(touchAt(owner, p).comes())
 	if err != nil {
@@ -96,8 +102,8 @@ func (x *exchange) mkcol(segments []string, slash bool) error {
 		}
 		return tx.SetProperties("collection", c.ID, u.set, nil)
 	})
-	if errors.Is(err, db.ErrExists) {
-		return errExists
+	if errors.Is(err, db.ErrExists) || err == errExists {
+		return x.taken()
 	}
 	if err != nil {
 		return err
@@ -141,7 +147,7 @@ func (x *exchange) aroundNew(p place) (*resource, error) {
 	}
 	if inside && around.kind != kPlain {
 		if _, err := x.object(p); err == nil {
-			return nil, errExists
+			return nil, x.taken()
 		}
 		return nil, &dav.Error{Status: http.StatusForbidden, Cond: dav.C("calendar-collection-location-ok"), Detail: "collections can be made in a home only"}
 	}
@@ -150,6 +156,17 @@ func (x *exchange) aroundNew(p place) (*resource, error) {
 
 // errExists: RFC 4918 §9.3.1 wants 405 for MKCOL on what is there already.
 var errExists = &dav.Error{Status: http.StatusMethodNotAllowed, Cond: dav.D("resource-must-be-null"), Detail: "there is something already"}
+
+// taken is errExists for the method of the request: MKCALENDAR has no 405, and
+// its preconditions are told with 403 (RFC 4791 §1.3, §5.3.1).
+func (x *exchange) taken() error {
+	if x.r.Method != "MKCALENDAR" {
+		return errExists
+	}
+	e := *errExists
+	e.Status = http.StatusForbidden
+	return &e
+}
 
 // prepareNew checks the properties of a collection to be made. resourcetype is
 // one of them: it says what to make (RFC 5689 §3), and has to fit its place.
@@ -192,17 +209,23 @@ func (x *exchange) prepareNew(r *resource, changes []dav.Change, u *update, cale
 	return failed
 }
 
-// mkcolFailed answers with a mkcol-response or mkcalendar-response (RFC 5689
-// §3, §4): nothing was made.
-func (x *exchange) mkcolFailed(changes []dav.Change, failed map[xml.Name]*dav.Error, calendar bool) error {
+// mkcalendarFailed answers as RFC 4791 §5.3.1.1 has it, with a 207: nothing was
+// made.
+func (x *exchange) mkcalendarFailed(r *resource, changes []dav.Change, failed map[xml.Name]*dav.Error) error {
+	x.w.Header().Set("Cache-Control", "no-cache")
+	ms := x.multistatus()
+	ms.Begin(r.href)
+	writeChanges(ms, changes, failed)
+	ms.Finish()
+	return ms.End("")
+}
+
+// mkcolFailed answers with a mkcol-response (RFC 5689 §3): nothing was made.
+func (x *exchange) mkcolFailed(changes []dav.Change, failed map[xml.Name]*dav.Error) error {
 	if len(changes) == 0 {
 		return failed[dav.D("resourcetype")]
 	}
-	root := dav.D("mkcol-response")
-	if calendar {
-		root = dav.C("mkcalendar-response")
-	}
-	body := dav.Document(root, func(w *dav.Writer) {
+	body := dav.Document(dav.D("mkcol-response"), func(w *dav.Writer) {
 		for _, c := range changes {
 			status, cond := http.StatusFailedDependency, xml.Name{}
 			if e := failed[c.Prop.Name]; e != nil {

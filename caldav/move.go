@@ -52,6 +52,7 @@ func (x *exchange) transfer(segments []string, move bool) (*transfer, error) {
 	if err != nil {
 		return nil, &dav.Error{Status: http.StatusBadRequest, Detail: "the Destination names no resource"}
 	}
+	x.dest = dest
 	var ok bool
 	if t.to, ok = x.placeOf(to); !ok {
 		return nil, notFound

@@ -22,6 +22,9 @@ import (
 
 const doorName = "dav" // in decision records
 
+// containerText is what GET returns of a container.
+const containerText = "a collection: open it with a calendar program\n"
+
 // get answers GET and HEAD: of an object its body, of a container a line.
 func (x *exchange) get(segments []string, slash bool) error {
 	r, err := x.find(segments)
@@ -33,12 +36,14 @@ func (x *exchange) get(segments []string, slash bool) error {
 	}
 	if r.kind&kContainer != 0 {
 		h := x.w.Header()
-		const text = "a collection: open it with a calendar program\n"
+		if tag := r.etag(); tag != "" {
+			h["Etag"] = []string{`"` + tag + `"`}
+		}
 		h.Set("Content-Type", "text/plain; charset=utf-8")
-		h.Set("Content-Length", strconv.Itoa(len(text)))
+		h.Set("Content-Length", strconv.Itoa(len(containerText)))
 		x.w.WriteHeader(http.StatusOK)
 		if x.r.Method == "GET" {
-			x.w.Write([]byte(text))
+			x.w.Write([]byte(containerText))
 		}
 		return nil
 	}
@@ -291,7 +296,10 @@ func (x *exchange) whereIs(coll *resource, name string, id int64, to string) (st
 // sendWritten answers a request that wrote an object.
 func (x *exchange) sendWritten(written scheduling.Written, at string, elsewhere bool) error {
 	h := x.w.Header()
-	if elsewhere || x.added {
+	switch {
+	case elsewhere && x.dest != "": // as the program calls it
+		h.Set("Location", x.dest)
+	case elsewhere || x.added:
 		h.Set("Location", at)
 	}
 	if x.prefer.Representation { // RFC 8144 §3

@@ -296,6 +296,7 @@ func (x *exchange) transferTree(t *transfer, move bool) error {
 		return err
 	}
 	if created {
+		x.w.Header().Set("Location", x.dest)
 		x.w.Header().Set("Content-Length", "0")
 		x.w.WriteHeader(http.StatusCreated)
 	} else {

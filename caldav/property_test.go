@@ -242,10 +242,19 @@ func TestMkcalendar(t *testing.T) {
 				t.Errorf("%s: %q, want %q", k, w.text(k), v)
 			}
 		}
-		h.do(ann, "MKCALENDAR", path, body).refused(t, 405, "D:resource-must-be-null")
-		h.do(ann, "MKCALENDAR", annCalendar, "").refused(t, 405, "D:resource-must-be-null")
-		h.do(ann, "MKCALENDAR", annInbox, "").refused(t, 405, "D:resource-must-be-null")
-		h.do(ann, "MKCALENDAR", annHome, "").refused(t, 405, "D:resource-must-be-null")
+		h.do(ann, "MKCALENDAR", path, body).refused(t, 403, "D:resource-must-be-null") // RFC 4791 §1.3, §5.3.1
+		h.do(ann, "MKCOL", path, "").refused(t, 405, "D:resource-must-be-null")        // RFC 4918 §9.3.1
+		// One property that cannot be set: none is, and there is no calendar (RFC 4791 §5.3.1.1).
+		bad := strings.Replace(body, "<D:displayname>", "<D:getetag>1</D:getetag><D:displayname>", 1)
+		h.do(ann, "MKCALENDAR", path, bad).refused(t, 403, "D:resource-must-be-null")
+		failed := h.do(ann, "MKCALENDAR", annHome+"bad/", bad).want(t, 207)
+		if row := failed.row(t, annHome+"bad/"); len(row.props["HTTP/1.1 403 Forbidden"]) != 1 || len(row.props["HTTP/1.1 424 Failed Dependency"]) != 6 || failed.header.Get("Cache-Control") != "no-cache" {
+			t.Errorf("%+v", failed)
+		}
+		h.propfind(ann, annHome+"bad/", "0", "D:displayname").want(t, 404)
+		h.do(ann, "MKCALENDAR", annCalendar, "").refused(t, 403, "D:resource-must-be-null")
+		h.do(ann, "MKCALENDAR", annInbox, "").refused(t, 403, "D:resource-must-be-null")
+		h.do(ann, "MKCALENDAR", annHome, "").refused(t, 403, "D:resource-must-be-null")
 		h.do(ann, "MKCALENDAR", annCalendar+"inner/", "").refused(t, 403, "C:calendar-collection-location-ok")
 		h.do(ann, "MKCALENDAR", annHome+"none/inner/", "").want(t, 409)
 		h.do(ann, "MKCALENDAR", "/dav/addressbooks/ann@example.org/x/", "").refused(t, 403, "C:calendar-collection-location-ok")
@@ -395,7 +404,7 @@ func TestBounds(t *testing.T) {
 		}
 		h.do(ann, "MKCALENDAR", annHome+"more/", "").refused(t, 403, "D:quota-not-exceeded")
 		many.WriteString(`<more xmlns="urn:x">1</more>`)
-		h.do(bob, "MKCALENDAR", bobHome+"more/", `<C:mkcalendar`+namespaces+`><D:set><D:prop>`+many.String()+`</D:prop></D:set></C:mkcalendar>`).want(t, 403)
+		h.do(bob, "MKCALENDAR", bobHome+"more/", `<C:mkcalendar`+namespaces+`><D:set><D:prop>`+many.String()+`</D:prop></D:set></C:mkcalendar>`).want(t, 207)
 		h.do(bob, "MKCALENDAR", bobHome+"more/", "").want(t, 201)
 		h.do(ann, "MKCALENDAR", annHome+strings.Repeat("x", maxSegment+1)+"/", "").want(t, 404)
 	})

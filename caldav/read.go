@@ -94,8 +94,11 @@ func readETag(x *exchange, r *resource, w *dav.Writer) bool {
 // etag is the entity tag of an object, and of a collection one that changes
 // with anything in it; "" of what has none.
 func (r *resource) etag() string {
-	if r.kind&kSynced != 0 {
+	switch {
+	case r.kind&kSynced != 0:
 		return r.coll.Incarnation + "-" + strconv.FormatInt(r.coll.Modseq, 10)
+	case r.kind&kFixed != 0:
+		return "1"
 	}
 	return r.obj.ETag
 }
@@ -105,7 +108,7 @@ func readContentType(x *exchange, r *resource, w *dav.Writer) bool {
 	case r.kind == kNotice:
 		w.Text("text/calendar;charset=utf-8") // word for word what Apple's programs got of an inbox
 		return true
-	case r.kind&kSynced != 0:
+	case r.kind&kContainer != 0:
 		w.Text("httpd/unix-directory") // as everywhere, and nothing that could be taken for an object
 		return true
 	}
@@ -114,6 +117,10 @@ func readContentType(x *exchange, r *resource, w *dav.Writer) bool {
 }
 
 func readContentLength(x *exchange, r *resource, w *dav.Writer) bool {
+	if r.kind&kContainer != 0 { // RFC 4918 §15.4: of what GET returns
+		w.Int(int64(len(containerText)))
+		return true
+	}
 	w.Int(r.obj.Size)
 	return true
 }

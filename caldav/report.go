@@ -43,7 +43,7 @@ func init() {
 		{name: dav.CR("addressbook-multiget"), kinds: kBookHome | kBook | kCard, spec: "RFC 6352 §8.7", serve: (*exchange).multiget},
 		{name: dav.CR("addressbook-query"), kinds: kDirectory | kEntry, spec: "RFC 6352 §8.6", serve: (*exchange).directoryQuery},
 		{name: dav.CR("addressbook-multiget"), kinds: kDirectory | kEntry, spec: "RFC 6352 §8.7", serve: (*exchange).directoryMultiget},
-		{name: dav.C("free-busy-query"), kinds: kCalendar, spec: "RFC 4791 §7.10", serve: (*exchange).freeBusyQuery},
+		{name: dav.C("free-busy-query"), kinds: kPrincipal | kCalendarHome | kCalendar, spec: "RFC 4791 §7.10", serve: (*exchange).freeBusyQuery},
 	}
 }
 

@@ -41,8 +41,9 @@ type exchange struct {
 	locks   map[homeKey][]db.DavLock
 	// lockedAt is when locks were looked at, by the database's clock.
 	lockedAt time.Time
-	out      *lazy // of a multistatus
-	added    bool  // a new member has got its name here
+	out      *lazy  // of a multistatus
+	added    bool   // a new member has got its name here
+	dest     string // the Destination of a COPY or MOVE
 	// broken is the first error of the database while an answer was written.
 	broken error
 	// tooMuch: something was left out because it passes the bounds.

@@ -13,9 +13,9 @@ var table = []property{
 	{name: dav.D("resourcetype"), kinds: kEvery, spec: "RFC 4918 §15.9", all: true, read: readResourceType},
 	{name: dav.D("displayname"), kinds: kContainer, spec: "RFC 4918 §15.2", all: true, read: readDisplayName, write: writeDisplayName},
 	{name: dav.D("creationdate"), kinds: kColl | kMember, spec: "RFC 4918 §15.1", all: true, read: readCreationDate, heavy: true},
-	{name: dav.D("getetag"), kinds: kMember | kEntry | kSynced, spec: "RFC 4918 §15.6", all: true, read: readETag},
-	{name: dav.D("getcontenttype"), kinds: kMember | kEntry | kSynced, spec: "RFC 4918 §15.5", all: true, read: readContentType},
-	{name: dav.D("getcontentlength"), kinds: kMember | kEntry, spec: "RFC 4918 §15.4", all: true, read: readContentLength, heavy: true},
+	{name: dav.D("getetag"), kinds: kMember | kEntry | kSynced | kFixed, spec: "RFC 4918 §15.6", all: true, read: readETag},
+	{name: dav.D("getcontenttype"), kinds: kEvery, spec: "RFC 4918 §15.5", all: true, read: readContentType},
+	{name: dav.D("getcontentlength"), kinds: kEvery, spec: "RFC 4918 §15.4", all: true, read: readContentLength, heavy: true},
 	{name: dav.D("getlastmodified"), kinds: kMember, spec: "RFC 4918 §15.7", all: true, read: readLastModified, heavy: true},
 
 	{name: dav.D("lockdiscovery"), kinds: kColl | kMember, spec: "RFC 4918 §15.8", all: true, read: readLockDiscovery},
@@ -36,8 +36,8 @@ var table = []property{
 	{name: dav.D("supported-privilege-set"), kinds: kEvery, spec: "RFC 3744 §5.3", read: readSupportedPrivileges},
 	{name: dav.D("current-user-privilege-set"), kinds: kEvery, spec: "RFC 3744 §5.4", read: readPrivileges},
 	{name: dav.D("acl"), kinds: kOwned, spec: "RFC 3744 §5.5", read: readACL},
-	{name: dav.D("acl-restrictions"), kinds: kOwned, spec: "RFC 3744 §5.6", read: readACLRestrictions},
-	{name: dav.D("inherited-acl-set"), kinds: kOwned, spec: "RFC 3744 §5.7", read: readInheritedACL},
+	{name: dav.D("acl-restrictions"), kinds: kEvery, spec: "RFC 3744 §5.6", read: readACLRestrictions},
+	{name: dav.D("inherited-acl-set"), kinds: kEvery, spec: "RFC 3744 §5.7", read: readInheritedACL},
 
 	// RFC 3253, RFC 5842, RFC 6578
 	{name: dav.D("supported-report-set"), kinds: kEvery, spec: "RFC 3253 §3.1.5", read: readSupportedReports},

@@ -40,6 +40,7 @@ const (
 	kMember    = kEvent | kNotice | kFile | kCard
 	kContainer = kEvery &^ (kMember | kEntry)
 	kOwned     = kHome | kColl | kMember
+	kFixed     = kRoot | kPrincipals | kCalendars | kBooks // the same for everybody, always
 )
 
 // resource is one node of the tree, with what the database says of it.

@@ -81,7 +81,11 @@ func (d *Desk) read(body []byte) (*ics.Object, error) {
 		obj = ics.New(root)
 	}
 	if err := obj.Check(); err != nil {
-		return nil, &itip.Refusal{Precondition: itip.ValidResource, Detail: err.Error()}
+		r := &itip.Refusal{Precondition: itip.ValidData, Detail: err.Error()}
+		if ics.Restricted(err) {
+			r.Precondition = itip.ValidResource
+		}
+		return nil, r
 	}
 	if obj.Exceeds(ics.MaxInstances) {
 		return nil, &itip.Refusal{Precondition: itip.MaxInstances, Detail: "the series has more than " + strconv.Itoa(ics.MaxInstances) + " instances"}

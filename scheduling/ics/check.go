@@ -1,6 +1,7 @@
 package ics
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 )
@@ -11,10 +12,10 @@ import (
 // rules that can be read. The error is a *SyntaxError with the line's reason.
 func (o *Object) Check() error {
 	whole := func(format string, args ...any) error {
-		return &SyntaxError{0, fmt.Sprintf(format, args...)}
+		return restriction{&SyntaxError{0, fmt.Sprintf(format, args...)}}
 	}
 	if p := o.root.Prop("METHOD"); p != nil {
-		return &SyntaxError{o.line(p), "METHOD is for messages, not for what is stored (RFC 4791 §4.1)"}
+		return restriction{&SyntaxError{o.line(p), "METHOD is for messages, not for what is stored (RFC 4791 §4.1)"}}
 	}
 	if p := o.root.Prop("CALSCALE"); p != nil && !equalFold(p.Value, "GREGORIAN") {
 		return &SyntaxError{o.line(p), "CALSCALE: only the Gregorian calendar is known"}
@@ -41,12 +42,16 @@ func (o *Object) Check() error {
 		}
 		r := o.RID(c)
 		if seen[r] {
-			return &SyntaxError{o.line(p), "RECURRENCE-ID: " + string(r) + " is named twice"}
+			return restriction{&SyntaxError{o.line(p), "RECURRENCE-ID: " + string(r) + " is named twice"}}
 		}
 		seen[r] = true
 	}
 	if kind == "VAVAILABILITY" {
 		_, err := o.Availability()
+		var broken *SyntaxError
+		if errors.As(err, &broken) { // RFC 7953 §3.1 restricts it
+			err = restriction{broken}
+		}
 		return err
 	}
 	_, err := o.series()
@@ -73,11 +78,11 @@ func (o *Object) checkComponent(c *Component, uid string) error {
 	}
 	switch p := c.Prop("UID"); {
 	case p == nil:
-		return &SyntaxError{0, "UID: none in a " + c.Name + " (RFC 5545 §3.6)"}
+		return restriction{&SyntaxError{0, "UID: none in a " + c.Name + " (RFC 5545 §3.6)"}}
 	case uid == "" || len(p.Value) > maxUID:
-		return fault(p, fmt.Sprintf("between 1 and %d octets", maxUID))
+		return restriction{&SyntaxError{o.line(p), fmt.Sprintf("UID: between 1 and %d octets", maxUID)}}
 	case trim(p.Value) != uid:
-		return fault(p, "more than one in an object (RFC 4791 §4.1)")
+		return restriction{&SyntaxError{o.line(p), "UID: more than one in an object (RFC 4791 §4.1)"}}
 	}
 	if c.Prop("DTSTART") == nil && c.Name == "VEVENT" {
 		return &SyntaxError{0, "DTSTART: none in a VEVENT (RFC 5545 §3.6.1)"}

@@ -11,7 +11,10 @@
 // is stored.
 package ics
 
-import "fmt"
+import (
+	"errors"
+	"fmt"
+)
 
 // Limits bound what Parse accepts. The zero value of a field means the value
 // that Defaults gives it.
@@ -55,6 +58,19 @@ func (l Limits) orDefaults() Limits {
 type SyntaxError struct {
 	Line   int // counted from 1, in lines as sent (before unfolding); 0: the object as a whole
 	Reason string
+}
+
+// restriction is a SyntaxError of iCalendar that is valid as such, and no
+// calendar object resource.
+type restriction struct{ *SyntaxError }
+
+func (e restriction) Unwrap() error { return e.SyntaxError }
+
+// Restricted reports whether an error of Check is about what a calendar object
+// resource may hold (RFC 4791 §4.1), and not about iCalendar itself.
+func Restricted(err error) bool {
+	var r restriction
+	return errors.As(err, &r)
 }
 
 func (e *SyntaxError) Error() string {
