@@ -12,12 +12,12 @@ import (
 // step plays one act.
 func (s *simulation) step(a act) {
 	switch { // a third of what happens, happens to the mail
-	case a.What >= 60:
+	case a.What >= whatQuiet && a.What < whatDelegate:
 		s.quiet()
 		return
-	case a.What >= 42:
+	case a.What >= whatMail && a.What < whatDelegate || a.What >= whatBeyond:
 		if n := len(s.mail); n > 0 {
-			s.hand((a.A*64+a.B*8+a.C)%n, a.What >= 57)
+			s.hand((a.A*64+a.B*8+a.C)%n, a.What >= whatAgain && a.What < whatQuiet)
 		}
 		return
 	}
@@ -33,6 +33,10 @@ func (s *simulation) step(a act) {
 		if old, err := ics.Parse(who.cached, ics.Limits{}); err == nil {
 			o = old
 		}
+	}
+	if a.What >= whatDelegate {
+		s.beside(a, who, o)
+		return
 	}
 	root := o.Root().Clone()
 	what := ""

@@ -131,7 +131,13 @@ func (r *replying) delegate(c, p *part, l *ics.Prop) {
 		}
 		p.comp.Add(line)
 		p.moved()
-		r.invited = append(r.invited, a)
+		if r.ours && (find(c, a) == nil || sequence(c.comp) < sequence(p.comp)) {
+			// To the delegator he was in it already, or he knows an earlier revision
+			// than counts: his word is not enough.
+			r.back = append(r.back, a)
+		} else {
+			r.invited = append(r.invited, a)
+		}
 		r.noted, r.news = true, true
 	}
 }
@@ -298,10 +304,33 @@ func (r *replying) sent(o *ics.Object) (told, new []Message) {
 	return append(told, r.me.invite(o, r.back...)...), r.me.invite(o, r.invited...)
 }
 
+// sentBeside is a REQUEST by which somebody sends another in his place who has a
+// copy of his own: a delegator invites, he changes nothing (RFC 5546 §3.2.2.3).
+// Who is in single occurrences and is sent to others, or to the series, gets what
+// he lacks.
+func (me Actor) sentBeside(have *ics.Object, in *series, msg Message) Outcome {
+	was := newSeries(have, have.Root())
+	if was.master != nil {
+		return ignored("a delegator invites, he changes nothing")
+	}
+	s := newSeries(have, have.Root().Clone())
+	for _, p := range masterFirst(in.parts) {
+		if p.self(me) != nil && was.byRID[p.rid] == nil {
+			s.graft(me.merge(was, nil, in, p))
+		}
+	}
+	if !s.dirty {
+		return ignored("a delegator invites, he changes nothing")
+	}
+	zonesOf(s.root, have, msg.Body)
+	return Outcome{Object: s.object(), Changed: true, Scheduled: true, Inbox: msg.Body, Rule: "invited by a delegator to what he did not have"}
+}
+
 func byAddress(a, b cuaddr.Address) int { return strings.Compare(a.String(), b.String()) }
 
-// invite sends people all that they may see of the organizer's object.
+// invite sends people, each once, all that they may see of the organizer's object.
 func (me Actor) invite(o *ics.Object, whom ...cuaddr.Address) []Message {
+	whom = slices.Compact(slices.SortedFunc(slices.Values(whom), byAddress))
 	if len(whom) == 0 {
 		return nil
 	}

@@ -506,7 +506,9 @@ func (c *core) deliver(to string, m Message) (string, error) {
 		}
 	}
 	me := c.actor(to, m.UID)
-	me.Left = c.left[to][m.UID]
+	if _, here := c.name(m.From); !here { // between people here nothing is overtaken
+		me.Left = c.left[to][m.UID]
+	}
 	out, err := Receive(me, have, m)
 	if err != nil {
 		return "", err

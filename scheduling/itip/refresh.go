@@ -20,7 +20,7 @@ func (me Actor) receiveRefresh(have *ics.Object, msg Message) (Outcome, error) {
 	case me.past(have):
 		return ignored("the meeting is past"), nil // decision 18
 	}
-	s := newSeries(have, have.Root())
+	s := newSeries(have, have.Root().Clone())
 	var who cuaddr.Address
 	for _, p := range s.parts {
 		l := find(p, msg.From)
@@ -46,6 +46,9 @@ func (me Actor) receiveRefresh(have *ics.Object, msg Message) (Outcome, error) {
 		out.Messages = v.messages([]*plan{g})
 		for i := range out.Messages {
 			out.Messages[i].Significant = me.unanswered(g.request, who)
+		}
+		if v.ask([]*plan{g}); s.dirty { // his answer may cross this one
+			out.Object, out.Changed = s.object(), true
 		}
 		return out, nil
 	}

@@ -73,13 +73,14 @@ func (r *replying) confirmations() []Message {
 	return out
 }
 
-// askAgain marks what confirmations tell their recipients that they have not
-// answered, as revision.ask does.
+// askAgain marks what confirmations and invitations tell their recipients that
+// they have not answered, as revision.ask does.
 func (r *replying) askAgain() {
-	if !r.ours {
-		return
+	whom := slices.Concat(r.back, r.invited)
+	if r.ours {
+		whom = append(whom, r.crossed...)
 	}
-	for _, a := range r.crossed {
+	for _, a := range whom {
 		for _, p := range r.s.parts {
 			if n := sequence(p.comp); n > 0 && r.s.listed(p, a) {
 				if l := p.attendee(a); ics.PartStat(l) == "NEEDS-ACTION" {
@@ -101,9 +102,9 @@ type replying struct {
 	shared bool   // a property that attendees may set for everybody changed
 
 	claim   bool                 // somebody says that he is a delegate
-	invited []cuaddr.Address     // delegates who are new
+	invited []cuaddr.Address     // delegates who are new, told by who sends them
 	gone    map[*part][]ics.Prop // delegates who are not sent any more
-	back    []cuaddr.Address     // delegators whose delegate does not come
+	back    []cuaddr.Address     // whom the organizer asks: delegators whose delegate does not come
 
 	// crossed: whose answer counts, though it is for an earlier revision than
 	// the one that he was told since.

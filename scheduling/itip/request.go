@@ -25,7 +25,7 @@ func (me Actor) receiveRequest(have *ics.Object, msg Message) (Outcome, error) {
 		return me.firstCopy(in, msg), nil
 	}
 	if by := Delegator(msg.Body, me.Self); by != nil && sameLine(by, msg.From) && !me.over(have) {
-		return ignored("a delegator invites, he changes nothing"), nil // RFC 5546 §3.2.2.3
+		return me.sentBeside(have, in, msg), nil
 	}
 	if was, _ := organizerOf(have); !was.IsZero() && was != org && was.Fold() != org.Fold() && !msg.Successor && !me.replaces(have, in) { // decision 14
 		return Outcome{}, &Refusal{Precondition: AllowedOrganizerReceived, Detail: "a meeting with this UID has another organizer"}

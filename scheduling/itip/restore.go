@@ -559,7 +559,9 @@ func (m *mend) away() []answer {
 			continue
 		}
 		if m.is.excludes(p.rid) && m.was.excludes(p.rid) && m.is.byRID[p.rid] == nil {
-			out = append(out, answer{comp: p.comp, mine: *l, partstat: "DECLINED"})
+			c := p.comp.Clone() // it stays away in the revision of the series that he answers
+			setSequence(c, max(sequence(c), sequence(m.is.master.comp)))
+			out = append(out, answer{comp: c, mine: *l, partstat: "DECLINED"})
 		}
 	}
 	return out

@@ -63,7 +63,7 @@ func TestSimulation(t *testing.T) {
 			rapid.Check(t, func(t *rapid.T) {
 				s := newSimulation(t, domains, rapid.Custom(aMeeting).Draw(t, "meeting"))
 				for _, a := range acts.Draw(t, "acts") {
-					a.What = (a.What + 7*domains) % 64 // each part its own histories
+					a.What = (a.What + 7*domains) % whatEnd // each part its own histories
 					s.step(a)
 				}
 				s.quiet()
@@ -80,8 +80,7 @@ type meeting struct {
 }
 
 func aMeeting(t *rapid.T) meeting {
-	n := func(name string, max int) int { return rapid.IntRange(0, max).Draw(t, name) }
-	return meeting{n("organizer", len(cast)-1), n("form", 3), n("rule", 2), n("guests", 1<<len(cast)-1), n("styles", 8)}
+	return meeting{evenly(t, "organizer", len(cast)-1), evenly(t, "form", 3), evenly(t, "rule", 2), evenly(t, "guests", 1<<len(cast)-1), evenly(t, "styles", 8)}
 }
 
 // act is one thing that happens: somebody does something to his copy, or the
@@ -89,8 +88,18 @@ func aMeeting(t *rapid.T) meeting {
 type act struct{ Who, What, A, B, C int }
 
 func anAct(t *rapid.T) act {
-	n := func(name string, max int) int { return rapid.IntRange(0, max).Draw(t, name) }
-	return act{n("who", 2*len(cast)-1), n("what", 63), n("a", 7), n("b", 7), n("c", 7)}
+	return act{evenly(t, "who", 2*len(cast)-1), evenly(t, "what", whatEnd-1), evenly(t, "a", 7), evenly(t, "b", 7), evenly(t, "c", 7)}
+}
+
+// evenly draws a number; IntRange prefers what is small.
+func evenly(t *rapid.T, name string, max int) int {
+	v := 0
+	for b := 1; b <= max; b *= 2 {
+		if rapid.Bool().Draw(t, name) {
+			v += b
+		}
+	}
+	return v % (max + 1)
 }
 
 // somebody is one of the cast.
@@ -102,7 +111,6 @@ type somebody struct {
 	style int   // of his mail program
 
 	cached  []byte // his own object as it was after his last write
-	asks    bool   // he sent a REFRESH
 	silent  bool   // he removed his copy without telling (decision 34)
 	ideal   *ics.Object
 	sequent map[ics.RID]int
@@ -131,6 +139,8 @@ type simulation struct {
 	org    *somebody
 	log    journal
 	acting string // what is being done, for messages
+
+	known map[*somebody]bool // who may be told what he knows: he asked by REFRESH, or is sent by somebody
 }
 
 func newSimulation(t *rapid.T, domains int, m meeting) *simulation {
@@ -251,7 +261,13 @@ func mangled(raw []byte, style int) []byte {
 				i := strings.Index(l, "PARTSTAT=")
 				ps, _, _ := strings.Cut(l[i:], ";")
 				ps, _, _ = strings.Cut(ps, ":")
-				l = "ATTENDEE;" + ps + l[strings.LastIndex(l, ":mailto:"):]
+				ps = "ATTENDEE;" + ps
+				for _, n := range []string{";DELEGATED-TO=", ";DELEGATED-FROM="} {
+					if _, v, ok := strings.Cut(l, n); ok {
+						ps += n + `"` + strings.Split(v, `"`)[1] + `"`
+					}
+				}
+				l = ps + l[strings.LastIndex(l, ":mailto:"):]
 			}
 			if strings.HasPrefix(l, "RRULE") || strings.HasPrefix(l, "REQUEST-STATUS") || strings.HasPrefix(l, "SUMMARY") {
 				continue
@@ -283,6 +299,7 @@ func (s *simulation) hand(i int, keep bool) {
 
 // clock lets a few seconds go by for everybody.
 func (s *simulation) clock() {
+	s.known = map[*somebody]bool{}
 	s.now = s.now.Add(3 * time.Second)
 	for _, c := range s.cores {
 		c.now = s.now
