@@ -128,6 +128,38 @@ func (tx *Tx) ObjectsByUID(uid string, owners ...int64) ([]OwnedObject, error) {
 	return all, err
 }
 
+// Part is ObjectsByUID of one owner with CollectionsOf him, in one statement.
+func (tx *Tx) Part(uid string, owner int64, kinds ...CollectionKind) (have []OwnedObject, all []Collection, err error) {
+	if !key(uid) || slices.Contains(tx.unheard, uid) {
+		all, err = tx.CollectionsOf([]int64{owner}, kinds...)
+		return nil, all, err
+	}
+	err = tx.rows(part, []any{uid, owner}, func(scan func(...any) error) error {
+		var c Collection
+		var o OwnedObject
+		if err := scan(append(c.fields(), o.withBody()...)...); err != nil {
+			return err
+		}
+		if o.ID != 0 {
+			o.Owner, o.CollectionName = owner, c.Name
+			have = append(have, o)
+		}
+		if slices.Contains(kinds, c.Kind) && !slices.ContainsFunc(all, func(x Collection) bool { return x.ID == c.ID }) {
+			all = append(all, c)
+		}
+		return nil
+	})
+	slices.SortFunc(have, func(a, b OwnedObject) int { return cmp.Compare(a.ID, b.ID) })
+	return have, all, err
+}
+
+// part begins with the conversation, which is smaller than any calendar.
+const part = `WITH h AS MATERIALIZED (SELECT ` + objectColumns + ` FROM object o WHERE o.uid = $1 AND o.deleted = 0)
+	SELECT ` + collectionColumns + `, ` + objectAtColumns + ` FROM collection c
+	LEFT JOIN h o ON o.collection = c.id AND c.kind = 'calendar'
+	LEFT JOIN body b ON b.id = o.body
+	WHERE c.owner = $2`
+
 // NamesByUID returns the names of the live objects of a collection that have
 // this UID; at most one does, unless it is an inbox.
 func (tx *Tx) NamesByUID(collection int64, uid string) ([]string, error) {

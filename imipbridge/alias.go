@@ -53,14 +53,14 @@ func (a *arrival) answers(ctx context.Context, b *Bridge) (inReply, error) {
 // respell brings an attendee's message into the words of the organizer's own
 // copy: programs answer under the main address of a mailbox where an alias was
 // invited, and with a UID in another case. note says what was done; the message
-// is returned as it is where nothing was.
-func (b *Bridge) respell(ctx context.Context, a *arrival, o *ics.Object, organizer db.Principal, w *belief) (_ *ics.Object, note string, err error) {
+// is returned as it is where nothing was. others are those whom that copy names.
+func (b *Bridge) respell(ctx context.Context, a *arrival, o *ics.Object, organizer db.Principal, w *belief) (_ *ics.Object, others []cuaddr.Address, note string, err error) {
 	if fromOrganizer(o.Method()) || o.First() == nil {
-		return o, "", nil
+		return o, nil, "", nil
 	}
 	ref, err := a.answers(ctx, b)
 	if err != nil {
-		return o, "", err
+		return o, nil, "", err
 	}
 	var lines []*ics.Prop
 	var uid string
@@ -96,7 +96,10 @@ func (b *Bridge) respell(ctx context.Context, a *arrival, o *ics.Object, organiz
 		return nil
 	})
 	if err != nil || len(lines) == 0 {
-		return o, "", err
+		return o, nil, "", err
+	}
+	for _, p := range lines {
+		others = append(others, ics.CalAddress(p))
 	}
 	var notes []string
 	if uid != "" {
@@ -106,7 +109,7 @@ func (b *Bridge) respell(ctx context.Context, a *arrival, o *ics.Object, organiz
 	if list := ics.Attendees(o.First()); len(list) == 1 {
 		invited, why, err := b.invitedAs(ctx, a, list[0], lines, ref, *w)
 		if err != nil {
-			return o, "", err
+			return o, nil, "", err
 		}
 		if !invited.IsZero() {
 			o = imip.WithAttendee(o, invited)
@@ -118,7 +121,7 @@ func (b *Bridge) respell(ctx context.Context, a *arrival, o *ics.Object, organiz
 			notes = append(notes, "answers our mail to "+ref.rcpt.Mail()+" from the same organisation")
 		}
 	}
-	return o, strings.Join(notes, "; "), nil
+	return o, others, strings.Join(notes, "; "), nil
 }
 
 // invitedAs returns under which of the invited addresses somebody answers who

@@ -181,7 +181,7 @@ func (b *Bridge) rule(ctx context.Context, a *arrival, r recipient) (ruling, err
 		return ruling{notes: notes}, nil
 	}
 	ruled := ruling{mailbox: r.asked, notes: notes}
-	ruled.brief, err = b.brief(ctx, a, r, notes)
+	ruled.brief, err = b.brief(ctx, a, r, notes, prefers[directory.Incoming])
 	return ruled, err
 }
 
@@ -340,13 +340,13 @@ func (b *Bridge) deliverOne(ctx context.Context, a *arrival, r recipient, p db.P
 	if err != nil {
 		return note{}, err
 	}
-	o, spelled, err := b.respell(ctx, a, o, p, &w)
+	o, others, spelled, err := b.respell(ctx, a, o, p, &w)
 	if err != nil {
 		return note{}, err
 	}
 	said, _, err := b.bring(ctx, a, scheduling.Deliver{
 		Recipient: p, Address: r.address, Body: o,
-		Believed: w.degree, Act: w.act, Quarantine: w.quarantine, Key: key, Note: a.detail(how, spelled),
+		Others: others, Believed: w.degree, Act: w.act, Quarantine: w.quarantine, Key: key, Note: a.detail(how, spelled),
 	})
 	return said, err
 }

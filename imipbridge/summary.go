@@ -27,23 +27,18 @@ type brief struct {
 // understood; nil: the mail goes on as it came. So does what had no effect, or
 // less than it says, what is signed or encrypted (its summary goes beside it),
 // and what carries more than words and a calendar is never left out.
-func (b *Bridge) brief(ctx context.Context, a *arrival, r recipient, notes []note) (*brief, error) {
+func (b *Bridge) brief(ctx context.Context, a *arrival, r recipient, notes []note, mode string) (*brief, error) {
 	understood := len(notes) > 0 && !slices.ContainsFunc(notes, func(n note) bool {
 		return n.outcome != "applied" || n.body == nil || n.body.Kind() == "VFREEBUSY"
 	})
 	if !understood {
 		return nil, nil
 	}
-	mode := ""
-	err := b.store.View(ctx, func(tx *db.Tx) (err error) {
-		mode, err = tx.Preference(r.principal.ID, directory.Incoming)
-		return err
-	})
 	if mode == "" {
 		mode = b.opt.Incoming
 	}
-	if err != nil || mode == "" || mode == directory.MessageOnly {
-		return nil, err
+	if mode == "" || mode == directory.MessageOnly {
+		return nil, nil
 	}
 	if mode == directory.SummaryOnly && a.mail.Attached {
 		mode = directory.SummaryWrapsMessage

@@ -27,17 +27,26 @@ func (d *Desk) Deliver(ctx context.Context, m Deliver) (Verdict, error) {
 	if m.Body.Kind() == "VFREEBUSY" {
 		l = busyLocks(m) // of no meeting
 	}
-	err := d.transact(ctx, l, func(s *sitting) (err error) {
-		v, err = s.deliver(m)
-		return err
-	})
+	// Few mails come twice. That one did is seen when its decision is written,
+	// which only one can be: then nothing of this stands, and the first one is
+	// looked up.
+	take := func(again bool) error {
+		return d.transact(ctx, l, func(s *sitting) (err error) {
+			v, err = s.deliver(m, again)
+			return err
+		})
+	}
+	err := take(false)
+	if errors.Is(err, db.ErrExists) {
+		err = take(true)
+	}
 	return v, err
 }
 
 // deliver decides and records. What it returns as an error rolls everything
-// back, the decision included.
-func (s *sitting) deliver(m Deliver) (Verdict, error) {
-	if m.Key != "" {
+// back, the decision included. again: the mail may have been decided before.
+func (s *sitting) deliver(m Deliver, again bool) (Verdict, error) {
+	if m.Key != "" && again {
 		earlier, err := s.tx.DecisionByKey(m.Key)
 		if err == nil { // decision 3: a retry only hands on
 			return Verdict{Repeated: true, Applied: earlier.Outcome == "applied" || earlier.Outcome == outcomeQuarantined, Held: earlier.Outcome == outcomeQuarantined, Rule: earlier.Rule}, nil
@@ -106,10 +115,7 @@ func (s *sitting) take(m Deliver) (result, error) {
 	if !scheduled(m.Body.Kind()) {
 		return ignored(m.Body.Kind() + " is not scheduled")
 	}
-	if err := s.meetIn(m.Body); err != nil {
-		return result{}, err
-	}
-	if err := s.meet(m.From, m.Sender); err != nil {
+	if err := s.meet(slices.Concat(calendarUsers(m.Body), []cuaddr.Address{m.From, m.Sender}, m.Others)...); err != nil {
 		return result{}, err
 	}
 	switch method := itip.Method(m.Body.Method()); method {

@@ -122,7 +122,7 @@ func (s *sitting) load(uid string, owners ...db.Principal) error {
 	if len(ids) == 0 {
 		return nil
 	}
-	rows, err := s.tx.ObjectsByUID(uid, ids...)
+	rows, err := s.objects(uid, ids)
 	if err != nil {
 		return err
 	}
@@ -145,6 +145,24 @@ func (s *sitting) load(uid string, owners ...db.Principal) error {
 		}
 	}
 	return nil
+}
+
+// objects reads the copies of a conversation; of one owner whose home is not
+// known yet together with that.
+func (s *sitting) objects(uid string, owners []int64) ([]db.OwnedObject, error) {
+	if len(owners) != 1 || s.homes[owners[0]] != nil {
+		return s.tx.ObjectsByUID(uid, owners...)
+	}
+	rows, cols, err := s.tx.Part(uid, owners[0], db.Calendar, db.Inbox)
+	if err != nil {
+		return nil, err
+	}
+	h := &home{collections: map[int64]db.Collection{}}
+	s.homes[owners[0]] = h
+	for _, c := range cols {
+		h.add(c)
+	}
+	return rows, nil
 }
 
 // hold enters a holding into the sitting.

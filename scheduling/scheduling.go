@@ -152,8 +152,11 @@ type Deliver struct {
 	From      cuaddr.Address // header From
 	Sender    cuaddr.Address // header Sender, zero if none
 	Attendee  cuaddr.Address // who answers, proved by a token; zero: header From tells
-	Believed  Belief
-	Act       bool // what [trust] makes of the belief: false: nothing may change
+	// Others are in the recipient's copy, as the door has seen it: they are looked
+	// up together with those in the message, which spares a journey.
+	Others   []cuaddr.Address
+	Believed Belief
+	Act      bool // what [trust] makes of the belief: false: nothing may change
 	// Quarantine: a new REQUEST is stored transparent and not answered, and
 	// that sender may update it; nothing else may change (decisions 10, 11). The
 	// desk does the same by itself where From is not the ORGANIZER.

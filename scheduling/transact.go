@@ -242,6 +242,9 @@ func (s *sitting) flushObjects() error {
 	if h := s.lone(); h != nil {
 		return s.flushLone(h)
 	}
+	if hs := s.handful(); hs != nil {
+		return s.flushHandful(hs)
+	}
 	var cols []int64
 	for _, h := range s.order {
 		if h.dirty() {
@@ -305,10 +308,7 @@ func (s *sitting) flushObjects() error {
 		}
 	}
 	for _, it := range s.inbox {
-		b.add(&db.Object{
-			Collection: it.inbox, Name: randomName(), UID: it.body.UID(), Component: it.body.Kind(),
-			Modseq: modseq[it.inbox], Created: s.now, Modified: s.now,
-		}, it.body.Bytes(), db.Indexed{}, 0)
+		b.add(s.notice(it, modseq[it.inbox]), it.body.Bytes(), db.Indexed{}, 0)
 	}
 	if err := b.write(s.tx); err != nil {
 		return err
@@ -364,6 +364,69 @@ func (s *sitting) flushLone(h *holding) error {
 		return fmt.Errorf("%w: a lock", db.ErrConflict) // asked before anything is written
 	}
 	return s.flushQuarantine()
+}
+
+// handful returns what is to be written if it is little, stays where it is and
+// needs no question when the collections are locked; else nil.
+func (s *sitting) handful() []*holding {
+	if s.found != nil || s.under != nil || len(s.inbox) > db.AtOnce {
+		return nil
+	}
+	var hs []*holding
+	bodies, uids := map[string]bool{}, map[string]bool{}
+	for _, h := range s.order {
+		if !h.dirty() {
+			continue
+		}
+		if h.obj == nil || h.row != nil && (h.row.Collection != h.collection || h.row.Name != h.name) {
+			return nil
+		}
+		hs = append(hs, h)
+		bodies[string(h.obj.Bytes())], uids[h.obj.UID()] = true, true
+	}
+	for _, it := range s.inbox {
+		bodies[string(it.body.Bytes())], uids[it.body.UID()] = true, true
+	}
+	if n := len(hs) + len(s.inbox); len(hs) == 0 || n > db.AtOnce || len(uids) > 1 || len(bodies) < n { // equal ones are stored as one (STORAGE 17)
+		return nil
+	}
+	return hs
+}
+
+// flushHandful writes holdings and inbox at once.
+func (s *sitting) flushHandful(hs []*holding) error {
+	var puts []db.Put
+	for _, h := range hs {
+		rec, err := s.stage(h, 0)
+		if err != nil {
+			return err
+		}
+		p := db.Put{Object: &h.stored, Body: h.obj.Bytes(), Record: rec}
+		if h.row != nil {
+			p.Expected = h.row.Modseq
+		}
+		puts = append(puts, p)
+	}
+	for _, it := range s.inbox {
+		puts = append(puts, db.Put{Object: s.notice(it, 0), Body: it.body.Bytes()})
+	}
+	if err := s.tx.PutAll(puts); err != nil {
+		return err
+	}
+	for _, h := range hs {
+		if err := s.noteGroups(h); err != nil {
+			return err
+		}
+	}
+	return s.flushQuarantine()
+}
+
+// notice is the row of what goes into an inbox.
+func (s *sitting) notice(it inboxItem, modseq int64) *db.Object {
+	return &db.Object{
+		Collection: it.inbox, Name: randomName(), UID: it.body.UID(), Component: it.body.Kind(),
+		Modseq: modseq, Created: s.now, Modified: s.now,
+	}
 }
 
 // moved moves the object of a holding if it lies elsewhere. It returns the
