@@ -254,6 +254,7 @@ func (s *sitting) actor(h *holding, groups bool) (itip.Actor, error) {
 		MaxAttendees: s.d.opt.MaxAttendees,
 		Prefers:      func(name string) string { return s.wish(h.owner.ID, name) },
 		Agent:        h.owner.Kind == db.Room || h.owner.Kind == db.Resource,
+		Same:         s.same,
 		Kind:         s.kind,
 		Proposals:    func() []itip.Proposal { return s.proposals(h.owner.ID, h.uid) },
 	}, nil

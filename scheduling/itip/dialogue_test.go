@@ -149,6 +149,11 @@ func (c *core) actor(name, uid string) Actor {
 		Members: c.members,
 		Name:    p.Name,
 		Agent:   p.Kind == "room",
+		Same: func(a, b cuaddr.Address) bool {
+			x, here := c.name(a)
+			y, _ := c.name(b)
+			return here && x == y
+		},
 		Kind: func(a cuaddr.Address) string {
 			if name, here := c.name(a); here && c.person(name).Kind == "room" {
 				return "ROOM"

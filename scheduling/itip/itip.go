@@ -97,6 +97,9 @@ type Actor struct {
 	// Agent says that he is a room or a resource: nobody looks at its calendar to
 	// learn what was called off, so nothing of that stays there.
 	Agent bool
+	// Same reports whether two addresses are one person's, as far as the directory
+	// knows; nil: only equal ones are.
+	Same func(a, b cuaddr.Address) bool
 	// Kind returns the CUTYPE of a room or resource that the directory knows, ""
 	// for everybody else; may be nil.
 	Kind func(cuaddr.Address) string

@@ -267,9 +267,10 @@ func (r *replying) note(c, p *part, l *ics.Prop, who cuaddr.Address) bool {
 	if own && c.rid == "" && r.ours { // RFC 6638 §3.2.2.3: instances that differ are in the same message
 		since += "/all"
 	}
+	at := ics.CalAddress(m)
 	for i := range p.comp.Props { // two lines of one person get one PARTSTAT (decision 28)
 		q := &p.comp.Props[i]
-		if q.Name != "ATTENDEE" || !sameLine(q, ics.CalAddress(m)) {
+		if q.Name != "ATTENDEE" || !sameLine(q, at) && (r.me.Same == nil || !r.me.Same(ics.CalAddress(q), at)) {
 			continue
 		}
 		n := *q

@@ -373,18 +373,15 @@ func (m *mend) organizer(p *part, base *ics.Component) error {
 // are his.
 func (m *mend) attendees(p *part, base *ics.Component) error {
 	given, stored := &part{comp: p.comp}, &part{comp: base}
-	var mine *ics.Prop
-	if l := given.self(m.me); l != nil {
-		mine = l
-	}
+	mine := m.me.answer(given, stored)
 	var gone map[cuaddr.Address]bool
 	if mine != nil && stored.self(m.me) != nil {
 		var err error
 		if gone, err = m.delegating(p, stored, mine); err != nil {
 			return err
 		}
-		mine = (&part{comp: p.comp}).self(m.me)
 		given.moved()
+		mine = m.me.answer(given, stored)
 	}
 	var want []ics.Prop
 	for _, old := range ics.Attendees(base) {
@@ -428,6 +425,20 @@ func (m *mend) attendees(p *part, base *ics.Component) error {
 	}
 	p.moved()
 	return nil
+}
+
+// answer returns the line by which he answers, nil without one: of several, if
+// he is invited under several addresses, the one that says something new
+// (decision 28).
+func (me Actor) answer(given, stored *part) *ics.Prop {
+	for _, l := range ics.Attendees(given.comp) {
+		if a := ics.CalAddress(l); !a.IsZero() && me.Self(a) {
+			if old := stored.attendee(a); old != nil && ics.PartStat(old) != ics.PartStat(l) {
+				return l
+			}
+		}
+	}
+	return given.self(me)
 }
 
 // ownLine is the attendee's line: as the organizer wrote it, with the answer
