@@ -1,6 +1,7 @@
 package scheduling
 
 import (
+	"cmp"
 	"errors"
 	"slices"
 	"time"
@@ -16,11 +17,20 @@ import (
 // answer lets a room, a resource or an auto-replying person answer the
 // invitation that h took in. Its lock is held since before any busy time was
 // read. What a room leaves open, or to its owner, stands in its inbox, too, where
-// the programs of those look who may answer for it (RFC 6638 §4.1).
+// the programs of those look who may answer for it (RFC 6638 §4.1). The copy
+// that stays is what the rules let its calendar keep.
 func (s *sitting) answer(h *holding, before, inbox *ics.Object) ([]*letter, error) {
 	if h.obj == nil {
 		return nil, nil
 	}
+	answers, err := s.decideFor(h, before, inbox)
+	if err == nil && h.obj != nil && h.owner.Kind != db.Person {
+		h.obj = s.rules(h.owner).Keep(h.obj)
+	}
+	return answers, err
+}
+
+func (s *sitting) decideFor(h *holding, before, inbox *ics.Object) ([]*letter, error) {
 	organizer := ics.Organizer(h.obj.First())
 	// The row was read before the lock: its rules may have changed (STORAGE 2).
 	p, err := s.tx.Principal(h.owner.ID)
@@ -44,7 +54,7 @@ func (s *sitting) answer(h *holding, before, inbox *ics.Object) ([]*letter, erro
 		return nil, err
 	}
 	if (ans.Open || ans.Ask) && p.Kind != db.Person {
-		s.toInbox(p.ID, inbox)
+		s.toInbox(p.ID, rules.Keep(inbox))
 	}
 	if ans.None() {
 		if ans.Tell {
@@ -60,7 +70,7 @@ func (s *sitting) answer(h *holding, before, inbox *ics.Object) ([]*letter, erro
 		return nil, err
 	}
 	if c := ans.Counter; c != nil {
-		msg := itip.Propose(me, h.obj, c.RID, c.Start, c.End, ans.Reason.In(s.speaks(h.obj)))
+		msg := itip.Propose(me, h.obj, c.RID, c.Start, c.End, s.comment(h, ans))
 		if msg == nil {
 			return nil, nil
 		}
@@ -111,7 +121,7 @@ func open(o *ics.Object, self func(cuaddr.Address) bool) bool {
 // say puts an answer into the agent's copy, and returns the messages that tell it,
 // with the reason in the language of whom they are for.
 func (s *sitting) say(h *holding, me itip.Actor, ans policy.Answer, x db.Decision) ([]*letter, error) {
-	out, err := itip.Originate(me, h.obj, answered(h.obj, me.Self, ans), itip.Options{Comment: ans.Reason.In(s.speaks(h.obj))})
+	out, err := itip.Originate(me, h.obj, answered(h.obj, me.Self, ans), itip.Options{Comment: s.comment(h, ans)})
 	var no *itip.Refusal
 	if errors.As(err, &no) {
 		x.Rule, x.Detail, x.Outcome = no.Precondition, no.Detail, "refused"
@@ -127,6 +137,67 @@ func (s *sitting) say(h *holding, me itip.Actor, ans policy.Answer, x db.Decisio
 	return letters(out.Messages, h.owner, nil, "agent", false), nil
 }
 
+// comment is what an answer says beside yes or no: why, who looks after the room,
+// and what its rules add.
+func (s *sitting) comment(h *holding, ans policy.Answer) string {
+	l := s.speaks(h.obj)
+	if h.owner.Kind == db.Person {
+		return ans.Reason.In(l)
+	}
+	rules := s.rules(h.owner)
+	owner := ""
+	if owners := rules.Owners(); len(owners) > 0 {
+		owner = s.called(owners[0])
+	}
+	return rules.Comment(ans.Reason, l, owner)
+}
+
+// called is how a text names somebody: with his name, if he is here.
+func (s *sitting) called(a cuaddr.Address) string {
+	if p := s.find(a); p != nil && p.Name != "" {
+		return p.Name + " <" + a.Mail() + ">"
+	}
+	return a.Mail()
+}
+
+// means reports whether an address of a rule means somebody, by another of his
+// names or as a group that holds him.
+func (s *sitting) means(named, who cuaddr.Address) bool {
+	pr := s.find(who)
+	return pr != nil && s.self(*pr, true)(named)
+}
+
+// holder names who has something of a room at some time, beside one
+// conversation; "" if nobody has, or it is the room's own.
+func (s *sitting) holder(principal int64, uid string, at ics.Wanted) (string, error) {
+	from, to, some := at.Span()
+	if !some {
+		return "", nil
+	}
+	rows, err := s.tx.BusyRows([]int64{principal}, from.UnixMicro(), to.UnixMicro(), uid)
+	if err != nil {
+		return "", err
+	}
+	var found []int64
+	err = s.d.expandAt(s.tx, rows, at, func(r db.BusyRow, _ ics.Span) { found = append(found, r.Object) })
+	if err != nil || len(found) == 0 {
+		return "", err
+	}
+	objs, err := s.tx.ByIDs(found[:1])
+	if err != nil || len(objs) == 0 {
+		return "", err
+	}
+	o, err := s.parse(&objs[0])
+	if err != nil {
+		return "", err
+	}
+	line := o.First().Prop("ORGANIZER")
+	if line == nil {
+		return "", nil
+	}
+	return s.called(ics.CalAddress(line)), nil
+}
+
 // question is what a policy is asked about an invitation.
 func (s *sitting) question(h *holding, p db.Principal, me itip.Actor, before *ics.Object, organizer cuaddr.Address) policy.Question {
 	uid := h.uid
@@ -135,12 +206,9 @@ func (s *sitting) question(h *holding, p db.Principal, me itip.Actor, before *ic
 		Unattended: p.Kind != db.Person, Capacity: p.Capacity, Now: s.now, Floating: me.Floating, Bound: s.d.opt.Bound,
 		Busy:   func(at ics.Wanted) ([]ics.Span, error) { return s.booked(p.ID, uid, at) },
 		Booked: func(after time.Time) (time.Time, error) { return s.lastBooked(p.ID, uid, after) },
-		Named: func(named, who cuaddr.Address) bool {
-			pr := s.find(who)
-			return pr != nil && s.self(*pr, true)(named)
-		},
-		Used: func(quota string, organizer cuaddr.Address) (time.Duration, error) {
-			return s.used(quota, organizer, uid)
+		Named:  s.means,
+		Used: func(quota string, organizer cuaddr.Address, together string) (time.Duration, error) {
+			return s.used(quota, cmp.Or(together, s.quotaKey(organizer)), uid)
 		},
 		Reserved: func(quota string, organizer cuaddr.Address, from, to time.Time) ([]ics.Span, error) {
 			return s.reserved(quota, organizer, uid, from, to)
@@ -154,6 +222,7 @@ func (s *sitting) question(h *holding, p db.Principal, me itip.Actor, before *ic
 			busy, err := s.booked(pr.ID, uid, at)
 			return busy, true, err
 		},
+		Holder: func(at ics.Wanted) (string, error) { return s.holder(p.ID, uid, at) },
 	}
 }
 

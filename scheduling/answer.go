@@ -106,6 +106,7 @@ func (s *sitting) rsvp(a Answer) (result, error) {
 		if got.Ignored {
 			return ignored(got.Rule)
 		}
+		s.listen(h, msg)
 		h.take(got)
 		applied = true
 		if got.Refresh {

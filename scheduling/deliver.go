@@ -165,7 +165,7 @@ func (s *sitting) fromOrganizer(m Deliver, method itip.Method) (result, error) {
 	if stop != "" || err != nil {
 		return result{rule: stop}, err
 	}
-	if !s.place(h, m.Body.Kind()) {
+	if !s.receivesInto(h, m.Body) {
 		return ignored("the recipient has no calendar for invitations")
 	}
 	before := h.obj
@@ -389,6 +389,7 @@ func (s *sitting) fromAttendee(m Deliver, method itip.Method) (result, error) {
 	if method == itip.Refresh {
 		before = nil // he asks because he does not know it
 	}
+	s.listen(h, msg)
 	h.take(out)
 	if err := s.keep(h, out.Proposed); err != nil {
 		return result{}, err

@@ -106,6 +106,21 @@ func (s *sitting) place(h *holding, kind string) bool {
 	return h.row != nil || h.collection != 0
 }
 
+// receivesInto is place for an invitation that comes in: into the calendar that
+// the rules name for its CLASS, if there is such a one.
+func (s *sitting) receivesInto(h *holding, o *ics.Object) bool {
+	if h.row == nil && h.collection == 0 && agent(h.owner) {
+		if name := s.rules(h.owner).Drawer(o); name != "" {
+			for _, c := range s.homes[h.owner.ID].collections {
+				if c.Name == name && takes(c, o.Kind()) {
+					h.collection = c.ID
+				}
+			}
+		}
+	}
+	return s.place(h, o.Kind())
+}
+
 // scheduled reports whether objects of a kind are scheduled: events and tasks.
 func scheduled(kind string) bool { return kind == "VEVENT" || kind == "VTODO" }
 

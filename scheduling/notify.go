@@ -112,9 +112,9 @@ func (s *sitting) heeds(p db.Principal, method itip.Method, from cuaddr.Address,
 	kind := out.Object.Kind()
 	switch method {
 	case itip.Reply:
-		tell = s.rules(p).Answered(kind, from).Notify
+		tell = s.rules(p).Answered(kind, from, s.means).Notify
 	case itip.Cancel:
-		do := s.rules(p).CalledOff(kind, from)
+		do := s.rules(p).CalledOff(kind, from, s.means)
 		tell = do.Notify
 		if do.Forget {
 			itip.Free(itip.Actor{Self: s.self(p, false)}, out)

@@ -26,7 +26,31 @@ const (
 )
 
 // confirmArgs names the other of the two conversations.
-type confirmArgs struct{ UID string }
+type confirmArgs struct {
+	UID  string
+	Said string `json:",omitempty"` // what the owner adds to his answer
+}
+
+// longestSaid bounds what is passed on of that, in characters.
+const longestSaid = 1000
+
+// listen notes what an owner adds to the answer that he gives to a room's
+// question.
+func (s *sitting) listen(h *holding, msg itip.Message) {
+	if msg.Method != itip.Reply || h.owner.Kind != db.Room && h.owner.Kind != db.Resource || about(h.obj, s.self(h.owner, false)) == "" {
+		return
+	}
+	for _, c := range msg.Body.Main() {
+		text := []rune(strings.TrimSpace(c.Text("COMMENT")))
+		if len(text) == 0 {
+			continue
+		}
+		if s.said == nil {
+			s.said = map[thread]string{}
+		}
+		s.said[thread{h.owner.ID, h.uid}] = string(text[:min(len(text), longestSaid)])
+	}
+}
 
 // questionUID names the question that a room has about a meeting.
 func questionUID(room int64, uid string) string {
@@ -64,7 +88,7 @@ func (s *sitting) consult() error {
 		default:
 			continue
 		}
-		if err := s.later(kind, uid, h.owner.ID, confirmArgs{h.uid}); err != nil {
+		if err := s.later(kind, uid, h.owner.ID, confirmArgs{h.uid, s.said[thread{h.owner.ID, h.uid}]}); err != nil {
 			return err
 		}
 	}
@@ -73,38 +97,37 @@ func (s *sitting) consult() error {
 
 // both loads a room's part in the conversation that a job locked, and the object
 // of the other one as it is: whoever changes that later queues a job of his own.
-func (s *sitting) both(j db.Job) (h *holding, other *ics.Object, err error) {
-	var args confirmArgs
+func (s *sitting) both(j db.Job) (h *holding, other *ics.Object, args confirmArgs, err error) {
 	if err := json.Unmarshal(j.Args, &args); err != nil {
-		return nil, nil, err
+		return nil, nil, args, err
 	}
 	room, here, err := s.present(j.Principal)
 	if !here || err != nil {
-		return nil, nil, err
+		return nil, nil, args, err
 	}
 	if err := s.lockWith(room); err != nil {
-		return nil, nil, err
+		return nil, nil, args, err
 	}
 	if err := s.load(j.UID, room); err != nil {
-		return nil, nil, err
+		return nil, nil, args, err
 	}
 	rows, err := s.tx.ObjectsByUID(args.UID, room.ID)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, args, err
 	}
 	if len(rows) > 0 {
 		if other, err = s.parse(&rows[0].Object); err != nil {
-			return nil, nil, err
+			return nil, nil, args, err
 		}
 	}
-	return s.holdings[thread{room.ID, j.UID}], other, s.meetIn(other)
+	return s.holdings[thread{room.ID, j.UID}], other, args, s.meetIn(other)
 }
 
 // askOwner brings the question about a booking up to date: it is put while the room
 // has answered TENTATIVE, and taken back when there is nothing left to decide
 // about.
 func (s *sitting) askOwner(j db.Job) error {
-	h, booking, err := s.both(j)
+	h, booking, _, err := s.both(j)
 	if h == nil || err != nil {
 		return err
 	}
@@ -184,7 +207,7 @@ func question(booking *ics.Object, room db.Principal, owners []cuaddr.Address, u
 
 // decidedByOwner lets a room answer as its owner decided.
 func (s *sitting) decidedByOwner(j db.Job) error {
-	h, asked, err := s.both(j)
+	h, asked, args, err := s.both(j)
 	if h == nil || h.obj == nil || err != nil || about(asked, s.self(h.owner, false)) != h.uid {
 		return err
 	}
@@ -198,7 +221,7 @@ func (s *sitting) decidedByOwner(j db.Job) error {
 		if partstat == "" {
 			continue
 		}
-		ans.Reason = policy.Reason{Text: "decided by %s", Args: []any{by}}
+		ans.Reason = policy.Reason{Text: "decided by %s", Args: []any{by}, Said: args.Said}
 		rid := asked.RID(c)
 		mine := h.obj.Master()
 		if rid != "" {

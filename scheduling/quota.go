@@ -26,17 +26,21 @@ func (s *sitting) quotaKey(organizer cuaddr.Address) string {
 // book notes for whom a booking counts, in all quotas of the rules.
 func (s *sitting) book(rules policy.Policy, principal int64, uid string, organizer cuaddr.Address) error {
 	for _, q := range rules.Quotas() {
-		if err := s.tx.UseQuota(db.QuotaUse{Quota: q, Organizer: s.quotaKey(organizer), Principal: principal, UID: uid}); err != nil {
-			return err
+		for _, by := range []string{s.quotaKey(organizer), rules.Together(q, organizer, s.means)} {
+			if by == "" {
+				continue
+			}
+			if err := s.tx.UseQuota(db.QuotaUse{Quota: q, Organizer: by, Principal: principal, UID: uid}); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
 }
 
-// used is what an organizer has booked ahead of a quota, beside one
-// conversation.
-func (s *sitting) used(quota string, organizer cuaddr.Address, uid string) (time.Duration, error) {
-	spans, err := s.reserved(quota, organizer, uid, s.now, s.now.Add(policy.Ahead))
+// used is what is booked ahead of a quota under a name, beside one conversation.
+func (s *sitting) used(quota, by, uid string) (time.Duration, error) {
+	spans, err := s.reservedBy(quota, by, uid, s.now, s.now.Add(policy.Ahead))
 	sum := time.Duration(0)
 	for _, sp := range spans {
 		sum += sp.End.Sub(sp.Start)
@@ -44,9 +48,13 @@ func (s *sitting) used(quota string, organizer cuaddr.Address, uid string) (time
 	return sum, err
 }
 
-// reserved is when he has something of it.
+// reserved is when an organizer has something of it.
 func (s *sitting) reserved(quota string, organizer cuaddr.Address, uid string, from, to time.Time) ([]ics.Span, error) {
-	rows, err := s.tx.QuotaRows(quota, s.quotaKey(organizer), from.UnixMicro(), to.UnixMicro(), uid)
+	return s.reservedBy(quota, s.quotaKey(organizer), uid, from, to)
+}
+
+func (s *sitting) reservedBy(quota, by, uid string, from, to time.Time) ([]ics.Span, error) {
+	rows, err := s.tx.QuotaRows(quota, by, from.UnixMicro(), to.UnixMicro(), uid)
 	if err != nil {
 		return nil, err
 	}

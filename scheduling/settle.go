@@ -272,7 +272,7 @@ func (s *sitting) receive(l *letter, p db.Principal) (status string, more []*let
 			return itip.StatusSent, nil, nil
 		}
 	}
-	if !s.place(h, l.Body.Kind()) {
+	if !s.receivesInto(h, l.Body) {
 		s.note(l, p, itip.StatusRejected, "has no calendar for invitations", "refused")
 		return itip.StatusRejected, nil, nil
 	}
@@ -303,6 +303,7 @@ func (s *sitting) receive(l *letter, p db.Principal) (status string, more []*let
 		return itip.StatusDelivered, nil, nil
 	}
 	hears := s.heeds(p, l.Method, l.From, &out)
+	s.listen(h, l.Message)
 	h.take(out)
 	if err := s.keep(h, out.Proposed); err != nil {
 		return "", nil, err

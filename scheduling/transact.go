@@ -81,6 +81,7 @@ type sitting struct {
 	proposed   []db.Proposal
 	closed     []int64
 	wishes     map[int64]map[string]string // preferences, as far as they were asked for
+	said       map[thread]string           // what owners add to their answers, by the question
 	heard      map[int64]string            // agents and others that answered the originator in this sitting
 
 	by       db.Principal     // who acts for the user (decision 12); ID 0: nobody

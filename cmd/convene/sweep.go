@@ -25,5 +25,10 @@ func (s *server) sweep(ctx context.Context) {
 		if err := s.Store.Sweep(ctx, keep); err != nil {
 			s.log.Warn("the database is not swept", "error", err)
 		}
+		if n, err := s.Desk.Forget(ctx); err != nil {
+			s.log.Warn("rooms have not forgotten what is over", "error", err)
+		} else if n > 0 {
+			s.log.Info("rooms have forgotten what is over", "bookings", n)
+		}
 	}
 }

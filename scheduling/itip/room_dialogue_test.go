@@ -1,6 +1,7 @@
 package itip_test
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 	"time"
@@ -39,18 +40,16 @@ func (c *core) answer(room, uid string, before *ics.Object) error {
 			}
 			return last, nil
 		},
-		Named: func(named, who cuaddr.Address) bool {
-			return slices.ContainsFunc(c.members(named), func(m Member) bool { return m.Address == who })
-		},
-		Used: func(quota string, organizer cuaddr.Address) (sum time.Duration, err error) {
-			spans, err := c.reserved(quota, organizer, uid, c.now, c.now.Add(policy.Ahead))
+		Named: c.means,
+		Used: func(quota string, organizer cuaddr.Address, together string) (sum time.Duration, err error) {
+			spans, err := c.reserved(quota, cmp.Or(together, organizer.String()), uid, c.now, c.now.Add(policy.Ahead))
 			for _, s := range spans {
 				sum += s.End.Sub(s.Start)
 			}
 			return sum, err
 		},
 		Reserved: func(quota string, organizer cuaddr.Address, from, to time.Time) ([]ics.Span, error) {
-			return c.reserved(quota, organizer, uid, from, to)
+			return c.reserved(quota, organizer.String(), uid, from, to)
 		},
 		Others: func(from, to time.Time) (all []ics.Span, err error) {
 			for _, comp := range e.obj.Main() {
@@ -76,11 +75,29 @@ func (c *core) answer(room, uid string, before *ics.Object) error {
 			busy, err := c.booked(name, uid, at)
 			return busy, true, err
 		},
+		Holder: func(at ics.Wanted) (who string, err error) {
+			from, to, _ := at.Span()
+			for booking, e := range c.store[room] {
+				spans, err := c.spans(room, from, to, func(other string, _ *ics.Object) bool { return other == booking && other != uid })
+				if err != nil || len(spans) > 0 {
+					return ics.Organizer(e.obj.First()).Mail(), err
+				}
+			}
+			return "", nil
+		},
 	})
-	if err != nil || ans.None() {
+	if err != nil {
 		return err
 	}
-	why := ans.Reason.In(words.Default().For(e.obj.First().Prop("ORGANIZER").Param("LANGUAGE")))
+	defer func() {
+		if e := c.store[room][uid]; e != nil {
+			e.obj = rules.Keep(e.obj)
+		}
+	}()
+	if ans.None() {
+		return nil
+	}
+	why := rules.Comment(ans.Reason, words.Default().For(e.obj.First().Prop("ORGANIZER").Param("LANGUAGE")), "")
 	c.offers = slices.DeleteFunc(c.offers, func(o offer) bool { return o.room == room && o.uid == uid })
 	if x := ans.Counter; x != nil {
 		c.offers = append(c.offers, offer{room, uid, x.Start, x.End, c.now.Add(x.Hold)})
@@ -101,11 +118,18 @@ func (c *core) answer(room, uid string, before *ics.Object) error {
 	}
 	c.keep(room, uid, out)
 	for _, q := range rules.Quotas() {
-		c.quotas[q+" "+organizer.String()] = append(c.quotas[q+" "+organizer.String()], room+" "+uid)
+		for _, by := range []string{organizer.String(), rules.Together(q, organizer, c.means)} {
+			c.quotas[q+" "+by] = append(c.quotas[q+" "+by], room+" "+uid)
+		}
 	}
 	err = c.settle(room, uid, out)
 	c.heard[room+" "+uid] = true
 	return err
+}
+
+// means reports whether a rule means somebody by a group that holds him.
+func (c *core) means(named, who cuaddr.Address) bool {
+	return slices.ContainsFunc(c.members(named), func(m Member) bool { return m.Address == who })
 }
 
 // booked is what a room has beside one meeting, and what it holds.
@@ -139,9 +163,9 @@ func (c *core) booked(room, uid string, at ics.Wanted) ([]ics.Span, error) {
 }
 
 // reserved is what somebody has of a quota beside one meeting.
-func (c *core) reserved(quota string, organizer cuaddr.Address, uid string, from, to time.Time) (all []ics.Span, err error) {
+func (c *core) reserved(quota, by, uid string, from, to time.Time) (all []ics.Span, err error) {
 	seen := map[string]bool{}
-	for _, use := range c.quotas[quota+" "+organizer.String()] {
+	for _, use := range c.quotas[quota+" "+by] {
 		room, booking, _ := strings.Cut(use, " ")
 		if seen[use] || booking == uid {
 			continue

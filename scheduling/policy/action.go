@@ -81,7 +81,7 @@ func parseAction(word string) (a action, known bool, err error) {
 	return a, true, nil
 }
 
-func (a action) about(kind string, sender cuaddr.Address) bool {
+func (a action) about(kind string, sender cuaddr.Address, means func(named, who cuaddr.Address) bool) bool {
 	if kind == "VTODO" && !a.tasks || kind != "VTODO" && !a.events {
 		return false
 	}
@@ -89,7 +89,7 @@ func (a action) about(kind string, sender cuaddr.Address) bool {
 	case a.sender == "":
 		return true
 	case strings.Contains(a.sender, "@"):
-		return strings.EqualFold(sender.Mail(), a.sender)
+		return is(means, cuaddr.Mailto(a.sender), sender)
 	}
 	return within(sender.Domain(), strings.TrimPrefix(a.sender, "."))
 }
@@ -125,9 +125,9 @@ type Handling struct {
 }
 
 // Answered tells what becomes of an answer that came.
-func (p Policy) Answered(kind string, sender cuaddr.Address) Handling {
+func (p Policy) Answered(kind string, sender cuaddr.Address, means func(named, who cuaddr.Address) bool) Handling {
 	for _, a := range p.actions {
-		if a.update && a.about(kind, sender) {
+		if a.update && a.about(kind, sender, means) {
 			return Handling{Notify: a.notify}
 		}
 	}
@@ -135,9 +135,9 @@ func (p Policy) Answered(kind string, sender cuaddr.Address) Handling {
 }
 
 // CalledOff tells what becomes of a copy whose organizer cancelled it.
-func (p Policy) CalledOff(kind string, sender cuaddr.Address) Handling {
+func (p Policy) CalledOff(kind string, sender cuaddr.Address, means func(named, who cuaddr.Address) bool) Handling {
 	for _, a := range p.actions {
-		if (a.forget || a.update) && a.about(kind, sender) {
+		if (a.forget || a.update) && a.about(kind, sender, means) {
 			return Handling{Notify: a.notify, Forget: a.forget}
 		}
 	}
@@ -146,6 +146,12 @@ func (p Policy) CalledOff(kind string, sender cuaddr.Address) Handling {
 
 // act answers what no condition refused.
 func (in *inquiry) act() {
+	for _, o := range in.asked {
+		if o.beyond.Text != "" && o.answer == "" && !o.left {
+			in.set(o, tentatively, Reason{Text: "waits for a decision", For: &o.beyond})
+			in.ask = true
+		}
+	}
 	if len(in.policy.actions) == 0 {
 		for _, o := range in.asked {
 			in.set(o, accepted, Reason{Text: "free at that time"})
@@ -160,7 +166,7 @@ func (in *inquiry) act() {
 			if o.answer != "" || o.left {
 				break
 			}
-			if !a.answers() || !a.about(kind, in.Organizer) {
+			if !a.answers() || !a.about(kind, in.Organizer, in.Named) {
 				continue
 			}
 			in.apply(o, a)

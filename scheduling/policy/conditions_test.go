@@ -202,9 +202,13 @@ func TestQuota(t *testing.T) {
 	test := func(lines string, used time.Duration, after *ics.Object, want string) {
 		t.Helper()
 		q := question(nil, after, nil)
-		q.Used = func(quota string, organizer cuaddr.Address) (time.Duration, error) {
+		q.Named = inTeam
+		q.Used = func(quota string, organizer cuaddr.Address, together string) (time.Duration, error) {
 			if quota != "cars" || organizer.Local() != "ann" {
 				t.Errorf("quota %s of %s", quota, organizer)
+			}
+			if together != "" {
+				return 10 * used, nil
 			}
 			return used, nil
 		}
@@ -222,6 +226,14 @@ func TestQuota(t *testing.T) {
 	test("check_quota cars *", 900*time.Hour, event(t, "03T10 03T11 RRULE:FREQ=DAILY"), "ACCEPTED")
 	test("check_quota cars PT2H", 3*time.Hour, event(t, "03T10 03T11 TRANSP:TRANSPARENT"), "DECLINED") // used up
 	test("check_quota cars PT2H", time.Hour, event(t, "03T10 03T15 TRANSP:TRANSPARENT"), "ACCEPTED")
+
+	// Those who are named have theirs together, wherever the line stands.
+	test("check_quota cars PT2H; check_quota cars PT20H team@example.org", time.Hour, hour, "ACCEPTED")
+	test("check_quota cars PT2H; check_quota cars PT20H team@example.org", 2*time.Hour, hour, "DECLINED")
+	test("check_quota cars PT20H example.org; check_quota cars PT2H", 2*time.Hour, hour, "DECLINED")
+	test("check_quota cars PT20H example.net; check_quota cars PT2H", time.Hour, hour, "ACCEPTED")
+	test("check_quota cars PT20H example.net", 0, hour, "DECLINED") // nothing is allotted to her
+	test("check_quota cars PT20H example.net; check_quota cars *", 0, hour, "ACCEPTED")
 
 	across := func(want string, reserved ...string) {
 		t.Helper()
@@ -268,6 +280,14 @@ func TestPool(t *testing.T) {
 	test(two, event(t, "03T10 03T11 RRULE:FREQ=DAILY;COUNT=3"), "04T10-11", map[string]string{"car1": "05T10-11", "car2": ""}, "DELEGATED car2@example.org")
 	test(two, event(t, "03T10 03T11 RRULE:FREQ=DAILY;COUNT=3"), "04T10-11", map[string]string{"car1": "05T10-11"}, "ACCEPTED, 04=DECLINED")
 	test(two+"; same_domain_only", hour, "03T10-11", map[string]string{"car1": ""}, "DELEGATED car1@example.org")
+	// The one with the fewest conflicts, where none is wholly free; itself, if
+	// none has fewer.
+	most := "schedule_for_delegate most_available car1@example.org car2@example.org"
+	series := event(t, "03T10 03T11 RRULE:FREQ=DAILY;COUNT=3")
+	test(most, hour, "03T10-11", map[string]string{"car1": "03T9-12", "car2": "03T9-12"}, "DECLINED")
+	test(most, series, "03T0-40", map[string]string{"car1": "04T0-40", "car2": "05T10-11"}, "DELEGATED car2@example.org")
+	test(most, series, "04T10-11", map[string]string{"car1": "04T0-40", "car2": "05T10-11"}, "ACCEPTED, 04=DECLINED")
+	test("pool most_available car1@example.org car2@example.org", series, "", map[string]string{"car1": "03T0-100", "car2": "03T0-100"}, "DECLINED")
 	pool := "pool car1@example.org car2@example.org"
 	test(pool, hour, "", map[string]string{"car1": "", "car2": ""}, "DELEGATED car1@example.org")
 	test(pool, hour, "", map[string]string{"car1": "03T9-12", "car2": "03T9-12"}, "DECLINED")
@@ -293,6 +313,10 @@ func TestTogether(t *testing.T) {
 	test("all_or_nothing; schedule_in_freebusy", "DECLINED", "04T10-11")
 	test("conflicts_allowed 25%; schedule_in_freebusy", "ACCEPTED, 04=DECLINED", "04T10-11")
 	test("conflicts_allowed 25%; schedule_in_freebusy", "DECLINED", "04T10-11", "05T10-11")
+	test("conflicts_allowed 1; schedule_in_freebusy", "ACCEPTED, 04=DECLINED", "04T10-11")
+	test("conflicts_allowed 1; schedule_in_freebusy", "DECLINED", "04T10-11", "05T10-11")
+	test("conflicts_allowed 90%; conflicts_allowed 1; schedule_in_freebusy", "DECLINED", "04T10-11", "05T10-11")
+	test("conflicts_allowed 3; conflicts_allowed 25%; schedule_in_freebusy", "DECLINED", "04T10-11", "05T10-11")
 }
 
 func TestAutoRelease(t *testing.T) {
@@ -360,10 +384,10 @@ func TestHandling(t *testing.T) {
 	test := func(lines string, answered, calledOff Handling) {
 		t.Helper()
 		p, ann := rules(t, lines), cuaddr.Mailto("ann@example.org")
-		if got := p.Answered("VEVENT", ann); got != answered {
+		if got := p.Answered("VEVENT", ann, nil); got != answered {
 			t.Errorf("%s: answered %+v", lines, got)
 		}
-		if got := p.CalledOff("VEVENT", ann); got != calledOff {
+		if got := p.CalledOff("VEVENT", ann, nil); got != calledOff {
 			t.Errorf("%s: called off %+v", lines, got)
 		}
 	}
@@ -373,4 +397,77 @@ func TestHandling(t *testing.T) {
 	test("ACT_CANCEL_DELETE; ACT_UPDATE_AND_NOTIFY", Handling{Notify: true}, Handling{Forget: true})
 	test("ACT_CANCEL_DELETE_AND_NOTIFY:example.net; EVENT_CANCEL_DELETE", Handling{}, Handling{Forget: true})
 	test("TASK_CANCEL_DELETE_AND_NOTIFY", Handling{}, Handling{})
+}
+
+// What a condition refuses the owner decides, for those for whom the rules say
+// so; who comes, and whether it is free, is not his to decide.
+func TestOutOfPolicy(t *testing.T) {
+	test := func(lines string, after *ics.Object, want, reason string, busy ...string) {
+		t.Helper()
+		q := question(nil, after, at(t, busy...))
+		q.Named = inTeam
+		a, err := rules(t, lines).Decide(q)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := told(t, rules(t, lines), q); got != want || a.Reason.String() != reason {
+			t.Errorf("%s: %q because %q; want %q, %q", lines, got, a.Reason, want, reason)
+		}
+	}
+	hour, series := event(t, "03T10 03T11"), event(t, "03T10 03T11 RRULE:FREQ=DAILY;COUNT=3")
+	const longer = "waits for a decision: longer than 30 min"
+	test("longest PT30M; request_out_of_policy", hour, "TENTATIVE, ask", longer)
+	test("longest PT2H; request_out_of_policy", hour, "ACCEPTED", "free at that time")
+	test("longest PT30M; request_out_of_policy example.org", hour, "TENTATIVE, ask", longer)
+	test("longest PT30M; request_out_of_policy team@example.org", hour, "TENTATIVE, ask", longer)
+	test("longest PT30M; request_out_of_policy example.net", hour, "DECLINED", "longer than 30 min")
+	test("longest PT30M; request_out_of_policy; ACT_ACCEPT", hour, "TENTATIVE, ask", longer)
+	test("longest PT30M; request_out_of_policy", hour, "DECLINED", "not free at that time", "03T10-11")
+	test("longest PT30M; buffer PT1H; request_out_of_policy", hour, "DECLINED", "too close to another booking", "03T11-12")
+	test("may_book example.net; longest PT30M; request_out_of_policy", hour, "DECLINED", "not open to this organizer")
+	test("working_hours MO-FR 08:00-10:00; request_out_of_policy", hour, "TENTATIVE, ask", "waits for a decision: outside of its hours")
+	test("booking_window PT1H; request_out_of_policy", hour, "TENTATIVE, ask", "waits for a decision: booked at most 1 h ahead")
+	test("recurring refuse; request_out_of_policy", series, "TENTATIVE, ask", "waits for a decision: not for a series")
+	test("recurring refuse", series, "DECLINED", "not for a series")
+	test("recurring refuse", hour, "ACCEPTED", "free at that time")
+	test("endless refuse; request_out_of_policy", event(t, "03T10 03T11 RRULE:FREQ=DAILY"), "TENTATIVE, ask", "waits for a decision: a series needs an end")
+	test("permitted_times 0; schedule_corrected_in_freebusy; longest PT30M; request_out_of_policy", hour, "TENTATIVE, ask", longer)
+}
+
+// What the calendar of a room keeps of a booking.
+func TestKeep(t *testing.T) {
+	o := guests(t, "ben")
+	root := o.Root().Clone()
+	c := root.Children[0]
+	for _, l := range []ics.Prop{
+		ics.NewProp("SUMMARY", "Budget"), ics.NewProp("DESCRIPTION", "About money"), ics.NewProp("CLASS", "PRIVATE"), ics.NewProp("ATTACH", "https://example.org/x"),
+		ics.NewProp("COMMENT", "Hush"), ics.NewProp("ORGANIZER", "mailto:ann@example.org", ics.Param{Name: "CN", Values: []string{"Ann Arbor"}}),
+	} {
+		c.Add(l)
+	}
+	o = ics.New(root)
+	test := func(lines, want string) {
+		t.Helper()
+		p := rules(t, lines)
+		kept := p.Keep(p.Keep(o)) // again, as after each change
+		var got []string
+		for _, n := range []string{"SUMMARY", "DESCRIPTION", "COMMENT", "CLASS", "ATTACH"} {
+			if kept.First().Prop(n) != nil {
+				got = append(got, kept.First().Text(n))
+			}
+		}
+		if s := strings.Join(got, ", "); s != want || kept.First().Prop("DTSTART") == nil || len(ics.Attendees(kept.First())) != 2 {
+			t.Errorf("%s: %q, want %q\n%s", lines, s, want, kept.Bytes())
+		}
+	}
+	test("", "Budget, About money, Hush, PRIVATE, https://example.org/x")
+	test("delete_attachments", "Budget, About money, Hush, PRIVATE")
+	test("delete_comments", "Budget, PRIVATE, https://example.org/x")
+	test("remove_private_property", "Budget, About money, Hush, https://example.org/x")
+	test("delete_subject", "About money, Hush, PRIVATE, https://example.org/x")
+	test("add_organizer_to_subject", "Ann Arbor: Budget, About money, Hush, PRIVATE, https://example.org/x")
+	test("add_organizer_to_subject; delete_subject; delete_comments; delete_attachments; remove_private_property", "Ann Arbor")
+	if p := rules(t, "private_calendar mine; confidential_calendar safe"); p.Drawer(o) != "mine" || rules(t, "confidential_calendar safe").Drawer(o) != "" || p.Drawer(guests(t)) != "" {
+		t.Errorf("%q", p.Drawer(o))
+	}
 }

@@ -51,9 +51,10 @@ type Question struct {
 	// Named reports whether an address of a rule means a calendar user by
 	// another name, or as a group that holds him.
 	Named func(named, who cuaddr.Address) bool
-	// Used is what an organizer has booked ahead in all that share a quota,
-	// this conversation left out.
-	Used func(quota string, organizer cuaddr.Address) (time.Duration, error)
+	// Used is what an organizer has booked ahead in all that share a quota, or
+	// those who have it together with him, by that name (Policy.Together); this
+	// conversation left out.
+	Used func(quota string, organizer cuaddr.Address, together string) (time.Duration, error)
 	// Reserved is when he has it, in a window.
 	Reserved func(quota string, organizer cuaddr.Address, from, to time.Time) ([]ics.Span, error)
 	// Others is the busy time of everybody else who is invited, as far as it is
@@ -62,6 +63,8 @@ type Question struct {
 	// Member is the busy time of a member of the pool, this conversation left
 	// out; known is false where it is nobody who answers by himself.
 	Member func(m cuaddr.Address, at ics.Wanted) (busy []ics.Span, known bool, err error)
+	// Holder names an organizer who has something booked at some time; "": nobody.
+	Holder func(ics.Wanted) (string, error)
 }
 
 // Answer is what to reply.
@@ -124,6 +127,8 @@ type inquiry struct {
 	busy   calendar
 	loaded bool
 
+	open      bool // the owner decides about what conditions refuse
+	waive     bool // so about what is refused now
 	counter   *Counter
 	delegate  cuaddr.Address
 	ask, tell bool
@@ -134,9 +139,10 @@ type occasion struct {
 	ics.Instance
 	answer string // what stands or is decided now; "" undecided
 	why    Reason
-	asked  bool // it was not answered at this time before
-	left   bool // nobody here answers it
-	clash  bool // with the busy time, at the limit last asked about
+	asked  bool   // it was not answered at this time before
+	left   bool   // nobody here answers it
+	beyond Reason // a condition that it breaks, about which the owner decides
+	clash  bool   // with the busy time, at the limit last asked about
 }
 
 func (o *occasion) transparent() bool {
@@ -161,11 +167,14 @@ func (p Policy) Decide(q Question) (Answer, error) {
 		return Answer{}, nil
 	}
 	if in.After.Kind() == "VEVENT" { // a task asks for nobody's time
+		in.open = q.Unattended && p.beyond != nil && (p.beyond.everybody() || p.beyond.has(q.Organizer, in.is))
 		for _, c := range in.conditions {
+			in.waive = in.open && waivable(c)
 			if err := c.judge(in); err != nil {
 				return Answer{}, err
 			}
 		}
+		in.waive = false
 		if slices.ContainsFunc(p.actions, func(a action) bool {
 			return a.verb == acceptIfFree || a.verb == tentativeIfFree || a.verb == rejectIfConflict
 		}) {
@@ -185,6 +194,9 @@ func (p Policy) Decide(q Question) (Answer, error) {
 	}
 	in.act()
 	in.together()
+	if err := in.tellHolder(); err != nil {
+		return Answer{}, err
+	}
 	a := collect(in.After, in.occ)
 	a.Ask, a.Tell = in.ask, in.tell
 	a.Open = slices.ContainsFunc(in.asked, func(o *occasion) bool { return o.answer == "" })
@@ -192,9 +204,49 @@ func (p Policy) Decide(q Question) (Answer, error) {
 	return a, nil
 }
 
+// waivable reports whether an owner may let pass what a condition refuses: what is
+// about who comes, and what keeps two bookings apart, stands.
+func waivable(c condition) bool {
+	switch c := c.(type) {
+	case each:
+		_, distance := c.timing.(buffer)
+		return !distance
+	case ahead, withinCapacity, endsSometime, single, *checkQuota:
+		return true
+	}
+	return false
+}
+
+// tellHolder says who has the time that is refused, if the rules want that.
+func (in *inquiry) tellHolder() error {
+	if !in.policy.named || in.Holder == nil {
+		return nil
+	}
+	for _, o := range in.asked {
+		if o.answer != declined || o.why.Text != busyThen.Text {
+			continue
+		}
+		who, err := in.Holder(ics.WantedIn(o.Start, o.End))
+		if err != nil {
+			return err
+		}
+		if who != "" {
+			o.why = Reason{Text: "not free at that time, booked by %s", Args: []any{who}}
+		}
+		return nil // the first is what the answer tells
+	}
+	return nil
+}
+
 // refuse declines one occurrence; the first reason stays.
 func (in *inquiry) refuse(o *occasion, why Reason) {
 	if o.left || o.answer == declined {
+		return
+	}
+	if in.waive {
+		if o.beyond.Text == "" {
+			o.beyond = why
+		}
 		return
 	}
 	o.asked, o.answer, o.why = true, declined, why
@@ -236,7 +288,9 @@ func (in *inquiry) together() {
 			}
 		}
 	}
-	if n == 0 || !in.policy.whole && (in.policy.share == 0 || n*100 <= in.policy.share*len(in.asked)) {
+	p := &in.policy
+	few := (p.share == 0 || n*100 <= p.share*len(in.asked)) && (p.most == 0 || n <= p.most)
+	if n == 0 || few && !p.whole {
 		return
 	}
 	for i := range in.occ {

@@ -82,7 +82,7 @@ func (f inFreeBusy) propose(in *inquiry, o *occasion) error {
 			return err
 		}
 		switch {
-		case why.Text == "" && start.Equal(o.Start):
+		case (why.Text == "" || in.open) && start.Equal(o.Start):
 			return nil
 		case why.Text == "":
 			in.counter = &Counter{RID: o.RID, Start: start, End: start.Add(length), Hold: in.policy.keep()}

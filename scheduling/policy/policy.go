@@ -36,6 +36,14 @@ type Policy struct {
 	hold      time.Duration
 	whole     bool // one refused occurrence refuses all
 	share     int  // per cent of the occurrences that may be refused before all are; 0: any
+	most      int  // occurrences that may be; 0: any
+
+	beyond   *whose // whose requests the owner decides about that break a condition; nil: nobody's
+	named    bool   // who has the time is told to whom it is refused
+	response string // what every answer says, too
+	keeps    keeps
+	forget   time.Duration // how long after its end a booking stays; 0: for ever
+	drawers  drawers
 }
 
 // A condition looks at an invitation and refuses what must not be.

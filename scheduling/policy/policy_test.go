@@ -34,12 +34,16 @@ func TestParse(t *testing.T) {
 		"ACT_TENTATIVE_IF_NO_CONFLICT", "ACT_MANUAL:example.org", "ACT_SAVE_TO_CALENDAR", "ALL_SAVE_AND_FORWARD", "accept_mode if-free",
 		"accept_mode decline_if_busy", "booking_window P180D", "booking_window PT1H P1W", "shortest PT15M", "longest PT8H", "granularity PT30M",
 		"working_hours MO-FR 08:00-18:00", "working_hours SA,SU 10:00-24:00 Europe/Berlin", "buffer PT10M", "buffer PT5M PT10M",
-		"within_capacity", "within_capacity 12", "endless refuse", "auto_release",
+		"within_capacity", "within_capacity 12", "endless refuse", "auto_release", "recurring refuse", "check_quota cars PT8H sales@example.org example.net",
+		"pool most_available a@example.org", "schedule_for_delegate most_available a@example.org",
 	} {
 		good(l)
 	}
 	// These say how, and answer nothing by themselves.
-	for _, l := range []string{"owner a@example.org", "ALL_UPDATE_AND_NOTIFY", "TASK_CANCEL_DELETE", "freebusy_offers PT10M", "all_or_nothing", "conflicts_allowed 10%"} {
+	for _, l := range []string{"owner a@example.org", "ALL_UPDATE_AND_NOTIFY", "TASK_CANCEL_DELETE", "freebusy_offers PT10M", "all_or_nothing", "conflicts_allowed 10%", "conflicts_allowed 3",
+		"request_out_of_policy", "request_out_of_policy example.org ann@example.org", "organizer_info", "additional_response Take the key back, please.", "delete_attachments",
+		"delete_comments", "delete_subject", "add_organizer_to_subject", "remove_private_property", "forget_after P100D", "private_calendar private",
+		"confidential_calendar secret", "recurring accept", "endless accept"} {
 		if p, err := Parse([]string{l}); err != nil || p.Automatic() {
 			t.Errorf("%q: %v, %v", l, p, err)
 		}
@@ -58,6 +62,8 @@ func TestParse(t *testing.T) {
 		"booking_window", "booking_window P7D P1D", "shortest", "longest soon", "granularity PT7M", "granularity PT0S", "working_hours MO-FR",
 		"working_hours XX 08:00-18:00", "working_hours MO 18:00-08:00", "working_hours MO 08:00-25:00", "working_hours MO 08:00-18:00 Mars/Base", "buffer",
 		"within_capacity 0", "endless", "endless maybe", "all_or_nothing now", "conflicts_allowed 0%", "conflicts_allowed", "auto_release now",
+		"conflicts_allowed 101", "conflicts_allowed many", "recurring", "recurring maybe", "request_out_of_policy nobody@", "organizer_info me", "additional_response",
+		"delete_subject now", "forget_after", "forget_after soon", "private_calendar", "private_calendar a/b", "check_quota cars PT8H x@", "pool most_available",
 		"ACT_DELEGATE", "EVENT_DELEGATE_IF_CONFLICT", "TASK_TENTATIVE", "TASK_ACCEPT_IF_NO_CONFLICT", "ACT", "ACT_", "OTHER_ACCEPT",
 	} {
 		bad(l)
@@ -71,6 +77,9 @@ func TestParse(t *testing.T) {
 	bad("schedule_in_freebusy:example.org")
 }
 
+// inTeam knows one group and who is in it.
+func inTeam(named, who cuaddr.Address) bool { return named.Local() == "team" && who.Local() == "ann" }
+
 func TestAbout(t *testing.T) {
 	test := func(sender, organizer string, want bool) {
 		t.Helper()
@@ -78,7 +87,7 @@ func TestAbout(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := p.actions[0].about("VEVENT", cuaddr.Mailto(organizer)); got != want {
+		if got := p.actions[0].about("VEVENT", cuaddr.Mailto(organizer), inTeam); got != want {
 			t.Errorf("%q about %s: %v", sender, organizer, got)
 		}
 	}
@@ -91,6 +100,8 @@ func TestAbout(t *testing.T) {
 	test(":example.org", "example.org@example.net", false)
 	test(":ann@example.org", "Ann@example.org", true)
 	test(":ann@example.org", "joann@example.org", false)
+	test(":team@example.org", "ann@example.org", true)
+	test(":team@example.org", "ben@example.org", false)
 }
 
 var now = time.Date(2026, 3, 2, 8, 0, 0, 0, time.UTC)

@@ -13,16 +13,21 @@ import (
 type inPool struct {
 	members []cuaddr.Address
 	self    bool // this one is a member
+	most    bool // where none is wholly free, the one with the fewest conflicts takes it
 }
 
 func (p *Policy) addPool(args []string, self bool) error {
+	most := len(args) > 0 && args[0] == "most_available"
+	if most {
+		args = args[1:]
+	}
 	as, err := addresses(args)
 	if err == nil && len(as) == 0 {
 		err = errors.New("takes addresses")
 	}
 	return then(err, func() {
 		p.looks = true
-		p.conditions = append(p.conditions, inPool{as, self})
+		p.conditions = append(p.conditions, inPool{as, self, most})
 	})
 }
 
@@ -41,45 +46,64 @@ func (l inPool) judge(in *inquiry) error {
 	if err := in.mark(1); err != nil {
 		return err
 	}
-	open, clashes := false, false
+	open, clashes := 0, 0
 	for _, o := range in.asked {
 		if o.answer == "" {
-			open = true
-			clashes = clashes || o.clash
+			open++
+			if o.clash {
+				clashes++
+			}
 		}
 	}
-	if !open {
+	if open == 0 {
 		return nil
 	}
 	from, to, chosen := in.delegation()
 	if from {
 		l.members, l.self = nil, true
 	}
-	if l.self && !clashes {
+	if l.self && clashes == 0 {
 		return nil
 	}
 	if slices.Contains(l.members, chosen) {
-		ok, err := in.memberFree(chosen)
+		n, known, err := in.memberClashes(chosen)
 		if err != nil {
 			return err
 		}
-		if ok { // it stays where it is, and answers by itself
+		if known && (n == 0 || l.most && n < open) { // it stays where it is, and answers by itself
 			in.leave()
 			return nil
 		}
+	}
+	if l.most && slices.ContainsFunc(in.occ, func(o occasion) bool { return !o.asked && o.answer == delegated }) {
+		// The rest is with somebody who cannot take these: nobody else gets the
+		// whole for their sake.
+		in.refuseAll(busyThen)
+		return nil
+	}
+	best, fewest := cuaddr.Address{}, open // whoever could take nothing of it is no help
+	if l.self {
+		fewest = clashes
 	}
 	for _, m := range l.members {
 		if m == chosen || in.Self(m) || slices.Contains(to, m) || slices.Contains(in.attendees(), m) {
 			continue
 		}
-		ok, err := in.memberFree(m)
+		n, known, err := in.memberClashes(m)
 		if err != nil {
 			return err
 		}
-		if ok {
+		switch {
+		case known && n == 0:
 			in.delegate = m
 			return nil
+		case known && l.most && n < fewest:
+			best, fewest = m, n
 		}
+	}
+	if !best.IsZero() {
+		in.delegate = best
+		return nil
 	}
 	for _, o := range in.asked {
 		if o.clash || !l.self {
@@ -110,17 +134,17 @@ func (in *inquiry) delegation() (from bool, to []cuaddr.Address, last cuaddr.Add
 	return from, to, last
 }
 
-// memberFree reports whether a member could take all that is asked for.
-func (in *inquiry) memberFree(m cuaddr.Address) (bool, error) {
+// memberClashes counts what of all that is asked for a member could not take.
+func (in *inquiry) memberClashes(m cuaddr.Address) (n int, known bool, err error) {
 	busy, known, err := in.Member(m, in.times())
 	if err != nil || !known {
-		return false, err
+		return 0, false, err
 	}
 	c := newCalendar(busy)
 	for _, o := range in.asked {
 		if o.answer == "" && !o.transparent() && c.clash(o.Start, o.End, 1) {
-			return false, nil
+			n++
 		}
 	}
-	return true, nil
+	return n, true, nil
 }

@@ -15,6 +15,23 @@ type Reason struct {
 	Args []any
 	// Some of All occurrences are meant; zero: all, or there is only one.
 	Some, All int
+	// For is what the reason is about, in turn; nil: nothing else.
+	For *Reason
+	// Said is what a person adds, in whatever language that is.
+	Said string
+}
+
+// Comment is what an answer of a room says beside yes or no: why, who looks after
+// the room ("" if nobody is said to), and what its rules add.
+func (p Policy) Comment(r Reason, l *words.Language, owner string) string {
+	text := r.In(l)
+	if owner != "" {
+		text += "\n" + l.Say("Looked after by %s.", owner)
+	}
+	if p.response != "" {
+		text += "\n" + p.response
+	}
+	return text
 }
 
 // String returns it in English.
@@ -25,6 +42,12 @@ func (r Reason) In(l *words.Language) string {
 	text := l.Say(r.Text, r.Args...)
 	if r.Some > 0 {
 		text += " " + l.Say("(%d of %d occurrences)", r.Some, r.All)
+	}
+	if r.For != nil {
+		text += ": " + r.For.In(l)
+	}
+	if r.Said != "" {
+		text += ": " + r.Said
 	}
 	return text
 }

@@ -52,8 +52,14 @@ var vocabulary = map[string]word{
 		func(p *Policy, args []string) error { return p.put(sameDomain{}, args) }},
 	"access_control_list": {"accept|decline [organizer|attendee ADDRESS...]", "who may come; without a name: everybody else",
 		func(p *Policy, args []string) error { return p.access.add(args) }},
-	"may_book":    {"ADDRESS|DOMAIN...", "the organizer is one of these, or in one of these groups or domains", readMayBook},
-	"check_quota": {"NAME DURATION|*", "what one organizer has booked ahead in all of NAME is at most DURATION", readCheckQuota},
+	"may_book": {"ADDRESS|DOMAIN...", "the organizer is one of these, or in one of these groups or domains", readMayBook},
+	"request_out_of_policy": {"[ADDRESS|DOMAIN...]", "what a condition refuses of these, or of everybody, the owner decides",
+		func(p *Policy, args []string) error {
+			w, err := readWhose(args)
+			p.beyond = &w
+			return err
+		}},
+	"check_quota": {"NAME DURATION|* [ADDRESS|DOMAIN...]", "what one organizer, or these together, have booked ahead in all of NAME is at most DURATION", readCheckQuota},
 	"schedule_across_quota": {"NAME", "the organizer has nothing else of NAME at that time",
 		func(p *Policy, args []string) error {
 			if len(args) != 1 {
@@ -62,9 +68,9 @@ var vocabulary = map[string]word{
 			p.quotas = append(p.quotas, args[0])
 			return p.put(acrossQuota(args[0]), nil)
 		}},
-	"schedule_for_delegate": {"ADDRESS...", "free, or else one of these is and takes it",
+	"schedule_for_delegate": {"[most_available] ADDRESS...", "free, or else one of these is and takes it, or the one with the fewest conflicts",
 		func(p *Policy, args []string) error { return p.addPool(args, true) }},
-	"pool": {"ADDRESS...", "one of these that is free takes it, never this one itself",
+	"pool": {"[most_available] ADDRESS...", "one of these that is free takes it, never this one itself",
 		func(p *Policy, args []string) error { return p.addPool(args, false) }},
 	"owner": {"ADDRESS", "who decides what ACT_MANUAL leaves open, and is notified",
 		func(p *Policy, args []string) error {
@@ -110,29 +116,63 @@ var vocabulary = map[string]word{
 		}},
 	"endless": {"accept|refuse", "whether a series may have no end",
 		func(p *Policy, args []string) error {
-			if len(args) != 1 || args[0] != "accept" && args[0] != "refuse" {
-				return errors.New("takes accept or refuse")
-			}
-			if args[0] == "refuse" {
+			no, err := refuses(args)
+			if no {
 				p.conditions = append(p.conditions, endsSometime{})
 			}
-			return nil
+			return err
+		}},
+	"recurring": {"accept|refuse", "whether it may be a series",
+		func(p *Policy, args []string) error {
+			no, err := refuses(args)
+			if no {
+				p.conditions = append(p.conditions, single{})
+			}
+			return err
 		}},
 	"all_or_nothing": {"", "one occurrence that is refused refuses the whole series",
 		func(p *Policy, args []string) error {
 			p.whole = true
 			return none(args)
 		}},
-	"conflicts_allowed": {"N%", "more refused occurrences than this share refuse the whole series",
+	"conflicts_allowed": {"N%|N", "more refused occurrences than this share, or this number, refuse the whole series",
 		func(p *Policy, args []string) error {
 			if len(args) == 1 {
-				if n, err := strconv.Atoi(strings.TrimSuffix(args[0], "%")); err == nil && n >= 1 && n <= 100 {
+				digits, share := strings.CutSuffix(args[0], "%")
+				switch n, err := strconv.Atoi(digits); {
+				case err != nil || n < 1:
+				case share && n <= 100:
 					p.share = n
+					return nil
+				case !share && n <= MaxExceptions:
+					p.most = n
 					return nil
 				}
 			}
-			return errors.New("takes a share between 1% and 100%")
+			return fmt.Errorf("takes a share between 1%% and 100%%, or a number up to %d", MaxExceptions)
 		}},
+	"organizer_info": {"", "who has the time is told to whom it is refused",
+		func(p *Policy, args []string) error {
+			p.named = true
+			return none(args)
+		}},
+	"additional_response": {"TEXT", "what every answer says, too",
+		func(p *Policy, args []string) error {
+			p.response = strings.TrimSpace(p.response + "\n" + strings.Join(args, " "))
+			if len(args) == 0 {
+				return errors.New("takes a text")
+			}
+			return nil
+		}},
+	"delete_attachments":       {"", "the room's copy has no attachments", keep(func(k *keeps) { k.noAttachments = true })},
+	"delete_comments":          {"", "the room's copy has no description and no comments", keep(func(k *keeps) { k.noComments = true })},
+	"delete_subject":           {"", "the room's copy has no title", keep(func(k *keeps) { k.noSubject = true })},
+	"add_organizer_to_subject": {"", "in the room's copy the title begins with the organizer's name", keep(func(k *keeps) { k.organizer = true })},
+	"remove_private_property":  {"", "in the room's copy nothing says that it is private", keep(func(k *keeps) { k.public = true })},
+	"forget_after": {"DURATION", "how long after its end a booking stays in the calendar",
+		func(p *Policy, args []string) (err error) { p.forget, err = oneDuration(args); return err }},
+	"private_calendar":      {"NAME", "invitations of CLASS PRIVATE come into this calendar", drawer("PRIVATE")},
+	"confidential_calendar": {"NAME", "invitations of CLASS CONFIDENTIAL come into this calendar", drawer("CONFIDENTIAL")},
 	"auto_release": {"", "a booking is given back when everybody but the organizer has declined",
 		func(p *Policy, args []string) error { return p.put(autoRelease{}, args) }},
 }
@@ -161,6 +201,14 @@ func (p *Policy) add(name string, args []string) error {
 func (p *Policy) put(c condition, args []string) error {
 	p.conditions = append(p.conditions, c)
 	return none(args)
+}
+
+// refuses reads accept or refuse.
+func refuses(args []string) (bool, error) {
+	if len(args) != 1 || args[0] != "accept" && args[0] != "refuse" {
+		return false, errors.New("takes accept or refuse")
+	}
+	return args[0] == "refuse", nil
 }
 
 func colon(err error) error { return fmt.Errorf(": %w", err) }

@@ -195,6 +195,16 @@ func (endsSometime) judge(in *inquiry) error {
 	return nil
 }
 
+// single refuses series; several dates under one UID are one, too.
+type single struct{}
+
+func (single) judge(in *inquiry) error {
+	if in.After.Recurs() || len(in.After.Main()) > 1 {
+		in.refuseAll(Reason{Text: "not for a series"})
+	}
+	return nil
+}
+
 // hours are working hours of some days of the week.
 type hours struct {
 	days     [7]bool // by time.Weekday

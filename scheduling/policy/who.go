@@ -95,44 +95,51 @@ func (a access) judge(in *inquiry) error {
 	return nil
 }
 
-// mayBook lets only some organizers come.
-type mayBook struct {
+// whose are the organizers whom a rule is about: people, groups, and everybody
+// of a domain.
+type whose struct {
 	who     []cuaddr.Address
 	domains []string
 }
 
-func readMayBook(p *Policy, args []string) error {
-	if len(args) == 0 {
-		return errors.New("takes addresses or domains")
-	}
-	var m mayBook
+func readWhose(args []string) (w whose, err error) {
 	for _, s := range args {
 		if !strings.Contains(s, "@") {
-			m.domains = append(m.domains, strings.ToLower(strings.TrimPrefix(s, ".")))
+			w.domains = append(w.domains, strings.ToLower(strings.TrimPrefix(s, ".")))
 			continue
 		}
 		as, err := addresses([]string{s})
 		if err != nil {
-			return err
+			return whose{}, err
 		}
-		m.who = append(m.who, as...)
+		w.who = append(w.who, as...)
 	}
-	p.conditions = append(p.conditions, m)
-	return nil
+	return w, nil
+}
+
+// everybody: none is named.
+func (w whose) everybody() bool { return len(w.who)+len(w.domains) == 0 }
+
+func (w whose) has(organizer cuaddr.Address, is func(named, who cuaddr.Address) bool) bool {
+	return slices.ContainsFunc(w.domains, func(d string) bool { return within(organizer.Domain(), d) }) ||
+		slices.ContainsFunc(w.who, func(a cuaddr.Address) bool { return is(a, organizer) })
+}
+
+// mayBook lets only some organizers come.
+type mayBook struct{ whose }
+
+func readMayBook(p *Policy, args []string) error {
+	w, err := readWhose(args)
+	if err == nil && w.everybody() {
+		err = errors.New("takes addresses or domains")
+	}
+	return then(err, func() { p.conditions = append(p.conditions, mayBook{w}) })
 }
 
 func (m mayBook) judge(in *inquiry) error {
-	for _, d := range m.domains {
-		if within(in.Organizer.Domain(), d) {
-			return nil
-		}
+	if !m.has(in.Organizer, in.is) {
+		in.refuseAll(Reason{Text: "not open to this organizer"})
 	}
-	for _, w := range m.who {
-		if in.is(w, in.Organizer) {
-			return nil
-		}
-	}
-	in.refuseAll(Reason{Text: "not open to this organizer"})
 	return nil
 }
 
@@ -144,8 +151,10 @@ func within(domain, in string) bool {
 
 // is reports whether an address of a rule means a calendar user: it names him,
 // or a group that holds him.
-func (in *inquiry) is(named, who cuaddr.Address) bool {
-	return named == who || named.Fold() == who.Fold() || in.Named != nil && in.Named(named, who)
+func (in *inquiry) is(named, who cuaddr.Address) bool { return is(in.Named, named, who) }
+
+func is(means func(named, who cuaddr.Address) bool, named, who cuaddr.Address) bool {
+	return named == who || named.Fold() == who.Fold() || means != nil && means(named, who)
 }
 
 // attendees returns everybody else who is invited to something of it.
