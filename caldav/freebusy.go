@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/convene-server/convene/caldav/dav"
+	"github.com/convene-server/convene/caldav/filter"
 	"github.com/convene-server/convene/db"
 	"github.com/convene-server/convene/directory"
 	"github.com/convene-server/convene/directory/cuaddr"
@@ -131,7 +132,7 @@ func (x *exchange) post(segments []string, slash bool) error {
 			return err
 		}
 	}
-	if m, _, err := mime.ParseMediaType(x.r.Header.Get("Content-Type")); err != nil || m != "text/calendar" {
+	if m, _, err := mime.ParseMediaType(x.r.Header.Get("Content-Type")); err != nil || m != "text/calendar" && m != filter.JCal {
 		return &dav.Error{Status: http.StatusForbidden, Cond: dav.C("supported-calendar-data"), Detail: "the outbox takes text/calendar"}
 	}
 	body, err := io.ReadAll(io.LimitReader(x.r.Body, maxFreeBusyBody+1))
@@ -141,7 +142,11 @@ func (x *exchange) post(segments []string, slash bool) error {
 	if len(body) > maxFreeBusyBody {
 		return &dav.Error{Status: http.StatusForbidden, Cond: dav.C("max-resource-size"), Detail: "the request has too many octets"}
 	}
-	o, err := ics.Parse(body, ics.Limits{})
+	parse := ics.Parse
+	if x.sentJCal() {
+		parse = ics.ParseJCal
+	}
+	o, err := parse(body, ics.Limits{})
 	if err != nil {
 		return &dav.Error{Status: http.StatusForbidden, Cond: dav.C("valid-calendar-data"), Detail: err.Error()}
 	}
@@ -254,9 +259,14 @@ func (x *exchange) writeFreeBusy(w *dav.Writer, q *question, i int, fb schedulin
 			root.Children = append(root.Children, fb.Events...)
 			o = ics.New(root)
 		}
-		w.Raw("<C:calendar-data>")
-		w.Lines(o.Bytes())
-		w.Raw("</C:calendar-data>")
+		if x.wantsJCal() { // RFC 7265 §6
+			w.OpenWith(dav.C("calendar-data"), jcalAttrs)
+			w.TextBytes(o.JCal())
+		} else {
+			w.Open(dav.C("calendar-data"))
+			w.Lines(o.Bytes())
+		}
+		w.Close(dav.C("calendar-data"))
 	}
 	if strings.HasPrefix(fb.Status, "3.7") {
 		w.Raw(noRecipient)

@@ -18,11 +18,15 @@ func TestRscale(t *testing.T) {
 	}
 	put("RSCALE=HEBREW;FREQ=YEARLY;BYMONTH=5L").refused(t, 403, "C:supported-rscale")
 	put("RSCALE=chinese;FREQ=YEARLY").refused(t, 403, "C:supported-rscale")
-	put("RSCALE=GREGORIAN;FREQ=MONTHLY;SKIP=BACKWARD").refused(t, 403, "C:supported-rscale")
+	put("RSCALE=GREGORIAN;FREQ=MONTHLY;SKIP=SIDEWAYS").want(t, 403)
 	put("RSCALE=GREGORIAN;FREQ=WEEKLY;SKIP=OMIT;COUNT=3").want(t, 201)
 	q := h.report(ann, annCalendar, queryOf(`<C:comp-filter name="VEVENT"><C:time-range start="20261109T100000Z" end="20261109T103000Z"/></C:comp-filter>`, "D:getetag"))
 	equal(t, "second week", names(t, q, annCalendar), []string{"a.ics"})
-	if w := h.propfind(ann, annCalendar, "0", "C:supported-rscale-set").row(t, annCalendar); !w.lacks("C:supported-rscale-set") {
+	// RFC 7529 §4.1, §10.1
+	h.put(ann, annCalendar+"b.ics", event("b", "20270131T100000Z", "20270131T110000Z", "RRULE:RSCALE=GREGORIAN;FREQ=MONTHLY;SKIP=BACKWARD")).want(t, 201)
+	q = h.report(ann, annCalendar, queryOf(`<C:comp-filter name="VEVENT"><C:time-range start="20270228T100000Z" end="20270228T103000Z"/></C:comp-filter>`, "D:getetag"))
+	equal(t, "February", names(t, q, annCalendar), []string{"b.ics"})
+	if w := h.propfind(ann, annCalendar, "0", "C:supported-rscale-set").row(t, annCalendar); w.text("C:supported-rscale-set") != "<C:supported-rscale>GREGORIAN</C:supported-rscale>" {
 		t.Errorf("%+v", w)
 	}
 }
@@ -50,6 +54,9 @@ func TestLaterRFCsAreKept(t *testing.T) {
 	test("participant", "STYLED-DESCRIPTION;VALUE=TEXT;DERIVED=TRUE;FMTTYPE=text/html:<b>a</b>\nBEGIN:PARTICIPANT\nUID:p\nPARTICIPANT-TYPE:SPEAKER\nCALENDAR-ADDRESS:mailto:s@example.com\n"+
 		"BEGIN:VLOCATION\nUID:l\nLOCATION-TYPE:parking,street\nGEO:1.5;2.25\nEND:VLOCATION\nEND:PARTICIPANT\nBEGIN:VRESOURCE\nUID:r\nRESOURCE-TYPE:PROJECTOR\nEND:VRESOURCE\nBEGIN:VLOCATION\nUID:m\n"+
 		"STRUCTURED-DATA;FMTTYPE=application/json;SCHEMA=\"https://schema.org/Place\";VALUE=TEXT:{}\nEND:VLOCATION")
+	// RFC 9074 §6.1
+	h.put(ann, annCalendar+"local.ics", event("local", "20261102T100000Z", "20261102T110000Z",
+		"BEGIN:VALARM\nACTION:DISPLAY\nDESCRIPTION:a\nTRIGGER:-PT15M\nACKNOWLEDGED:20261101T100000\nEND:VALARM")).refused(t, 403, "C:valid-calendar-data")
 	// RFC 9074 §4 to §8
 	test("alarm", "BEGIN:VALARM\nUID:x\nTRIGGER:-PT15M\nACTION:DISPLAY\nDESCRIPTION:a\nACKNOWLEDGED:20261101T100000Z\nEND:VALARM\nBEGIN:VALARM\nUID:y\nRELATED-TO;RELTYPE=SNOOZE:x\n"+
 		"TRIGGER;VALUE=DATE-TIME:20261102T095500Z\nACTION:DISPLAY\nDESCRIPTION:a\nEND:VALARM\nBEGIN:VALARM\nTRIGGER;VALUE=DATE-TIME:19760401T005545Z\nACTION:DISPLAY\nDESCRIPTION:b\nPROXIMITY:ARRIVE\n"+
@@ -83,6 +90,12 @@ func TestSubscriptionsAndDefaultAlarmsAreKept(t *testing.T) {
 	h.do(ann, "MKCALENDAR", path, `<C:mkcalendar`+namespaces+`><D:set><D:prop>`+set.String()+`</D:prop></D:set></C:mkcalendar>`).want(t, 201)
 	h.proppatch(ann, annCalendar, `<D:set><D:prop>`+set.String()+`</D:prop></D:set>`).want(t, 207)
 	h.put(ann, path+"a.ics", event("a", "20261102T100000Z", "20261102T110000Z", "")).want(t, 201)
+	// What is no alarm is not kept.
+	for _, no := range []string{"Not an alarm", "SUMMARY:x", "BEGIN:VALARM", alarm + "END:VEVENT\nBEGIN:VEVENT\n" + alarm, "BEGIN:VTODO\nEND:VTODO"} {
+		if r := h.proppatch(ann, annCalendar, `<D:set><D:prop><C:default-alarm-vevent-date>`+no+`</C:default-alarm-vevent-date></D:prop></D:set>`).want(t, 207); !strings.Contains(r.body, "<C:valid-calendar-data/>") {
+			t.Errorf("%q: %s", no, r.body)
+		}
+	}
 	for _, at := range []string{path, annCalendar} {
 		w := h.propfind(ann, at, "0", asked.String()).row(t, at)
 		for name, value := range props {

@@ -70,6 +70,9 @@ type plan struct {
 	bodies bool // some want needs the object's body
 }
 
+// jcalAttrs are those of calendar-data that is jCal (RFC 4791 §9.6).
+const jcalAttrs = ` content-type="` + filter.JCal + `" version="2.0"`
+
 // planOf prepares a request. data is called for a property that only a report
 // knows, and returns nil for those that it does not know either.
 func planOf(r dav.Request, data func(*dav.Element) (datum, error)) (*plan, error) {
@@ -83,7 +86,7 @@ func planOf(r dav.Request, data func(*dav.Element) (datum, error)) (*plan, error
 			}
 			p.bodies = p.bodies || w.data != nil
 			if w.data != nil && strings.EqualFold(e.Attr("content-type"), filter.JCal) {
-				w.attrs = ` content-type="` + filter.JCal + `" version="2.0"` // RFC 4791 §9.6
+				w.attrs = jcalAttrs
 			}
 		}
 		p.wants = append(p.wants, w)
@@ -179,7 +182,7 @@ func (x *exchange) loadDead(p *plan, rs ...*resource) error {
 			// A guest's own come before those that everybody sees.
 			own, err := tx.PersonalProperties(x.me.ID, id)
 			r.dead = append(own, slices.DeleteFunc(r.dead, func(d db.Property) bool {
-				return slices.ContainsFunc(own, func(o db.Property) bool { return o.Name == d.Name }) || private[unclark(d.Name)]
+				return slices.ContainsFunc(own, func(o db.Property) bool { return o.Name == d.Name }) || defaultAlarms[unclark(d.Name)]
 			})...)
 			return err
 		})
@@ -208,14 +211,14 @@ func (x *exchange) loadDead(p *plan, rs ...*resource) error {
 
 // personal are the properties that each guest of a collection has for himself,
 // whatever he may do with it: how his programs show it, when they ring.
-// private ones are not even shown to him as the owner has them.
+// defaultAlarms are not even shown to him as the owner has them.
 var (
 	personal = map[xml.Name]bool{
 		{Space: dav.Apple, Local: "calendar-color"}: true, {Space: dav.Apple, Local: "calendar-order"}: true, {Space: dav.Apple, Local: "refreshrate"}: true,
 		dav.CS("subscribed-strip-alarms"): true, dav.CS("subscribed-strip-attachments"): true, dav.CS("subscribed-strip-todos"): true,
 		dav.C("default-alarm-vevent-date"): true, dav.C("default-alarm-vevent-datetime"): true, dav.C("default-alarm-vtodo-date"): true, dav.C("default-alarm-vtodo-datetime"): true,
 	}
-	private = map[xml.Name]bool{
+	defaultAlarms = map[xml.Name]bool{
 		dav.C("default-alarm-vevent-date"): true, dav.C("default-alarm-vevent-datetime"): true, dav.C("default-alarm-vtodo-date"): true, dav.C("default-alarm-vtodo-datetime"): true,
 	}
 )

@@ -322,12 +322,12 @@ func TestZoneOfCalendar(t *testing.T) {
 				t.Errorf("not busy at %s: %s", want, r.body)
 			}
 		}
-		busy("20261102T230000Z/PT24H") // Berlin, ann's own
+		busy("20261102T230000Z/P1D") // Berlin, ann's own
 		h.proppatch(ann, annCalendar, `<D:set><D:prop><C:calendar-timezone-id>America/New_York</C:calendar-timezone-id></D:prop></D:set>`).row(t, annCalendar)
 		if n, err := h.desk.WorkOnce(context.Background()); n != 1 || err != nil {
 			t.Fatalf("%d jobs, %v", n, err)
 		}
-		busy("20261103T050000Z/PT24H")
+		busy("20261103T050000Z/P1D")
 		equal(t, "query", names(t, h.report(ann, annCalendar, queryOf(`<C:comp-filter name="VEVENT"><C:time-range start="20261104T040000Z" end="20261104T043000Z"/></C:comp-filter>`, "D:getetag")), annCalendar), []string{"a.ics"})
 		equal(t, "query", names(t, h.report(ann, annCalendar, queryOf(`<C:comp-filter name="VEVENT"><C:time-range start="20261102T233000Z" end="20261103T043000Z"/></C:comp-filter>`, "D:getetag")), annCalendar), []string{})
 	})

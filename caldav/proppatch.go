@@ -119,6 +119,11 @@ func (x *exchange) prepareOne(r *resource, c dav.Change, u *update) error {
 	if r.kind == kProxy {
 		return errProtected // nothing else is kept with it
 	}
+	if defaultAlarms[c.Prop.Name] && !c.Remove {
+		if err := alarms(c.Prop.Text()); err != nil {
+			return err
+		}
+	}
 	if r.kind&kColl != 0 && r.owner.ID != x.me.ID {
 		if personal[c.Prop.Name] {
 			return u.own.keep(c)
@@ -366,6 +371,23 @@ func (u *update) zone(tz string) {
 	if u.coll.TZ != tz {
 		u.coll.TZ, u.touched, u.rezoned = tz, true, true
 	}
+}
+
+// alarms checks the value of a default alarm: VALARMs as they would stand in a
+// component, or none.
+func alarms(text string) error {
+	text = strings.TrimSpace(text)
+	if text == "" {
+		return nil
+	}
+	o, err := ics.Parse([]byte("BEGIN:VCALENDAR\r\nVERSION:2.0\r\nBEGIN:VEVENT\r\n"+text+"\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n"), ics.Limits{})
+	if err == nil && len(o.Main()) == 1 {
+		c := o.First()
+		if len(c.Props) == 0 && !slices.ContainsFunc(c.Children, func(a *ics.Component) bool { return a.Name != "VALARM" }) {
+			return nil
+		}
+	}
+	return &dav.Error{Status: http.StatusForbidden, Cond: dav.C("valid-calendar-data"), Detail: "a default alarm is a VALARM"}
 }
 
 func writeTransp(x *exchange, r *resource, c dav.Change, u *update) error {

@@ -300,6 +300,11 @@ func readComponentSets(x *exchange, r *resource, w *dav.Writer) bool {
 	return true
 }
 
+func readRscales(x *exchange, r *resource, w *dav.Writer) bool {
+	w.Raw("<C:supported-rscale>GREGORIAN</C:supported-rscale>")
+	return true
+}
+
 func readSupportedCalendarData(x *exchange, r *resource, w *dav.Writer) bool {
 	w.Raw(`<C:calendar-data content-type="text/calendar" version="2.0"/>`)
 	if r.kind&kOutbox == 0 {

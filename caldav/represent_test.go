@@ -160,6 +160,17 @@ func TestJCal(t *testing.T) {
 	if got := h.propfind(ann, annCalendar, "0", "C:supported-calendar-data").body; !strings.Contains(got, "application/calendar+json") {
 		t.Errorf("%s", got)
 	}
+	// A question about busy time is answered in the form in which it came.
+	ask := strings.NewReplacer("vevent", "vfreebusy", `[["version"`, `[["method",{},"text","REQUEST"],["version"`,
+		`["summary",{},"text","a"]`, `["organizer",{},"cal-address","mailto:ann@example.org"],["attendee",{},"cal-address","mailto:ann@example.org"]`).Replace(j)
+	if r := h.do(ann, "POST", annOutbox, ask, "Content-Type", jType).want(t, 200); !strings.Contains(r.body, `<C:calendar-data content-type="application/calendar+json" version="2.0">[`) ||
+		!strings.Contains(r.body, `["freebusy",{"fbtype":"BUSY"},"period",["2026-11-02T10:00:00Z","PT1H"]]`) {
+		t.Errorf("%s", r.body)
+	}
+	if r := h.do(ann, "POST", annOutbox, ask, "Content-Type", jType, "Accept", "text/calendar, text/xml").want(t, 200); !strings.Contains(r.body, "\nBEGIN:VFREEBUSY") {
+		t.Errorf("%s", r.body)
+	}
+	h.do(ann, "POST", annOutbox, j[:40], "Content-Type", jType).refused(t, 403, "C:valid-calendar-data")
 	for _, bad := range []string{`{}`, `[]`, stored, `["vcalendar",[["uid"]],[]]`} {
 		h.do(ann, "PUT", annCalendar+"b.ics", bad, "Content-Type", jType).refused(t, 403, "C:valid-calendar-data")
 	}

@@ -59,6 +59,9 @@ func (x *exchange) split(r *resource, query url.Values) error {
 		}
 		ms.Begin(href)
 		ms.Element(dav.D("getetag"), `"`+half.obj.ETag+`"`)
+		if half.obj.ScheduleTag != "" {
+			ms.Element(dav.C("schedule-tag"), `"`+half.obj.ScheduleTag+`"`)
+		}
 		ms.Open(dav.C("calendar-data"))
 		ms.TextBytes(itip.Shown(half.obj.Body))
 		ms.Close(dav.C("calendar-data"))

@@ -103,3 +103,22 @@ func TestSplit(t *testing.T) {
 			[]string{"RRULE:FREQ=DAILY;COUNT=2\r\n", "!RDATE"})
 	})
 }
+
+// The halves of a meeting tell their schedule-tags, so that the next change can
+// be conditional.
+func TestSplitScheduleTag(t *testing.T) {
+	each(t, func(t *testing.T, h *house) {
+		const path = annCalendar + "m.ics"
+		h.put(ann, path, strings.Replace(meeting("m", "20261101T120000Z", "20261101T130000Z", bob), "DTSTART", "RRULE:FREQ=DAILY;COUNT=20\r\nDTSTART", 1)).want(t, 201)
+		rows := h.do(ann, "POST", path+"?action=split&rid=20261110T120000Z", "", "Prefer", "return=representation").want(t, 207).rows(t)
+		if len(rows) != 2 {
+			t.Fatalf("%+v", rows)
+		}
+		for _, w := range rows {
+			g := h.do(ann, "GET", w.href, "").want(t, 200)
+			if got := w.text("C:schedule-tag"); got == "" || got != g.header.Get("Schedule-Tag") {
+				t.Errorf("%s: schedule-tag %s, %s is served", w.href, got, g.header.Get("Schedule-Tag"))
+			}
+		}
+	})
+}

@@ -56,6 +56,7 @@ var table = []property{
 	{name: dav.C("max-date-time"), kinds: kCalendar, spec: "RFC 4791 §5.2.7", read: readMaxDateTime},
 	{name: dav.C("max-resource-size"), kinds: kCalendar | kInbox | kOutbox, spec: "RFC 4791 §5.2.5", read: readMaxResourceSize},
 	{name: dav.C("supported-collation-set"), kinds: kEvery, spec: "RFC 4791 §7.5.1", read: readCollations},
+	{name: dav.C("supported-rscale-set"), kinds: kCalendarHome | kCalendar | kInbox | kOutbox, spec: "RFC 7529 §10.1", read: readRscales},
 	{name: dav.C("calendar-timezone"), kinds: kCalendar, spec: "RFC 4791 §5.2.2", read: readTimezone, own: true, kept: true, write: writeTimezone},
 	{name: dav.C("calendar-timezone-id"), kinds: kCalendar, spec: "RFC 7809 §5.2", read: readTimezoneID, write: writeTimezoneID},
 

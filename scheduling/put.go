@@ -70,8 +70,11 @@ func (d *Desk) read(body []byte) (*ics.Object, error) {
 	if p := obj.TooLate(); p != nil {
 		return nil, &itip.Refusal{Precondition: itip.MaxDateTime, Detail: p.Name + " is after " + ics.MaxDateTime}
 	}
+	if obj.LocalAcknowledged() != nil {
+		return nil, &itip.Refusal{Precondition: itip.ValidData, Detail: "ACKNOWLEDGED is not in UTC (RFC 9074 §6.1)"}
+	}
 	if obj.OtherScale() != nil {
-		return nil, &itip.Refusal{Precondition: itip.SupportedRscale, Detail: "recurrences are known in the Gregorian calendar only, without SKIP"}
+		return nil, &itip.Refusal{Precondition: itip.SupportedRscale, Detail: "recurrences are known in the Gregorian calendar only"}
 	}
 	if obj.Root().Prop("METHOD") != nil && organized(obj) {
 		// A program that stores an invitation as it came by mail means well.

@@ -78,15 +78,32 @@ func (o *Object) Exceeds(n int) bool {
 	return count > n || err != nil
 }
 
-// OtherScale returns a recurrence rule in another calendar than the Gregorian,
-// or one that moves invalid days (RFC 7529 §4.1), which are never expanded
-// rather than wrongly; nil if there is none.
+// LocalAcknowledged returns an ACKNOWLEDGED of an alarm that is not in UTC, as
+// RFC 9074 §6.1 has it: nobody knows when that was. nil if there is none.
+func (o *Object) LocalAcknowledged() *Prop {
+	for _, c := range o.main {
+		for _, a := range c.Children {
+			if a.Name != "VALARM" {
+				continue
+			}
+			for _, p := range a.PropsNamed("ACKNOWLEDGED") {
+				if t, err := parseTime(p.Value); err != nil || t.Form != UTC {
+					return p
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// OtherScale returns a recurrence rule in another calendar than the Gregorian
+// (RFC 7529 §4.1), which is never expanded rather than wrongly; nil if there is
+// none.
 func (o *Object) OtherScale() *Prop {
 	for _, c := range o.main {
 		for _, p := range c.PropsNamed("RRULE") {
 			for part := range strings.SplitSeq(strings.ToUpper(p.Value), ";") {
-				switch name, v, _ := strings.Cut(strings.TrimSpace(part), "="); {
-				case name == "RSCALE" && v != "GREGORIAN", name == "SKIP" && v != "OMIT":
+				if name, v, _ := strings.Cut(strings.TrimSpace(part), "="); name == "RSCALE" && v != "GREGORIAN" {
 					return p
 				}
 			}

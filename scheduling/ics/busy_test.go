@@ -285,7 +285,7 @@ func TestFreeBusyLines(t *testing.T) {
 	}
 	test(nil)
 	test([]Span{{at(1, 0), at(2, 0), Tentative}, {at(3, 0), at(4, 30), Busy}, {at(5, 0), at(6, 0), Unavailable}, {at(7, 0), at(55, 0), Busy}, {at(8, 0), at(9, 0), Free}, {at(10, 0), at(11, 0), Unavailable}},
-		"BUSY:20260302T030000Z/PT1H30M,20260302T070000Z/PT48H", "BUSY-TENTATIVE:20260302T010000Z/PT1H",
+		"BUSY:20260302T030000Z/PT1H30M,20260302T070000Z/P2D", "BUSY-TENTATIVE:20260302T010000Z/PT1H",
 		"BUSY-UNAVAILABLE:20260302T050000Z/20260302T060000Z,20260302T100000Z/20260302T110000Z")
 	test([]Span{{at(1, 0), at(1, 0).Add(700 * time.Millisecond), Busy}, {at(1, 0), at(1, 0).Add(1500 * time.Millisecond), Busy}}, "BUSY:20260302T010000Z/PT1S")
 	var many []Span

@@ -1,5 +1,7 @@
 package ics
 
+import "slices"
+
 // Days are counted from 1970-01-01 in the proleptic Gregorian calendar.
 
 // daysTo returns the day of a date.
@@ -71,10 +73,11 @@ type dayFilter struct {
 	nth                  []dayRule
 	nthOfMonth           bool // else of the year
 	wkst                 int
+	skip                 skip
 }
 
 func (f *dayFilter) set(r *rule) {
-	f.wkst = r.wkst
+	f.wkst, f.skip = r.wkst, r.skip
 	for _, m := range r.month {
 		f.months |= 1 << m
 	}
@@ -131,6 +134,9 @@ func (f *dayFilter) year(y int, out *[]int64) {
 	for m := 1; m <= 12; m++ {
 		f.month(y, m, out)
 	}
+	if f.skip == forward { // the first of a month twice
+		*out = slices.Compact(*out)
+	}
 }
 
 // month appends the days of a month that match.
@@ -149,6 +155,20 @@ func (f *dayFilter) month(y, m int, out *[]int64) {
 		if t.weekday++; t.weekday == 7 {
 			t.weekday = 0
 		}
+	}
+	if f.skip == omit || f.monthDays>>(t.monthLen+1) == 0 {
+		return
+	}
+	// RFC 7529 §4.1: for a day that this month does not have, its last one or
+	// the first of the next.
+	other := t.day
+	if f.skip == backward {
+		other--
+	}
+	rest := *f
+	rest.months, rest.monthDays, rest.monthEnds = 0, 0, 0
+	if n := len(*out); (n == 0 || (*out)[n-1] != other) && rest.match(other) {
+		*out = append(*out, other)
 	}
 }
 

@@ -29,6 +29,7 @@ type ruleIter struct {
 	k      int64 // next period is first + k*interval
 	empty  int   // periods without an instance, one after another
 	last   int64 // wall clock of the last period with an instance
+	told   int64 // of rules that skip forward: the last instance
 	filter dayFilter
 
 	// The current period: days x times, of which pick (BYSETPOS) selects.
@@ -53,7 +54,7 @@ const lastYear = 9999
 // iterate begins a walk at DTSTART, a wall clock. allDay drops what lies inside
 // a day (RFC 5545 §3.3.10: BYHOUR, BYMINUTE, BYSECOND are ignored for a DATE).
 func (r *rule) iterate(start int64, allDay bool, b *budget) *ruleIter {
-	it := &ruleIter{r: *r, start: start, until: maxTime, budget: b, last: start}
+	it := &ruleIter{r: *r, start: start, until: maxTime, budget: b, last: start, told: start}
 	if r.count > 0 {
 		it.left = r.count - 1
 		it.done = it.left == 0
@@ -226,9 +227,10 @@ func (it *ruleIter) next() (int64, bool) {
 				it.done = true
 				return 0, false
 			}
-			if w <= it.start {
-				continue
+			if w <= it.start || it.r.skip == forward && w <= it.told {
+				continue // told in the month before
 			}
+			it.told = w
 			if w > it.until {
 				it.done = true
 				return 0, false

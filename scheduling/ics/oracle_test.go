@@ -380,7 +380,8 @@ func TestRulesRefused(t *testing.T) {
 	test("FREQ=DAILY;BYHOUR=", "BYHOUR=")
 	test("FREQ=DAILY;WKST=XX", "no weekday")
 	test("RSCALE=CHINESE;FREQ=YEARLY", "only the Gregorian calendar")
-	test("RSCALE=GREGORIAN;FREQ=YEARLY;SKIP=FORWARD", "only OMIT")
+	test("RSCALE=GREGORIAN;FREQ=YEARLY;SKIP=SIDEWAYS", "none of OMIT, BACKWARD and FORWARD")
+	test("FREQ=YEARLY;SKIP=FORWARD", "SKIP needs RSCALE")
 	test("FREQ=DAILY;BYHOUR="+strings.Repeat("1,", 2000)+"1", "too many")
 }
 

@@ -116,9 +116,13 @@ func FreeBusy(spans []Span) []Prop {
 	return slices.Clip(props)
 }
 
-// exactly writes a duration in hours, minutes and seconds (RFC 5545 §3.3.6):
-// without days, which are not always as long.
+// exactly writes a duration after a time in UTC in hours, minutes and seconds,
+// or in whole days, all of which are as long there (RFC 5545 §3.3.6).
 func exactly(d time.Duration) string {
+	const day = 24 * time.Hour
+	if d%day == 0 {
+		return "P" + strconv.FormatInt(int64(d/day), 10) + "D"
+	}
 	s := int64(d / time.Second)
 	out := "PT"
 	for _, part := range []struct {

@@ -41,7 +41,19 @@ type rule struct {
 	weekNo                     []int
 	day                        []dayRule
 	hour, minute, second, spos []int
+	skip                       skip
 }
+
+// skip says what becomes of a day that a month does not have (RFC 7529 §4.1).
+type skip uint8
+
+const (
+	omit skip = iota
+	backward
+	forward
+)
+
+var skips = map[string]skip{"OMIT": omit, "BACKWARD": backward, "FORWARD": forward}
 
 // parseRule reads a RECUR value. Parts in lower case, a semicolon too many and
 // X- parts are passed over; what would change the meaning is refused.
@@ -106,8 +118,8 @@ func parseRule(s string) (*rule, error) {
 				err = errors.New("only the Gregorian calendar is known")
 			}
 		case "SKIP":
-			if v != "OMIT" {
-				err = errors.New("only OMIT is known")
+			if r.skip, ok = skips[v]; !ok {
+				err = errors.New("none of OMIT, BACKWARD and FORWARD")
 			}
 		default:
 			if !strings.HasPrefix(name, "X-") {
@@ -123,6 +135,8 @@ func parseRule(s string) (*rule, error) {
 		return nil, errors.New("a rule without FREQ")
 	case r.count > 0 && r.until.Form != 0:
 		return nil, errors.New("COUNT and UNTIL exclude each other")
+	case seen["SKIP"] && !seen["RSCALE"]: // RFC 7529 §4.1
+		return nil, errors.New("SKIP needs RSCALE")
 	}
 	for _, d := range r.day {
 		if d.n != 0 && (r.freq != monthly && r.freq != yearly || len(r.weekNo) > 0) {
