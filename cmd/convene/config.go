@@ -291,7 +291,14 @@ func parseConfig(file, text string) (Config, error) {
 	var root map[string]any
 	if _, err := toml.Decode(text, &root); err != nil {
 		if pe, ok := errors.AsType[toml.ParseError](err); ok {
-			return Config{}, &configError{file, pe.Position.Line, pe.LastKey, "not TOML: " + pe.Message}
+			// Position.Line is that of the next line where a line ends too early, and
+			// LastKey may stand on an earlier one.
+			before := text[:min(pe.Position.Start, len(text))]
+			written, _, _ := strings.Cut(text[strings.LastIndex(before, "\n")+1:], "\n")
+			if !strings.Contains(written, pe.LastKey[strings.LastIndex(pe.LastKey, ".")+1:]) {
+				pe.LastKey = ""
+			}
+			return Config{}, &configError{file, 1 + strings.Count(before, "\n"), pe.LastKey, "not TOML: " + pe.Message}
 		}
 		return Config{}, &configError{file, 0, "", err.Error()}
 	}

@@ -100,6 +100,7 @@ func TestConfigMistakes(t *testing.T) {
 	test(ok+"[trust]\nauthserv_ids = [\"mx; spf=pass\"]\n", `convene.toml:3: trust.authserv_ids: "mx; spf=pass" is no authserv-id`)
 	test(ok+"[http]\nlisten = here\n", `convene.toml:3: http.listen: not TOML: `)
 	test(ok+ok, `convene.toml:2: domains: not TOML: `)
+	test(ok+"[smtp]\nrelay = \"127.0.0.1:25\"\n[trust\nverify_dkim = true\n", `convene.toml:4: not TOML: `)
 	// All mistakes at once, in the order of the file.
 	test("[smtp]\nrelay = \"\"\n[http]\nx = 1\n", `convene.toml:2: smtp.relay: "" is no address`, `convene.toml:4: http.x: unknown key`)
 }

@@ -112,9 +112,7 @@ func jsonDecisions(w io.Writer, list []db.Decision, who map[int64]string) error 
 	for i, d := range list {
 		out[i] = decision{d.At.UTC(), d.Direction, d.Door, d.UID, d.MessageID, d.Method, who[d.Principal], or(d.From), or(d.To), d.Belief, d.Rule, d.Outcome, d.Detail}
 	}
-	enc := json.NewEncoder(w)
-	enc.SetIndent("", "  ")
-	return enc.Encode(out)
+	return json.NewEncoder(w).Encode(out)
 }
 
 // doorWords say through which door something came.
