@@ -335,6 +335,15 @@ func TestRemoveCollection(t *testing.T) {
 		refused(t, h.desk.RemoveCollection(h.ctx, ann, def, "dav", nil), "C:default-calendar-needed")
 		h.has("ann", "u1")
 		work := h.newCalendar("ann", "work")
+		refused(t, h.desk.RemoveCollection(h.ctx, ann, def, "dav", nil), "C:default-calendar-needed")
+		h.write(func(tx *db.Tx) error {
+			c, err := tx.Collection(work)
+			if err != nil {
+				return err
+			}
+			c.Default = true
+			return tx.UpdateCollection(&c)
+		})
 		if err := h.desk.RemoveCollection(h.ctx, ann, def, "dav", nil); err != nil {
 			t.Fatal(err)
 		}

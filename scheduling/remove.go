@@ -90,9 +90,9 @@ func (s *sitting) end(col db.Collection, owner db.Principal, row *db.Object, opt
 	return s.originate(h, nil, opt, door)
 }
 
-// errDefaultNeeded refuses to delete the last calendar that takes invitations
-// (RFC 6638 §9.2).
-var errDefaultNeeded = &itip.Refusal{Precondition: "C:default-calendar-needed", Detail: "invitations arrive in this calendar, and there is no other one for them"}
+// errDefaultNeeded refuses to delete the calendar that invitations go to (RFC
+// 6638 §4.3).
+var errDefaultNeeded = &itip.Refusal{Precondition: "C:default-calendar-needed", Detail: "invitations arrive in this calendar; choose another one for them first"}
 
 // removeArgs is the work of a "remove" job: the meeting that a deleted
 // calendar held.
@@ -102,8 +102,8 @@ type removeArgs struct {
 }
 
 // RemoveCollection deletes a calendar: gone for its owner at once, the
-// conversations in it end one by one in queued jobs (STORAGE 3). A default
-// calendar is refused while it is the only one that takes events. under is
+// conversations in it end one by one in queued jobs (STORAGE 3). The default
+// calendar is refused. under is
 // asked when the collection is locked, as that of Conditions; nil: nothing.
 func (d *Desk) RemoveCollection(ctx context.Context, actor db.Principal, collection int64, door string, under func(*db.Tx) error) error {
 	return d.transact(ctx, locks{}, func(s *sitting) error {
@@ -118,25 +118,17 @@ func (d *Desk) RemoveCollection(ctx context.Context, actor db.Principal, collect
 			return err
 		}
 		// The bump locks the collection: what is written to it afterwards fails.
-		bump := []int64{col.ID}
-		var heir *db.Collection
-		if col.Default {
-			if heir, err = s.heir(col, owner); err != nil {
-				return err
-			}
-			bump = append(bump, heir.ID)
-		}
-		if _, err := s.tx.BumpCollections(bump...); err != nil {
+		if _, err := s.tx.BumpCollections(col.ID); err != nil {
 			return err
+		}
+		if col, err = s.tx.Collection(col.ID); err != nil {
+			return err
+		}
+		if col.Default {
+			return errDefaultNeeded
 		}
 		if under != nil {
 			if err := under(s.tx); err != nil {
-				return err
-			}
-		}
-		if heir != nil {
-			heir.Default = true
-			if err := s.tx.UpdateCollection(heir); err != nil {
 				return err
 			}
 		}
@@ -160,23 +152,6 @@ func (d *Desk) RemoveCollection(ctx context.Context, actor db.Principal, collect
 		}
 		return s.tx.DeleteCollection(col.ID)
 	})
-}
-
-// heir finds the calendar in which invitations arrive after col.
-func (s *sitting) heir(col db.Collection, owner db.Principal) (*db.Collection, error) {
-	if err := s.visit(owner.ID); err != nil {
-		return nil, err
-	}
-	var heir *db.Collection
-	for _, c := range s.homes[owner.ID].collections {
-		if c.ID != col.ID && c.Kind == db.Calendar && takes(c, "VEVENT") && (heir == nil || c.ID < heir.ID) {
-			heir = &c
-		}
-	}
-	if heir == nil {
-		return nil, errDefaultNeeded
-	}
-	return heir, nil
 }
 
 // farewell queues a job for every meeting on a page of a calendar.

@@ -68,6 +68,9 @@ type stage struct {
 	seeing string // the listener for copies of what people here send
 	relay  *sink
 
+	more map[string]bool            // calendars that people made, by path
+	kept map[string]map[string]bool // items that stay in somebody's inbox, by path
+
 	sent int  // mails brought in
 	seen bool // the PUT in hand is of what was read
 
@@ -112,7 +115,7 @@ func newStage(t *testing.T, kind string, s *dialogue.Script, hash string) *stage
 	if err != nil {
 		t.Fatal(err)
 	}
-	h.desk = scheduling.New(h.store, scheduling.Options{Domains: domains, Now: h.clock})
+	h.desk = scheduling.New(h.store, scheduling.Options{Domains: domains, MaxAttendees: 50, Now: h.clock})
 	h.bridge, err = imipbridge.New(imipbridge.Options{Store: h.store, Desk: h.desk, Domains: domains,
 		Relay: h.relay.addr, From: "calendar@" + domains[0], Now: h.clock})
 	if err != nil {
@@ -207,6 +210,11 @@ func (h *stage) find(who, uid string) string {
 	m := h.query(who, "calendar/", "VEVENT", uid)
 	if h.tasks {
 		m = append(m, h.query(who, "tasks/", "VTODO", uid)...)
+	}
+	for at := range h.more {
+		if name, ok := strings.CutPrefix(at, h.home(who)); ok {
+			m = append(m, h.query(who, name, "VEVENT", uid)...)
+		}
 	}
 	if len(m) > 1 {
 		h.t.Errorf("%s has %d copies of %s", who, len(m), uid)
@@ -474,22 +482,21 @@ func (h *stage) Told(who string) [][]byte {
 		h.relay.markRead(p.Address)
 		return out
 	}
-	inbox := "/dav/calendars/" + p.Address + "/inbox/"
-	code, text, _ := h.dav(who, "PROPFIND", inbox, `<propfind xmlns="DAV:"><prop><getetag/></prop></propfind>`, "Depth", "1", "Content-Type", "text/xml")
-	if code != 207 {
-		h.t.Fatalf("PROPFIND of the inbox: %d\n%s", code, text)
-	}
-	for _, m := range hrefs.FindAllStringSubmatch(text, -1) {
-		if strings.HasSuffix(m[1], "/") {
+	for _, at := range h.items(who) {
+		if h.kept[who][at] {
 			continue
 		}
-		code, body, _ := h.dav(who, "GET", m[1], "")
+		code, body, _ := h.dav(who, "GET", at, "")
 		if code != 200 {
-			h.t.Fatalf("GET %s: %d", m[1], code)
+			h.t.Fatalf("GET %s: %d", at, code)
 		}
 		out = append(out, []byte(body))
-		if code, text, _ := h.dav(who, "DELETE", m[1], ""); code != 204 {
-			h.t.Fatalf("DELETE %s: %d %s", m[1], code, text)
+		if h.kept[who] != nil {
+			h.kept[who][at] = true
+			continue
+		}
+		if code, text, _ := h.dav(who, "DELETE", at, ""); code != 204 {
+			h.t.Fatalf("DELETE %s: %d %s", at, code, text)
 		}
 	}
 	return out

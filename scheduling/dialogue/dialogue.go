@@ -44,11 +44,23 @@
 //	join dan team             dan becomes a member of the group,
 //	leave dan team            dan is none any more
 //	rename ann ann@example.net    his address is another one from then on
+//	move ann work             her copy goes into her calendar work
+//	copy ann work             she copies it there
+//	store ann work            writes an object there, whatever she has elsewhere
+//	drop ann work             removes the calendar with all that is in it
+//	default ann work          invitations go there
+//	import ann                an administrator stores an object of hers
+//	remove ann [ben]          she is gone; what she organized is Ben's
+//	grant ann inbox ben schedule-deliver-reply ...    Ben has these privileges
+//	                          there, nobody else any
+//	keep ann                  from here on the items of her inbox stay there,
+//	clear ann                 until her program deletes them
+//	sweep                     a day's work of the server
 //
 // Object lines are properties of one VEVENT; a line "--" begins the next one
 // and "BEGIN:VALARM" stands for itself. UID:1, DTSTAMP and what encloses them
 // are added where they are missing; PRODID names another program, METHOD is what a program left in. With a line "VTODO" before all others they
-// are properties of a task.
+// are properties of a task. A line with "{1..50}" in it is fifty lines.
 //
 // Then what follows from it, in any order, before the next act:
 //
@@ -59,6 +71,8 @@
 //	none ben                  he has none
 //	agree                     all copies tell the same time, status and answers
 //	tag ben kept|renewed      his Schedule-Tag, compared with before the act
+//	lies ben work             the calendar that his copy is in
+//	inbox ben 2               that many items are in his inbox
 //	busy ann bob 20310203T000000Z 20310204T000000Z    what Ann is told of Bob's
 //	                          time, period by period: "BUSY START/END"; "known
 //	                          START/END" if it is less than she asked for, or
@@ -146,7 +160,9 @@ func (s *Script) NeedsServer() bool {
 			return true
 		}
 	}
-	return slices.ContainsFunc(s.Steps, func(t Step) bool { return t.Words[0] == "join" || t.Words[0] == "leave" || t.Words[0] == "rename" })
+	return slices.ContainsFunc(s.Steps, func(t Step) bool {
+		return slices.Contains(clerical, t.Words[0]) || t.Words[0] == "join" || t.Words[0] == "leave" || t.Words[0] == "rename"
+	})
 }
 
 // Tasks reports whether anybody in the script has something to do.
@@ -211,6 +227,9 @@ func Parse(text string) (*Script, error) {
 			continue
 		}
 		n, known := verbs[words[0]]
+		if !known {
+			n, known = keeping[words[0]]
+		}
 		if !known || len(words)-1 < n[0] || len(words)-1 > n[1] {
 			return nil, fmt.Errorf("%d: %q is no statement", i+1, bare)
 		}
@@ -219,7 +238,7 @@ func Parse(text string) (*Script, error) {
 			if _, err := time.Parse(time.RFC3339, words[1]); err != nil {
 				return nil, fmt.Errorf("%d: %w", i+1, err)
 			}
-		case "refused", "ignored", "agree", "meeting":
+		case "refused", "ignored", "agree", "meeting", "sweep":
 		default:
 			if !names[words[1]] {
 				return nil, fmt.Errorf("%d: who is %s?", i+1, words[1])

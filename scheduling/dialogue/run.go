@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -106,6 +107,10 @@ func (r *run) person(name string) Person {
 
 func (r *run) step(s Step) {
 	w := s.Words
+	if _, ok := keeping[w[0]]; ok {
+		r.keep(s)
+		return
+	}
 	switch w[0] {
 	case "now":
 		r.closeAct()
@@ -301,7 +306,7 @@ func (r *run) hear() {
 		if p.Here() {
 			_, r.seen[p.Name] = r.d.Object(p.Name, r.uid)
 		}
-		if p.Kind == "room" || p.Kind == "group" {
+		if p.Kind == "room" || p.Kind == "group" || p.Kind == gone {
 			continue // they read nothing
 		}
 		for _, m := range r.d.Told(p.Name) {
@@ -477,12 +482,27 @@ func (r *run) object(lines []string, method string) ([]byte, error) {
 			flush()
 			continue
 		}
-		event = append(event, l)
+		event = append(event, many(l)...)
 	}
 	flush()
 	b.WriteString("END:VCALENDAR\r\n")
 	r.uid = uid
 	return []byte(b.String()), nil
+}
+
+// many writes out a line with "{1..50}" in it.
+func many(l string) []string {
+	before, rest, _ := strings.Cut(l, "{1..")
+	count, after, ok := strings.Cut(rest, "}")
+	n, err := strconv.Atoi(count)
+	if !ok || err != nil {
+		return []string{l}
+	}
+	var out []string
+	for i := range n {
+		out = append(out, before+strconv.Itoa(i+1)+after)
+	}
+	return out
 }
 
 // expand lets a script write "ORGANIZER:ann" and "ATTENDEE;PARTSTAT=X:bob": a

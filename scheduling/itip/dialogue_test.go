@@ -67,6 +67,7 @@ type entry struct {
 	obj       *ics.Object
 	tag, etag int
 	scheduled bool
+	calendar  string // "": the first one
 }
 
 func newCore(s *dialogue.Script) *core {

@@ -1,0 +1,169 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"path"
+	"strings"
+
+	"github.com/convene-server/convene/db"
+	"github.com/convene-server/convene/scheduling"
+	"github.com/convene-server/convene/scheduling/ics"
+)
+
+// What people of scripts do with their calendars beside meeting each other.
+
+func (h *stage) home(who string) string { return "/dav/calendars/" + h.person(who).Address + "/" }
+
+// calendar returns the path of a person's calendar, which is made if it is not
+// there.
+func (h *stage) calendar(who, name string) string {
+	at := h.home(who) + name + "/"
+	if name != "calendar" && !h.more[at] {
+		if code, text, _ := h.dav(who, "MKCALENDAR", at, ""); code != 201 {
+			h.t.Fatalf("MKCALENDAR %s: %d %s", at, code, text)
+		}
+		if h.more == nil {
+			h.more = map[string]bool{}
+		}
+		h.more[at] = true
+	}
+	return at
+}
+
+func (h *stage) Move(who, uid, calendar string) error { return h.carry("MOVE", who, uid, calendar) }
+func (h *stage) Copy(who, uid, calendar string) error { return h.carry("COPY", who, uid, calendar) }
+
+func (h *stage) carry(method, who, uid, calendar string) error {
+	from := h.find(who, uid)
+	code, text, moved := h.dav(who, method, from, "", "Destination", h.web.URL+h.calendar(who, calendar)+path.Base(from))
+	if err := h.answer(code, text); err != nil {
+		return err
+	}
+	if _, _, get := h.dav(who, "GET", h.find(who, uid), ""); moved.Get("Schedule-Tag") != get.Get("Schedule-Tag") {
+		return fmt.Errorf("%s answered Schedule-Tag %q, the object has %q", method, moved.Get("Schedule-Tag"), get.Get("Schedule-Tag"))
+	}
+	return nil
+}
+
+func (h *stage) Store(who, calendar string, object []byte) error {
+	o, err := ics.Parse(object, ics.Limits{})
+	if err != nil {
+		return err
+	}
+	code, text, _ := h.dav(who, "PUT", h.calendar(who, calendar)+o.UID()+"-too.ics", string(object), "Content-Type", "text/calendar")
+	return h.answer(code, text)
+}
+
+func (h *stage) Drop(who, calendar string) error {
+	at := h.calendar(who, calendar)
+	code, text, _ := h.dav(who, "DELETE", at, "")
+	if code < 300 {
+		delete(h.more, at)
+	}
+	return h.answer(code, text)
+}
+
+func (h *stage) Lies(who, uid string) string {
+	at := strings.TrimPrefix(h.find(who, uid), h.home(who))
+	calendar, _, _ := strings.Cut(at, "/")
+	return calendar
+}
+
+func (h *stage) Default(who, calendar string) error {
+	code, text, _ := h.dav(who, "PROPPATCH", h.home(who)+"inbox/", `<propertyupdate xmlns="DAV:"><set><prop>`+
+		`<schedule-default-calendar-URL xmlns="urn:ietf:params:xml:ns:caldav"><href xmlns="DAV:">`+h.calendar(who, calendar)+`</href></schedule-default-calendar-URL>`+
+		`</prop></set></propertyupdate>`, "Content-Type", "text/xml")
+	if code == 207 && !strings.Contains(text, "HTTP/1.1 200") {
+		return fmt.Errorf("PROPPATCH: %s", text)
+	}
+	return h.answer(code, text)
+}
+
+func (h *stage) Grant(who, box, whom string, privileges []string) error {
+	var b strings.Builder
+	for _, p := range privileges {
+		b.WriteString("<privilege><" + p + ` xmlns="urn:ietf:params:xml:ns:caldav"/></privilege>`)
+	}
+	code, text, _ := h.dav(who, "ACL", h.home(who)+box+"/", `<acl xmlns="DAV:"><ace><principal><href>/dav/principals/`+h.person(whom).Address+
+		`/</href></principal><grant>`+b.String()+`</grant></ace></acl>`, "Content-Type", "text/xml")
+	return h.answer(code, text)
+}
+
+// owner is somebody's row.
+func (h *stage) owner(who string) (p db.Principal, first int64, err error) {
+	err = h.store.View(context.Background(), func(tx *db.Tx) error {
+		if p, err = tx.PrincipalByAddress(h.person(who).Address); err != nil {
+			return err
+		}
+		c, err := tx.CollectionByName(p.ID, db.Calendar, "calendar")
+		first = c.ID
+		return err
+	})
+	return p, first, err
+}
+
+func (h *stage) Import(who string, object []byte) error {
+	p, first, err := h.owner(who)
+	if err != nil {
+		return err
+	}
+	o, err := ics.Parse(object, ics.Limits{})
+	if err != nil {
+		return err
+	}
+	_, err = h.desk.Put(context.Background(), scheduling.Put{Actor: p, Collection: first, Name: objectName(o.UID()), Body: object, Door: "import", Silent: true})
+	return err
+}
+
+func (h *stage) Remove(who, heir string) error {
+	p, _, err := h.owner(who)
+	if err != nil {
+		return err
+	}
+	var next db.Principal
+	if heir != "" {
+		if next, _, err = h.owner(heir); err != nil {
+			return err
+		}
+	}
+	if _, err := endMeetings(context.Background(), h.store, h.desk, p, next); err != nil {
+		return err
+	}
+	return h.store.Write(context.Background(), nil, func(tx *db.Tx) error { return tx.DeletePrincipal(p.ID) })
+}
+
+func (h *stage) Sweep() error { return h.store.Sweep(context.Background(), keep) }
+
+func (h *stage) Keep(who string) {
+	if h.kept == nil {
+		h.kept = map[string]map[string]bool{}
+	}
+	h.kept[who] = map[string]bool{}
+}
+
+func (h *stage) Inbox(who string) int { return len(h.items(who)) }
+
+func (h *stage) Clear(who string) error {
+	for _, at := range h.items(who) {
+		if code, text, _ := h.dav(who, "DELETE", at, ""); code != 204 {
+			return h.answer(code, text)
+		}
+	}
+	return nil
+}
+
+// items are the paths of what lies in somebody's inbox.
+func (h *stage) items(who string) (paths []string) {
+	h.t.Helper()
+	code, text, _ := h.dav(who, "PROPFIND", h.home(who)+"inbox/", `<propfind xmlns="DAV:"><prop><getetag/></prop></propfind>`, "Depth", "1", "Content-Type", "text/xml")
+	if code != 207 {
+		h.t.Fatalf("PROPFIND of the inbox: %d\n%s", code, text)
+	}
+	for _, m := range hrefs.FindAllStringSubmatch(text, -1) {
+		if !strings.HasSuffix(m[1], "/") {
+			paths = append(paths, m[1])
+		}
+	}
+	return paths
+}

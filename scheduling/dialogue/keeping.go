@@ -1,0 +1,120 @@
+package dialogue
+
+import (
+	"errors"
+	"slices"
+	"strconv"
+)
+
+// Keeper is a Driver whose people have several calendars, and come and go. A
+// calendar that is not there is made.
+type Keeper interface {
+	// Move moves a person's copy into another of his calendars.
+	Move(who, uid, calendar string) error
+	// Drop removes a calendar with all that is in it.
+	Drop(who, calendar string) error
+	// Import stores an object as an administrator brings it from elsewhere.
+	Import(who string, object []byte) error
+	// Remove ends a person; what he organized becomes the heir's, "" nobody's.
+	Remove(who, heir string) error
+	// Lies returns the calendar that a person's copy is in.
+	Lies(who, uid string) string
+}
+
+// Clerk is a Driver with all that servers have beside calendars; only servers
+// are.
+type Clerk interface {
+	// Store writes an object into a calendar, whatever the person has elsewhere.
+	Store(who, calendar string, object []byte) error
+	// Copy copies a person's copy into another of his calendars.
+	Copy(who, uid, calendar string) error
+	// Default says where invitations to a person go.
+	Default(who, calendar string) error
+	// Grant gives whom these privileges on a person's inbox or outbox, and nobody
+	// else any.
+	Grant(who, box, whom string, privileges []string) error
+	// Keep leaves the items of a person's inbox where they are, from now on.
+	Keep(who string)
+	// Inbox counts them.
+	Inbox(who string) int
+	// Clear deletes them, as a program does that has shown them.
+	Clear(who string) error
+	// Sweep does what a server does once a day.
+	Sweep() error
+}
+
+// keeping are the verbs of Keeper and Clerk, with the least and most words
+// behind them; clerical are those that the core alone cannot play.
+var (
+	keeping = map[string][2]int{
+		"move": {2, 2}, "drop": {2, 2}, "import": {1, 1}, "remove": {1, 2}, "lies": {2, 2},
+		"store": {2, 2}, "copy": {2, 2}, "default": {2, 2}, "grant": {3, 9}, "keep": {1, 1}, "inbox": {2, 2}, "clear": {1, 1}, "sweep": {0, 0},
+	}
+	clerical = []string{"store", "copy", "default", "grant", "keep", "inbox", "clear", "sweep"}
+)
+
+// gone is the Kind of who was removed.
+const gone = "gone"
+
+// keep does a statement of keeping.
+func (r *run) keep(s Step) {
+	w := s.Words
+	k, able := r.d.(Keeper)
+	c, clerk := r.d.(Clerk)
+	if !able || slices.Contains(clerical, w[0]) && !clerk {
+		r.failf("nobody here can %s", w[0])
+		return
+	}
+	written := func(f func([]byte) error) {
+		r.act(func() error {
+			body, err := r.object(s.Body, "")
+			if err != nil {
+				return err
+			}
+			return f(body)
+		})
+	}
+	switch w[0] {
+	case "move":
+		r.act(func() error { return k.Move(w[1], r.uid, w[2]) })
+	case "drop":
+		r.act(func() error { return k.Drop(w[1], w[2]) })
+	case "import":
+		written(func(body []byte) error { return k.Import(w[1], body) })
+	case "remove":
+		heir := ""
+		if len(w) > 2 {
+			heir = w[2]
+		}
+		at := slices.IndexFunc(r.s.People, func(p Person) bool { return p.Name == w[1] })
+		r.act(func() error {
+			if r.s.People[at].Kind != "person" {
+				return errors.New("only people are removed")
+			}
+			r.s.People[at].Kind = gone
+			return k.Remove(w[1], heir)
+		})
+	case "lies":
+		if at := k.Lies(w[1], r.uid); at != w[2] {
+			r.failf("%s has it in %q; want %s", w[1], at, w[2])
+		}
+	case "store":
+		written(func(body []byte) error { return c.Store(w[1], w[2], body) })
+	case "copy":
+		r.act(func() error { return c.Copy(w[1], r.uid, w[2]) })
+	case "default":
+		r.act(func() error { return c.Default(w[1], w[2]) })
+	case "grant":
+		r.act(func() error { return c.Grant(w[1], w[2], w[3], w[4:]) })
+	case "keep":
+		c.Keep(w[1])
+	case "inbox":
+		if n := c.Inbox(w[1]); strconv.Itoa(n) != w[2] {
+			r.failf("%d items are in the inbox of %s; want %s", n, w[1], w[2])
+		}
+	case "clear":
+		r.act(func() error { return c.Clear(w[1]) })
+	case "sweep":
+		r.act(c.Sweep)
+	}
+}
