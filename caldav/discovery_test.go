@@ -4,6 +4,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/convene-server/convene/db"
 )
 
 const (
@@ -85,9 +87,13 @@ func TestOptions(t *testing.T) {
 			}
 		}
 		h.do(ann, "OPTIONS", bobHome, "").want(t, 404)
-		r := h.propfind(ann, annCalendar, "0", "D:resourcetype").want(t, 207)
-		if !strings.HasPrefix(r.header.Get("DAV"), "1, 2, 3, ") {
-			t.Errorf("PROPFIND: DAV %q", r.header.Get("DAV"))
+		// The same everywhere, and on what programs read without asking for it.
+		all := h.do(ann, "OPTIONS", annSelf, "").want(t, 200).header.Get("DAV")
+		for _, r := range []reply{h.do(ann, "OPTIONS", annHome, ""), h.do(ann, "OPTIONS", "/", ""), h.propfind(ann, annCalendar, "0", "D:resourcetype").want(t, 207),
+			h.propfind(ann, annSelf, "0", "D:resourcetype").want(t, 207), h.report(ann, annCalendar, queryOf(`<C:comp-filter name="VEVENT"/>`, "D:getetag"), "Depth", "1").want(t, 207)} {
+			if !strings.HasPrefix(all, "1, 2, 3, ") || r.header.Get("DAV") != all {
+				t.Errorf("DAV %q, elsewhere %q", r.header.Get("DAV"), all)
+			}
 		}
 	})
 }
@@ -132,6 +138,11 @@ func TestPrincipal(t *testing.T) {
 		}
 		if i, j := strings.Index(r.body, "200 OK"), strings.Index(r.body, "404 Not Found"); i < 0 || j < i {
 			t.Error("the propstat with 200 is not first")
+		}
+		// In lower case, whatever was typed when he was added.
+		h.add(db.Principal{Address: "Kim.Case@Example.org", Kind: db.Person, Name: "Kim"})
+		if got := h.propfind(ann, "/dav/principals/kim.case@example.org/", "0", "C:calendar-user-address-set").rows(t)[0].text("C:calendar-user-address-set"); got != `<D:href preferred="1">mailto:kim.case@example.org</D:href>` {
+			t.Errorf("Kim's addresses are %s", got)
 		}
 		// "%40" is "@", and the answer writes it as the request did.
 		h.propfind(ann, "/dav/principals/ann%40example.org/", "0", "D:displayname").row(t, "/dav/principals/ann%40example.org/")

@@ -42,7 +42,7 @@ func (x *exchange) transfer(segments []string, move bool) (*transfer, error) {
 		return nil, &dav.Error{Status: http.StatusBadRequest, Detail: "there is no Destination"}
 	}
 	host, path, err := dav.Reference(dest)
-	if err != nil {
+	if err != nil || strings.ContainsAny(dest, "?#") { // RFC 4918 §8.3: Simple-ref has neither
 		return nil, &dav.Error{Status: http.StatusBadRequest, Detail: "the Destination names no resource"}
 	}
 	if host != "" && !x.ourHost(host) {
@@ -55,7 +55,11 @@ func (x *exchange) transfer(segments []string, move bool) (*transfer, error) {
 	x.dest = dest
 	var ok bool
 	if t.to, ok = x.placeOf(to); !ok {
-		return nil, notFound
+		there, err := x.find(to)
+		if err == nil { // what holds the tree together is replaced by nothing
+			err = needs(there.href, "bind")
+		}
+		return nil, err
 	}
 	if err := x.destination(t, slash); err != nil {
 		return nil, err
@@ -98,7 +102,14 @@ func (x *exchange) destination(t *transfer, slash bool) (err error) {
 		case r.kind&kColl != 0 && (r.kind != kPlain || t.coll.kind != kPlain):
 			return &dav.Error{Status: http.StatusForbidden, Cond: dav.C("calendar-collection-location-ok"), Detail: "this collection cannot be in that one"} // RFC 4791 §4.2
 		case r.kind&kMember != 0 && (slash && r.kind != kFile || t.coll.kind != containerOf(r.kind)):
-			return &dav.Error{Status: http.StatusForbidden, Detail: "events go into calendars, cards into address books, files into plain collections"}
+			e := &dav.Error{Status: http.StatusForbidden, Detail: "events go into calendars, cards into address books, files into plain collections"}
+			switch t.coll.kind {
+			case kCalendar:
+				e.Cond = dav.C("supported-calendar-data") // RFC 4791 §5.3.2.1
+			case kBook:
+				e.Cond = dav.CR("supported-address-data") // RFC 6352 §6.3.2.1
+			}
+			return e
 		}
 	}
 	from := x.touch(r)

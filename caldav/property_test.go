@@ -77,6 +77,11 @@ func TestProppatchLive(t *testing.T) {
 		if got, want := get("C:calendar-timezone"), strings.ReplaceAll(zone, "&#13;", "\r"); got != want {
 			t.Errorf("calendar-timezone: got %q", got)
 		}
+		bare := "BEGIN:VTIMEZONE\nTZID:Asia/Tokyo\nBEGIN:STANDARD\nDTSTART:19700101T000000\nTZOFFSETFROM:+0900\nTZOFFSETTO:+0900\nEND:STANDARD\nEND:VTIMEZONE\n"
+		if !set("<C:calendar-timezone>"+bare+"</C:calendar-timezone>").has("C:calendar-timezone") || get("C:calendar-timezone-id") != "Asia/Tokyo" {
+			t.Errorf("a bare VTIMEZONE: %q", get("C:calendar-timezone-id"))
+		}
+		set("<C:calendar-timezone>" + zone + "</C:calendar-timezone>")
 		if get("C:calendar-timezone-id") != "America/New_York" {
 			t.Errorf("calendar-timezone-id: %q", get("C:calendar-timezone-id"))
 		}

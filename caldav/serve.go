@@ -158,6 +158,12 @@ func (x *exchange) route() error {
 	if !ok {
 		return &dav.Error{Status: http.StatusNotImplemented, Detail: "unknown method"}
 	}
+	switch x.r.Method {
+	case "DELETE", "COPY", "MOVE", "LOCK":
+		if _, err := dav.ParseDepth(x.r.Header.Get("Depth"), dav.Infinity); err != nil { // of an object as well
+			return err
+		}
+	}
 	switch to, err := x.moved(segments, slash); {
 	case err != nil:
 		return err

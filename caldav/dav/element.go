@@ -23,6 +23,9 @@ type Limits struct {
 // DefaultLimits hold a multiget of some ten thousand hrefs.
 var DefaultLimits = Limits{Bytes: 4 << 20, Depth: 64, Elements: 100_000, Attrs: 64}
 
+// ErrExternal is that of a document that refers to others (RFC 4918 §16).
+var ErrExternal = &Error{Status: 403, Cond: D("no-external-entities"), Detail: "nothing outside of the request is read"}
+
 // SyntaxError says where a request body stops being XML that we take.
 type SyntaxError struct {
 	Line   int // counted from 1
@@ -131,8 +134,8 @@ func (f *frame) flush() {
 
 // Parse reads one XML document: UTF-8 with or without a byte order mark, no
 // document type, no entities but the five of XML, every prefix declared,
-// nothing after the root. The error is ErrEmpty, ErrTooLarge, ErrCharset, a
-// *SyntaxError, or that of r.
+// nothing after the root. The error is ErrEmpty, ErrTooLarge, ErrCharset,
+// ErrExternal, a *SyntaxError, or that of r.
 //
 // Namespaces are resolved here and not by encoding/xml, which takes a prefix
 // that was never declared for a namespace.
@@ -236,6 +239,9 @@ func (p *parser) document() (*Element, error) {
 		case xml.Directive:
 			// RFC 4918 §20.6: entities are how XML makes a server work for
 			// nothing; no WebDAV request needs a document type.
+			if s := string(t); strings.Contains(s, "SYSTEM") || strings.Contains(s, "PUBLIC") {
+				return nil, ErrExternal
+			}
 			return nil, p.fail("a document type is not allowed")
 		}
 	}

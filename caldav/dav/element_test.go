@@ -84,6 +84,8 @@ func TestParseRefuses(t *testing.T) {
 	test(`<a b="1" b="2"/>`, `XML line 1: the attribute "b" is there twice`)
 	test(`<a xmlns:p="1" xmlns:q="1" p:b="1" q:b="2"/>`, `XML line 1: <a> has more than 3 attributes`)
 	test(`<!DOCTYPE a [<!ENTITY x "y">]><a>&x;</a>`, "XML line 1: a document type is not allowed")
+	test(`<!DOCTYPE a SYSTEM "http://x/"><a/>`, ErrExternal.Error())
+	test(`<!DOCTYPE a [<!ENTITY x PUBLIC "y" "file:///z">]><a>&x;</a>`, ErrExternal.Error())
 	test("<a>&x;</a>", "XML line 1: invalid character entity &x;")
 	test("<a>\x01</a>", "XML line 1: illegal character code U+0001")
 	test("<a>\xff</a>", "XML line 1: invalid UTF-8")
@@ -130,7 +132,7 @@ func FuzzParse(f *testing.F) {
 		e, err := Parse(strings.NewReader(s), Limits{})
 		if err != nil {
 			var syn *SyntaxError
-			if !errors.As(err, &syn) && err != ErrEmpty && err != ErrTooLarge && err != ErrCharset {
+			if !errors.As(err, &syn) && err != ErrEmpty && err != ErrTooLarge && err != ErrCharset && err != error(ErrExternal) {
 				t.Fatalf("%q: an error without a name: %v", s, err)
 			}
 			return
