@@ -617,3 +617,29 @@ func TestLastBooks(t *testing.T) {
 		}
 	})
 }
+
+// RFC 6352 §6.3.1.1, §5.2: where address books can be.
+func TestBookPlaces(t *testing.T) {
+	each(t, func(t *testing.T, h *house) {
+		for _, path := range []string{annContacts + "in/", annBooks + "none/in/", "/dav/books/", "/dav/principals/b/"} {
+			if strings.Contains(path, "none") {
+				h.do(ann, "MKCOL", path, mkbook("X")).want(t, 409) // RFC 4918 §9.3.1
+				continue
+			}
+			h.do(ann, "MKCOL", path, mkbook("X")).refused(t, 403, "CR:addressbook-collection-location-ok")
+		}
+		if r := h.do(ann, "MKCOL", annHome+"book/", mkbook("X")).want(t, 403); !strings.Contains(r.body, "<CR:addressbook-collection-location-ok/>") {
+			t.Errorf("%s", r.body)
+		}
+		h.do(ann, "MKCOL", annBooks+"other/", mkbook("X")).want(t, 201)
+		h.do(ann, "MOVE", annBooks+"other/", "", "Destination", annContacts+"in/").refused(t, 403, "CR:addressbook-collection-location-ok")
+		h.do(ann, "MOVE", annBooks+"other/", "", "Destination", annBooks+"moved/").want(t, 201)
+		if got := h.do(ann, "OPTIONS", annBooks, "").header.Get("Allow"); !strings.Contains(got, "MKCOL") || strings.Contains(got, "MKCALENDAR") {
+			t.Errorf("Allow: %s", got)
+		}
+		// Nothing was made.
+		if rows := h.propfind(ann, annBooks, "1", "D:resourcetype").rows(t); len(rows) != 3 {
+			t.Errorf("%+v", rows)
+		}
+	})
+}

@@ -62,6 +62,9 @@ func TestDirectory(t *testing.T) {
 				t.Errorf("%s = %q, want %q", name, got, want)
 			}
 		}
+		if got := h.propfind(ann, theDirectory, "0", "D:resource-id").row(t, theDirectory).text("D:resource-id"); !strings.HasPrefix(got, "<D:href>urn:uuid:") {
+			t.Errorf("resource-id %s", got)
+		}
 		// RFC 6352 §7.1.2
 		if got := h.propfind(bob, annSelf, "0", "CR:principal-address").row(t, annSelf).text("CR:principal-address"); got != "<D:href>"+theDirectory+"ann@example.org.vcf</D:href>" {
 			t.Errorf("principal-address %s", got)

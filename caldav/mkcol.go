@@ -42,7 +42,7 @@ func (x *exchange) mkcol(segments []string, slash bool) error {
 		} else if len(segments) >= 4 {
 			return err
 		}
-		return &dav.Error{Status: http.StatusForbidden, Cond: dav.C("calendar-collection-location-ok"), Detail: "collections can be made in a home only"}
+		return misplaced(asksFor(changes, books))
 	}
 	around, err := x.aroundNew(p)
 	if err != nil {
@@ -114,12 +114,24 @@ func (x *exchange) mkcol(segments []string, slash bool) error {
 	return nil
 }
 
+// books is the resourcetype of an address book.
+var books = dav.CR("addressbook")
+
 // typed reports whether an extended MKCOL says what to make.
 func typed(changes []dav.Change) bool {
+	return asks(changes, func(n xml.Name) bool { return n != dav.D("collection") })
+}
+
+// asksFor reports whether it asks for a resourcetype.
+func asksFor(changes []dav.Change, what xml.Name) bool {
+	return asks(changes, func(n xml.Name) bool { return n == what })
+}
+
+func asks(changes []dav.Change, what func(xml.Name) bool) bool {
 	for _, c := range changes {
 		if c.Prop.Name == dav.D("resourcetype") {
 			for _, e := range c.Prop.Children() {
-				if e.Name != dav.D("collection") {
+				if what(e.Name) {
 					return true
 				}
 			}
@@ -149,9 +161,19 @@ func (x *exchange) aroundNew(p place) (*resource, error) {
 		if _, err := x.object(p); err == nil {
 			return nil, x.taken()
 		}
-		return nil, &dav.Error{Status: http.StatusForbidden, Cond: dav.C("calendar-collection-location-ok"), Detail: "collections can be made in a home only"}
+		return nil, misplaced(p.wing.home == db.AddressBook)
 	}
 	return around, x.may(around, directory.Bind)
+}
+
+// misplaced refuses a collection where there can be none (RFC 4791 §5.3.1.1,
+// RFC 6352 §6.3.1.1).
+func misplaced(book bool) *dav.Error {
+	cond := dav.C("calendar-collection-location-ok")
+	if book {
+		cond = dav.CR("addressbook-collection-location-ok")
+	}
+	return &dav.Error{Status: http.StatusForbidden, Cond: cond, Detail: "collections can be made in a home only"}
 }
 
 // errExists: RFC 4918 §9.3.1 wants 405 for MKCOL on what is there already.
@@ -183,7 +205,7 @@ func (x *exchange) prepareNew(r *resource, changes []dav.Change, u *update, cale
 		want := dav.C("calendar")
 		switch r.kind {
 		case kBook:
-			want = dav.CR("addressbook")
+			want = books
 		case kPlain:
 			want = dav.D("collection")
 		}
@@ -192,7 +214,11 @@ func (x *exchange) prepareNew(r *resource, changes []dav.Change, u *update, cale
 				failed[c.Prop.Name] = &dav.Error{Status: http.StatusForbidden, Cond: dav.D("valid-resourcetype")} // RFC 5689 §3.3
 			}
 		}
-		if c.Prop.Child(want) == nil {
+		switch {
+		case c.Prop.Child(want) != nil:
+		case c.Prop.Child(books) != nil, c.Prop.Child(dav.C("calendar")) != nil:
+			failed[c.Prop.Name] = misplaced(c.Prop.Child(books) != nil) // in the other home
+		default:
 			failed[c.Prop.Name] = &dav.Error{Status: http.StatusForbidden, Cond: dav.D("valid-resourcetype")}
 		}
 	}

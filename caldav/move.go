@@ -100,7 +100,7 @@ func (x *exchange) destination(t *transfer, slash bool) (err error) {
 		case t.coll.kind&(kInbox|kOutbox) != 0:
 			return needs(t.coll.href, "bind")
 		case r.kind&kColl != 0 && (r.kind != kPlain || t.coll.kind != kPlain):
-			return &dav.Error{Status: http.StatusForbidden, Cond: dav.C("calendar-collection-location-ok"), Detail: "this collection cannot be in that one"} // RFC 4791 §4.2
+			return misplaced(r.kind == kBook) // RFC 4791 §4.2, RFC 6352 §5.2
 		case r.kind&kMember != 0 && (slash && r.kind != kFile || t.coll.kind != containerOf(r.kind)):
 			e := &dav.Error{Status: http.StatusForbidden, Detail: "events go into calendars, cards into address books, files into plain collections"}
 			switch t.coll.kind {

@@ -306,7 +306,7 @@ func TestMkcol(t *testing.T) {
 		}
 		const status403 = "<D:status>HTTP/1.1 403 Forbidden</D:status>"
 		fail(annHome+"c/", `<D:resourcetype><D:collection/><CR:addressbook/></D:resourcetype><D:displayname>C</D:displayname>`, 403,
-			"<D:propstat><D:prop><D:resourcetype/></D:prop>"+status403+"<D:error><D:valid-resourcetype/></D:error></D:propstat>"+
+			"<D:propstat><D:prop><D:resourcetype/></D:prop>"+status403+"<D:error><CR:addressbook-collection-location-ok/></D:error></D:propstat>"+
 				"<D:propstat><D:prop><D:displayname/></D:prop><D:status>HTTP/1.1 424 Failed Dependency</D:status></D:propstat>")
 		fail(annHome+"c/", `<D:resourcetype><D:collection/><C:calendar/></D:resourcetype><D:getetag>x</D:getetag>`, 403, "<D:cannot-modify-protected-property/>")
 		fail(annHome+"c/", `<D:resourcetype><D:collection/><C:calendar/></D:resourcetype><C:supported-calendar-component-set><C:comp name="X"/></C:supported-calendar-component-set>`, 409, "<C:supported-calendar-component/>")

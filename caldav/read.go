@@ -188,6 +188,15 @@ func readSupportedReports(x *exchange, r *resource, w *dav.Writer) bool {
 
 // readResourceID makes a URN that stays with a resource (RFC 5842 §3.1).
 func readResourceID(x *exchange, r *resource, w *dav.Writer) bool {
+	if r.kind == kDirectory { // of this store
+		epoch, err := x.storeEpoch()
+		if err != nil {
+			x.broken = err
+			return false
+		}
+		w.Raw("<D:href>urn:uuid:" + stableUUID("directory "+epoch) + "</D:href>")
+		return true
+	}
 	what := principalName(r.owner)
 	switch {
 	case r.kind == kProxy:

@@ -335,8 +335,10 @@ func allow(k kind) string {
 		a += ", POST, DELETE, COPY, MOVE"
 	case k == kNotice:
 		a += ", DELETE"
-	case k&(kCalendarHome|kBookHome) != 0:
+	case k == kCalendarHome:
 		a += ", MKCALENDAR, MKCOL"
+	case k == kBookHome:
+		a += ", MKCOL"
 	}
 	return a
 }

@@ -41,7 +41,7 @@ var table = []property{
 
 	// RFC 3253, RFC 5842, RFC 6578
 	{name: dav.D("supported-report-set"), kinds: kEvery, spec: "RFC 3253 §3.1.5", read: readSupportedReports},
-	{name: dav.D("resource-id"), kinds: kPrincipal | kProxy | kOwned, spec: "RFC 5842 §3.1", read: readResourceID, heavy: true},
+	{name: dav.D("resource-id"), kinds: kPrincipal | kProxy | kOwned | kDirectory, spec: "RFC 5842 §3.1", read: readResourceID, heavy: true},
 	{name: dav.D("add-member"), kinds: kCalendar | kBook | kPlain, spec: "RFC 5995 §3.2", read: readAddMember},
 	{name: dav.D("sync-token"), kinds: kSynced | kHome, spec: "RFC 6578 §4", read: readSyncToken},
 

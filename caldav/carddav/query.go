@@ -214,9 +214,9 @@ func (p *parts) text(e *dav.Element) (*TextMatch, error) {
 	case "", "contains":
 	case "equals":
 		t.Type = Equals
-	case "starts-with":
+	case "starts-with", "startswith":
 		t.Type = StartsWith
-	case "ends-with":
+	case "ends-with", "endswith": // the second is Apple's
 		t.Type = EndsWith
 	default:
 		return nil, malformed("the match-type is not known")
