@@ -30,6 +30,7 @@ type update struct {
 	turned      []int64       // those of them and of the others that change thereby
 	available   *string       // calendar-availability as it will be, "" none
 	proxies     []int64       // who may act for me; nil: as it was
+	mode        string        // how a room answers from now on; "": as it did
 	own         keeping       // what a guest keeps for himself
 	keeping
 }
@@ -58,7 +59,9 @@ func (x *exchange) proppatch(segments []string, slash bool) error {
 	if what == "" && r.kind != kProxy {
 		return needs(r.href, "write-properties")
 	}
-	if guest := r.kind&kColl != 0 && r.owner.ID != x.me.ID; !guest {
+	if r.kind == kPrincipal && onlyModes(changes) {
+		// Each says whose it is to change.
+	} else if guest := r.kind&kColl != 0 && r.owner.ID != x.me.ID; !guest {
 		if err := x.may(r, directory.WriteProperties); err != nil {
 			return err
 		}
@@ -170,6 +173,11 @@ func (x *exchange) commit(r *resource, u *update) error {
 	return x.store.Write(x.ctx, nil, func(tx *db.Tx) error {
 		if u.available != nil {
 			if err := x.desk.SetAvailability(tx, *r.owner, *u.available); err != nil {
+				return err
+			}
+		}
+		if u.mode != "" {
+			if err := x.desk.SetMode(tx, *r.owner, u.mode); err != nil {
 				return err
 			}
 		}

@@ -88,6 +88,8 @@ var table = []property{
 	{name: dav.CS("getctag"), kinds: kColl | kHome, spec: "caldav-ctag", read: readCTag},
 	{name: dav.CS("calendar-proxy-read-for"), kinds: kPrincipal, spec: "caldav-proxy", read: readProxyReadFor},
 	{name: dav.CS("calendar-proxy-write-for"), kinds: kPrincipal, spec: "caldav-proxy", read: readProxyWriteFor},
+	{name: autoSchedule, kinds: kPrincipal, spec: "Apple's server", read: readAutoSchedule, write: writeAutoSchedule},
+	{name: autoScheduleMode, kinds: kPrincipal, spec: "Apple's server", read: readAutoMode, write: writeAutoMode},
 	{name: dav.CS("record-type"), kinds: kPrincipal | kProxy, spec: "calendarserver-principal-search", read: readRecordType},
 	{name: nextcloud("room-type"), kinds: kPrincipal, spec: "Nextcloud's programs", read: readRoomType},
 	{name: seats, kinds: kPrincipal, spec: "Nextcloud's programs", read: readSeats},

@@ -409,3 +409,31 @@ func BenchmarkDecide(b *testing.B) {
 		}
 	}
 }
+
+func TestMode(t *testing.T) {
+	test := func(lines, mode string) {
+		t.Helper()
+		if got := Mode(strings.ReplaceAll(lines, "; ", "\n")); got != mode {
+			t.Errorf("%s: %q, want %q", lines, got, mode)
+		}
+	}
+	test("", "automatic")
+	test("same_domain_only; longest PT8H", "automatic")
+	test("accept_mode if_free", "if-free")
+	test("ACT_MANUAL", "")
+	test("accept_mode automatic; ACT_MANUAL", "")
+
+	with := func(lines, mode, want string) {
+		t.Helper()
+		got, ok := WithMode(strings.ReplaceAll(lines, "; ", "\n"), mode)
+		got = strings.ReplaceAll(got, "\n", "; ")
+		if got != want || ok != (want != "") || ok && Mode(got) != mode && Mode(strings.ReplaceAll(got, "; ", "\n")) != mode {
+			t.Errorf("%s with %s: %q, want %q", lines, mode, got, want)
+		}
+	}
+	with("", "never", "accept_mode never")
+	with("", "automatic", "accept_mode automatic")
+	with("same_domain_only; accept_mode never", "automatic", "same_domain_only")
+	with("same_domain_only; ACT_MANUAL; ACT_ACCEPT:example.org; ACT_UPDATE_AND_NOTIFY", "always", "same_domain_only; ACT_UPDATE_AND_NOTIFY; accept_mode always")
+	with("same_domain_only", "sometimes", "")
+}
