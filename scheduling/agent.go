@@ -216,7 +216,7 @@ func (s *sitting) question(h *holding, p db.Principal, me itip.Actor, before *ic
 		Others: func(from, to time.Time) ([]ics.Span, error) { return s.others(h, from, to) },
 		Member: func(m cuaddr.Address, at ics.Wanted) ([]ics.Span, bool, error) {
 			pr := s.find(m)
-			if pr == nil || !agent(*pr) {
+			if pr == nil || !s.agent(*pr) {
 				return nil, false, nil
 			}
 			busy, err := s.booked(pr.ID, uid, at)

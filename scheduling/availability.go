@@ -20,7 +20,7 @@ const MaxAvailability = 64 << 10
 // which a door changes what belongs to him; "" removes it. Only then may other
 // rows of that transaction be locked. The error is a *itip.Refusal.
 func (d *Desk) SetAvailability(tx *db.Tx, p db.Principal, text string) error {
-	if agent(p) { // its answers depend on it (STORAGE 1)
+	if d.agent(p) { // its answers depend on it (STORAGE 1)
 		if err := tx.LockAgents(p.ID); err != nil {
 			return err
 		}

@@ -21,7 +21,7 @@ func (d *Desk) Deliver(ctx context.Context, m Deliver) (Verdict, error) {
 	if !storable(m.Body.UID()) {
 		l.uids = nil // nothing will be touched
 	}
-	if agent(m.Recipient) {
+	if d.agent(m.Recipient) {
 		l.latch = []int64{m.Recipient.ID}
 	}
 	if m.Body.Kind() == "VFREEBUSY" {
@@ -176,7 +176,7 @@ func (s *sitting) fromOrganizer(m Deliver, method itip.Method) (result, error) {
 	if err := s.meetIn(h.obj); err != nil {
 		return result{}, err
 	}
-	if agent(m.Recipient) && held == nil {
+	if s.agent(m.Recipient) && held == nil {
 		if err := s.lockWith(m.Recipient); err != nil {
 			return result{}, err
 		}
@@ -208,7 +208,7 @@ func (s *sitting) fromOrganizer(m Deliver, method itip.Method) (result, error) {
 	}
 	h.take(out)
 	h.held = held
-	if agent(m.Recipient) && method == itip.DeclineCounter && held == nil {
+	if s.agent(m.Recipient) && method == itip.DeclineCounter && held == nil {
 		if err := s.tx.Release(m.Recipient.ID, uid); err != nil {
 			return result{}, err
 		}
@@ -223,7 +223,7 @@ func (s *sitting) fromOrganizer(m Deliver, method itip.Method) (result, error) {
 	if held != nil {
 		return result{applied: true, quarantined: true, rule: "in quarantine: " + held.Rule}, s.circulate(next, map[cuaddr.Address]string{})
 	}
-	if agent(m.Recipient) && out.Object != nil && (method == itip.Request || method == itip.Add) {
+	if s.agent(m.Recipient) && out.Object != nil && (method == itip.Request || method == itip.Add) {
 		answers, err := s.answer(h, before, out.Inbox)
 		if err != nil {
 			return result{}, err

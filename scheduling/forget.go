@@ -15,7 +15,7 @@ func (d *Desk) Forget(ctx context.Context) (n int, err error) {
 		var page []db.Principal
 		ends := map[int64]time.Time{}
 		err := d.store.View(ctx, func(tx *db.Tx) (err error) {
-			who := people{tx: tx, site: d.opt.Policy, read: &d.rules}
+			who := d.people(tx)
 			if page, err = tx.Principals(after, followed); err != nil {
 				return err
 			}

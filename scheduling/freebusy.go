@@ -109,7 +109,7 @@ func (d *Desk) answer(tx *db.Tx, q FreeBusyQuery) ([]FreeBusy, error) {
 	if len(owners) == 0 {
 		return answers, nil
 	}
-	in, err := q.refuse(tx, owners, who, answers)
+	in, err := d.refuse(tx, q, owners, who, answers)
 	if err != nil {
 		return nil, err
 	}
@@ -142,7 +142,7 @@ func (d *Desk) answer(tx *db.Tx, q FreeBusyQuery) ([]FreeBusy, error) {
 // refuse takes out those who do not share their busy time with the asker: a
 // person asked for by name is refused, one in a group is passed over. It
 // returns whose time he may see filled, and in which calendars of others.
-func (q FreeBusyQuery) refuse(tx *db.Tx, owners []db.Principal, who []asked, answers []FreeBusy) (in *insight, err error) {
+func (d *Desk) refuse(tx *db.Tx, q FreeBusyQuery, owners []db.Principal, who []asked, answers []FreeBusy) (in *insight, err error) {
 	ids := make([]int64, len(owners))
 	for i, p := range owners {
 		ids[i] = p.ID
@@ -163,7 +163,7 @@ func (q FreeBusyQuery) refuse(tx *db.Tx, owners []db.Principal, who []asked, ans
 			a, err := cuaddr.Parse(w)
 			return err == nil && self(a)
 		}))
-		if !q.Granted && !in.owners[p.ID] && (closed[p.ID] || !shares(p, prefs[p.ID], q.Asker)) {
+		if !q.Granted && !in.owners[p.ID] && (closed[p.ID] || !shares(p, d.preferred(p, prefs[p.ID], directory.FreeBusySharing), q.Asker)) {
 			hidden[p.ID] = true
 		}
 	}
@@ -195,6 +195,14 @@ func (q FreeBusyQuery) refuse(tx *db.Tx, owners []db.Principal, who []asked, ans
 		}
 	}
 	return in, nil
+}
+
+// preferred is what somebody prefers, or people here who did not choose.
+func (d *Desk) preferred(p db.Principal, prefs map[string]string, name string) string {
+	if v := prefs[name]; v != "" || p.Kind != db.Person {
+		return v
+	}
+	return d.opt.Prefer[name]
 }
 
 // insight is where an asker may see what fills the time: everything of some
@@ -232,8 +240,8 @@ func (q FreeBusyQuery) closed(tx *db.Tx, owners []int64) (map[int64]bool, error)
 // shares reports whether somebody's busy time is told to an asker (decision
 // 27): to people here unless he says no, to those outside only if he says so.
 // Rooms and resources are asked by everybody who books them.
-func shares(p db.Principal, prefs map[string]string, asker db.Principal) bool {
-	switch prefs[directory.FreeBusySharing] {
+func shares(p db.Principal, says string, asker db.Principal) bool {
+	switch says {
 	case "share":
 		return true
 	case "no":

@@ -109,7 +109,7 @@ func (s *sitting) place(h *holding, kind string) bool {
 // receivesInto is place for an invitation that comes in: into the calendar that
 // the rules name for its CLASS, if there is such a one.
 func (s *sitting) receivesInto(h *holding, o *ics.Object) bool {
-	if h.row == nil && h.collection == 0 && agent(h.owner) {
+	if h.row == nil && h.collection == 0 && s.agent(h.owner) {
 		if name := s.rules(h.owner).Drawer(o); name != "" {
 			for _, c := range s.homes[h.owner.ID].collections {
 				if c.Name == name && takes(c, o.Kind()) {

@@ -255,7 +255,7 @@ func (s *sitting) tellOthers(j db.Job) error {
 			h.obj, h.changed = o, true
 			h.newTag = h.newTag || !itip.SameShared(before, o, s.d.opt.SharedX) // RFC 6638 §3.2.10: more than answers
 			n++
-			if agent(p) && s.rules(p).Releases() {
+			if s.agent(p) && s.rules(p).Releases() {
 				answers, err := s.answer(h, before, nil)
 				if err != nil {
 					return err

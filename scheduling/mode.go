@@ -13,7 +13,7 @@ import (
 // Mode tells how a room or a resource answers, by the rules that it has or
 // inherits: a mode of the rule accept_mode, or "" where they say more than that.
 func (d *Desk) Mode(tx *db.Tx, room db.Principal) string {
-	who := people{tx: tx, site: d.opt.Policy, read: &d.rules}
+	who := d.people(tx)
 	return policy.Mode(who.rulesText(room))
 }
 
@@ -29,7 +29,7 @@ func (d *Desk) SetMode(tx *db.Tx, room db.Principal, mode string) error {
 	if err != nil {
 		return err
 	}
-	who := people{tx: tx, site: d.opt.Policy, read: &d.rules}
+	who := d.people(tx)
 	rules, ok := policy.WithMode(who.rulesText(p), mode)
 	if !ok {
 		return &itip.Refusal{Precondition: itip.ValidResource, Detail: "there is no such mode"}
@@ -41,7 +41,7 @@ func (d *Desk) SetMode(tx *db.Tx, room db.Principal, mode string) error {
 // LooksAfter reports whether somebody may say how a room or a resource answers:
 // its owners by the rules, and its delegates.
 func (d *Desk) LooksAfter(tx *db.Tx, me, room db.Principal) (bool, error) {
-	who := people{tx: tx, site: d.opt.Policy, read: &d.rules}
+	who := d.people(tx)
 	self := who.self(me, true)
 	if slices.ContainsFunc(who.rules(room).Owners(), func(a cuaddr.Address) bool { return self(a) }) {
 		return true, nil

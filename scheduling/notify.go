@@ -95,7 +95,7 @@ func (s *sitting) tellBroken(p db.Principal, reply itip.Message) error {
 // it cannot read, by the rules that it has or inherits.
 func (d *Desk) Owners(ctx context.Context, p db.Principal) (owners []cuaddr.Address, err error) {
 	err = d.store.View(ctx, func(tx *db.Tx) error {
-		who := people{tx: tx, site: d.opt.Policy, read: &d.rules}
+		who := d.people(tx)
 		owners = who.rules(p).Owners()
 		return nil
 	})
@@ -106,7 +106,7 @@ func (d *Desk) Owners(ctx context.Context, p db.Principal) (owners []cuaddr.Addr
 // answer: whether what was called off goes out of his calendar
 // (ACT_CANCEL_DELETE), and whether he is told of it by mail.
 func (s *sitting) heeds(p db.Principal, method itip.Method, from cuaddr.Address, out *itip.Outcome) (tell bool) {
-	if p.Kind != db.Person || !agent(p) || out.Object == nil {
+	if p.Kind != db.Person || !s.agent(p) || out.Object == nil {
 		return false
 	}
 	kind := out.Object.Kind()

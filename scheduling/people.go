@@ -23,9 +23,11 @@ type people struct {
 	groups map[int64]*membership
 	lists  map[int64][]itip.Member
 
-	site      string           // rules of rooms and resources that have none
-	inherited map[int64]string // rules that are not their own, by principal
-	read      *rulebook        // rules that were read before; nil: none
+	site string // rules of rooms and resources that have none
+	// sitePeople are those of people who have none.
+	sitePeople string
+	inherited  map[int64]string // rules that are not their own, by principal
+	read       *rulebook        // rules that were read before; nil: none
 }
 
 // membership is who is behind a group.
@@ -189,15 +191,30 @@ func (p *people) kind(a cuaddr.Address) string {
 
 // agent reports whether a principal answers by itself, so that its busy time
 // is read under its lock (STORAGE 1).
-func agent(p db.Principal) bool {
-	return p.Kind == db.Room || p.Kind == db.Resource || p.Kind == db.Person && strings.TrimSpace(p.Policy) != ""
+func (p *people) agent(pr db.Principal) bool {
+	return pr.Kind == db.Room || pr.Kind == db.Resource || pr.Kind == db.Person && strings.TrimSpace(pr.Policy+p.sitePeople) != ""
+}
+
+func (d *Desk) agent(pr db.Principal) bool {
+	who := d.people(nil)
+	return who.agent(pr)
+}
+
+// people is nobody yet, as a transaction finds them out.
+func (d *Desk) people(tx *db.Tx) people {
+	return people{tx: tx, site: d.opt.Policy, sitePeople: d.opt.PeoplePolicy, read: &d.rules}
 }
 
 // rulesText returns the rules of a principal as they are written: its own; a
-// room or resource without any has those of a group that holds it, or else the
-// site's.
+// person without any has the site's for people; a room or resource those of a
+// group that holds it, or else the site's.
 func (p *people) rulesText(pr db.Principal) string {
-	if strings.TrimSpace(pr.Policy) != "" || pr.Kind != db.Room && pr.Kind != db.Resource {
+	switch {
+	case strings.TrimSpace(pr.Policy) != "":
+		return pr.Policy
+	case pr.Kind == db.Person:
+		return p.sitePeople
+	case pr.Kind != db.Room && pr.Kind != db.Resource:
 		return pr.Policy
 	}
 	text, ok := p.inherited[pr.ID]

@@ -1,6 +1,7 @@
 package scheduling
 
 import (
+	"cmp"
 	"context"
 	"crypto/subtle"
 	"errors"
@@ -34,7 +35,7 @@ func (d *Desk) PublicFreeBusy(ctx context.Context, a cuaddr.Address, token strin
 		q := FreeBusyQuery{Whom: []string{a.String()}, From: from, To: to}
 		secret := prefs[directory.FreeBusyToken]
 		q.Granted = secret != "" && subtle.ConstantTimeCompare([]byte(secret), []byte(token)) == 1
-		if !q.Granted && prefs[directory.FreeBusyPublishing] != "publish" {
+		if !q.Granted && d.preferred(p, prefs, directory.FreeBusyPublishing) != "publish" {
 			return nil
 		}
 		answers, err := d.answer(tx, q)
@@ -60,7 +61,7 @@ func (d *Desk) BundledBusyTime(ctx context.Context, principal int64) (b itip.Bus
 		wants, err = tx.Preference(principal, directory.FreeBusyBundling)
 		return err
 	})
-	if err != nil || wants != "always" {
+	if err != nil || cmp.Or(wants, d.opt.Prefer[directory.FreeBusyBundling]) != "always" {
 		return b, false, err
 	}
 	err = d.store.Read(ctx, func(tx *db.Tx) error {

@@ -122,7 +122,7 @@ func (d *Desk) foresee(ctx context.Context, actor db.Principal, obj *ics.Object)
 			return nil // an attendee writes: only the organizer's copy follows
 		}
 		for _, p := range found {
-			if agent(p) {
+			if d.agent(p) {
 				l.latch = union(l.latch, []int64{p.ID})
 			}
 		}

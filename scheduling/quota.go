@@ -89,7 +89,7 @@ func (s *sitting) beside(p db.Principal) ([]int64, error) {
 	}
 	var ids []int64
 	for _, m := range members {
-		if pr := s.find(m); pr != nil && agent(*pr) {
+		if pr := s.find(m); pr != nil && s.agent(*pr) {
 			ids = append(ids, pr.ID)
 		}
 	}

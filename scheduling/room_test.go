@@ -298,3 +298,32 @@ func TestSitePreferences(t *testing.T) {
 		h.queue("REQUEST ben@example.org")
 	})
 }
+
+// People without rules answer by the site's, if it has some for people, and share
+// their busy time as it says.
+func TestSitePeople(t *testing.T) {
+	each(t, func(h *house) {
+		h.persons("ann", "ben")
+		h.add(db.Person, "cleo", func(p *db.Principal) { p.Policy = "ACT_MANUAL" })
+		asked := func(want string) {
+			t.Helper()
+			got := h.ask(scheduling.FreeBusyQuery{Whom: []string{"mailto:ben@example.org"}, From: today, To: today.AddDate(0, 0, 7)})
+			if got != want {
+				t.Errorf("somebody outside is told %q, want %q", got, want)
+			}
+		}
+		asked("3.8 0")
+		o := options()
+		o.PeoplePolicy = "ACT_ACCEPT_IF_NO_CONFLICT:example.org"
+		o.Prefer = map[string]string{directory.FreeBusySharing: "share"}
+		h.desk = scheduling.New(h.store, o)
+		h.put("ann", invitation("m1", "20260303T1000", "20260303T1100", "ann", "ben", "cleo"))
+		h.says("ann", "m1", "", "ben", "ACCEPTED")
+		h.says("ann", "m1", "", "cleo", "NEEDS-ACTION")
+		h.put("ann", invitation("m2", "20260303T1030", "20260303T1130", "ann", "ben"))
+		h.says("ann", "m2", "", "ben", "NEEDS-ACTION") // he has something then
+		asked("2.0 1")
+		h.prefer("ben", directory.FreeBusySharing, "no")
+		asked("3.8 0")
+	})
+}

@@ -26,6 +26,7 @@ type Options struct {
 	PastGrace       time.Duration     // what ended longer ago sends nothing (decision 18); zero: 7 days
 	Policy          string            // rules, one a line, of rooms and resources that have none and inherit none; without quotas
 	Strict          bool              // between people here the server alone schedules, see operators.md
+	PeoplePolicy    string            // the same of people
 	Prefer          map[string]string // what people prefer who did not choose, by the names of preferences
 	Administrator   string            // mail address that is told of rules that cannot be read; "": postmaster of the room's domain
 	LocalInline     int               // local recipients settled in the transaction; zero: 500

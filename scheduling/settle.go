@@ -145,7 +145,7 @@ func (s *sitting) address(turn []*letter) (queued []*letter, err error) {
 		// Beyond the bound only agents stay: their answer belongs to the change.
 		now := l.local[:0:0]
 		for _, p := range l.local {
-			if count++; count <= s.d.opt.LocalInline || agent(p) {
+			if count++; count <= s.d.opt.LocalInline || s.agent(p) {
 				now = append(now, p)
 				continue
 			}
@@ -156,7 +156,7 @@ func (s *sitting) address(turn []*letter) (queued []*letter, err error) {
 		}
 		l.local = now
 		for _, p := range l.local {
-			if agent(p) {
+			if s.agent(p) {
 				agents = append(agents, p)
 			}
 			if !seen[p.ID] {
@@ -308,7 +308,7 @@ func (s *sitting) receive(l *letter, p db.Principal) (status string, more []*let
 	if err := s.keep(h, out.Proposed); err != nil {
 		return "", nil, err
 	}
-	if agent(p) && l.Method == itip.DeclineCounter {
+	if s.agent(p) && l.Method == itip.DeclineCounter {
 		if err := s.tx.Release(p.ID, l.UID); err != nil {
 			return "", nil, err
 		}
@@ -324,7 +324,7 @@ func (s *sitting) receive(l *letter, p db.Principal) (status string, more []*let
 		known = nil // he asks because he does not know it
 	}
 	more = letters(out.Messages, p, known, l.door, false)
-	if agent(p) && out.Object != nil && (l.Method == itip.Request || l.Method == itip.Add) {
+	if s.agent(p) && out.Object != nil && (l.Method == itip.Request || l.Method == itip.Add) {
 		answers, err := s.answer(h, before, out.Inbox)
 		if err != nil {
 			return "", nil, err

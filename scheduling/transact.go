@@ -135,7 +135,7 @@ func (d *Desk) transact(ctx context.Context, l locks, fn func(*sitting) error) e
 func (d *Desk) sit(tx *db.Tx, l locks) *sitting {
 	return &sitting{
 		d: d, tx: tx, now: d.opt.Now(), want: l,
-		people:   people{tx: tx, site: d.opt.Policy, read: &d.rules},
+		people:   d.people(tx),
 		holdings: map[thread]*holding{},
 		parsed:   map[string]*ics.Object{},
 		heard:    map[int64]string{},
@@ -172,7 +172,7 @@ func (s *sitting) lockAgents(ids ...int64) error {
 func (s *sitting) lockDeciding(people ...db.Principal) error {
 	var ids []int64
 	for _, p := range people {
-		if agent(p) {
+		if s.agent(p) {
 			ids = append(ids, p.ID)
 		}
 	}

@@ -77,6 +77,8 @@ type Config struct {
 	People struct { // what somebody prefers who did not choose; "": as anywhere
 		PartyCrashers, OrganiserReplacement, AddMethodResponse, EventRefreshing string
 		Participating, FreeBusyMessages                                         string
+		FreeBusySharing, FreeBusyBundling, FreeBusyPublishing                   string
+		Policy                                                                  []string // rules by which people answer who have none
 	}
 	Rooms struct {
 		Policy        []string // rules of rooms and resources that have none
@@ -191,6 +193,10 @@ var configKeys = []configKey{
 	{"people.event_refreshing", stringInto(func(c *Config) *string { return &c.People.EventRefreshing }, oneOf("always", "never"))},
 	{"people.participating", stringInto(func(c *Config) *string { return &c.People.Participating }, oneOf("participate", "no"))},
 	{"people.freebusy_messages", stringInto(func(c *Config) *string { return &c.People.FreeBusyMessages }, oneOf("notify", "none"))},
+	{"people.freebusy_sharing", stringInto(func(c *Config) *string { return &c.People.FreeBusySharing }, oneOf("share", "no"))},
+	{"people.freebusy_bundling", stringInto(func(c *Config) *string { return &c.People.FreeBusyBundling }, oneOf("never", "always"))},
+	{"people.freebusy_publishing", stringInto(func(c *Config) *string { return &c.People.FreeBusyPublishing }, oneOf("no", "publish"))},
+	{"people.policy", listInto(func(c *Config) *[]string { return &c.People.Policy }, sitePolicy)},
 	{"rooms.administrator", stringInto(func(c *Config) *string { return &c.Rooms.Administrator }, checkMail)},
 	{"rooms.policy", listInto(func(c *Config) *[]string { return &c.Rooms.Policy }, sitePolicy)},
 	{"freebusy.fetch", func(c *Config, v any) error {

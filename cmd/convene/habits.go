@@ -58,5 +58,7 @@ func prefer(c Config) map[string]string {
 		directory.PartyCrashers: c.People.PartyCrashers, directory.OrganiserReplacement: c.People.OrganiserReplacement,
 		directory.AddMethodResponse: c.People.AddMethodResponse, directory.EventRefreshing: c.People.EventRefreshing,
 		directory.Participating: c.People.Participating, directory.FreeBusyMessages: c.People.FreeBusyMessages,
+		directory.FreeBusySharing: c.People.FreeBusySharing, directory.FreeBusyBundling: c.People.FreeBusyBundling,
+		directory.FreeBusyPublishing: c.People.FreeBusyPublishing,
 	}
 }

@@ -210,6 +210,7 @@ type userAddCmd struct {
 	Address    string   `arg:"" help:"Mail address."`
 	Profile    profile  `embed:""`
 	MailCopies string   `enum:"auto,always,never" default:"auto" help:"Invitations by mail too: auto (to whoever uses no calendar program), always, never."`
+	Policy     []string `sep:"none" placeholder:"RULE" help:"By which the server answers invitations for this user; may be repeated, the order counts. Without: the site's rules for people, if it has any; else this user answers."`
 	Password   password `embed:""`
 }
 
@@ -218,6 +219,9 @@ func (c *userAddCmd) Run(e *env) error {
 		return &exitError{exitUsage, errors.New("say --password-stdin, or --no-password for somebody who is reached by mail only")}
 	}
 	p := db.Principal{Kind: c.kind, MailCopies: c.MailCopies}
+	if err := setRules(&p, c.Policy); err != nil {
+		return err
+	}
 	if err := c.Password.set(e, &p); err != nil {
 		return err
 	}
@@ -248,6 +252,11 @@ func setPlace(p *db.Principal, capacity *int, rules []string) error {
 		}
 		p.Capacity = *capacity
 	}
+	return setRules(p, rules)
+}
+
+// setRules takes the rules of --policy; nil leaves those that there are.
+func setRules(p *db.Principal, rules []string) error {
 	if rules == nil {
 		return nil
 	}
@@ -400,6 +409,8 @@ type userSetCmd struct {
 	MailCopies     *string   `enum:"auto,always,never" help:"Invitations by mail too: auto, always, never."`
 	Delegate       []string  `sep:"none" placeholder:"ADDRESS" help:"Who may write, invite and answer in this user's name, a user or a group; may be repeated."`
 	RemoveDelegate []string  `sep:"none" placeholder:"ADDRESS" help:"Who may not any more; may be repeated."`
+	Policy         []string  `sep:"none" placeholder:"RULE" xor:"policy" help:"By which the server answers invitations for this user from now on, as ACT_ACCEPT_IF_NO_CONFLICT:example.org; may be repeated, the order counts. ACT_MANUAL: nothing of itself, whatever the site's rules are."`
+	NoPolicy       bool      `xor:"policy" help:"Back to the site's rules, if it has any for people."`
 	Password       password  `embed:""`
 }
 
@@ -414,6 +425,12 @@ func (c *userSetCmd) Run(e *env) error {
 		}
 		if c.Password.NoPassword || c.Password.PasswordStdin {
 			p.Password = pw.Password
+		}
+		if c.NoPolicy {
+			p.Policy = ""
+		}
+		if err := setRules(p, c.Policy); err != nil {
+			return err
 		}
 		if err := delegates(tx, p, c.Delegate, c.RemoveDelegate); err != nil {
 			return err

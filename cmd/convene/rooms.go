@@ -46,6 +46,7 @@ func newDesk(s *db.Store, c Config, log *slog.Logger) *scheduling.Desk {
 		SharedX:         c.Scheduling.SharedX,
 		MaxResource:     c.HTTP.MaxResource,
 		Policy:          strings.Join(c.Rooms.Policy, "\n"),
+		PeoplePolicy:    strings.Join(c.People.Policy, "\n"),
 		Administrator:   c.Rooms.Administrator,
 		Prefer:          prefer(c),
 		Now:             time.Now,

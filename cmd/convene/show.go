@@ -69,7 +69,7 @@ func (f *facts) add(name, value string) {
 
 // several are the facts of which there can be more than one.
 var several = map[string]bool{
-	"alias": true, "delegate": true, "reader": true, "policy": true, "policy of its group": true, "member": true, "calendar": true, "feature": true,
+	"alias": true, "delegate": true, "reader": true, "policy": true, "policy of its group": true, "policy of the site": true, "member": true, "calendar": true, "feature": true,
 }
 
 func (f facts) table(w io.Writer) error {
@@ -95,7 +95,7 @@ func (f facts) json(w io.Writer) error {
 }
 
 func (c *showCmd) Run(e *env) error {
-	_, s, err := e.open()
+	site, s, err := e.open()
 	if err != nil {
 		return err
 	}
@@ -130,16 +130,16 @@ func (c *showCmd) Run(e *env) error {
 		switch p.Kind {
 		case db.Person:
 			row("mail-copies", p.MailCopies)
-			acting, err := tx.Proxies(p.ID)
-			if err != nil {
+			if err := showDelegates(tx, p, row); err != nil {
 				return err
 			}
-			for _, x := range acting {
-				who, err := tx.Principal(x.Proxy)
-				if err != nil {
-					return err
+			for rule := range strings.Lines(p.Policy) {
+				row("policy", strings.TrimSpace(rule))
+			}
+			if p.Policy == "" {
+				for _, rule := range site.People.Policy {
+					row("policy of the site", rule)
 				}
-				row(map[bool]string{true: "delegate", false: "reader"}[x.Writes], who.Address)
 			}
 			for _, name := range []string{directory.UnknownOrganizers, directory.KnownOrganizers} {
 				v, err := tx.Preference(p.ID, name)
@@ -159,6 +159,9 @@ func (c *showCmd) Run(e *env) error {
 			if p.Capacity > 0 {
 				row("capacity", fmt.Sprint(p.Capacity))
 			}
+			if err := showDelegates(tx, p, row); err != nil {
+				return err
+			}
 			known, err := tx.Attributes(p.ID)
 			if err != nil {
 				return err
@@ -173,7 +176,13 @@ func (c *showCmd) Run(e *env) error {
 				if inherited, err = directory.Inherited(tx, p); err != nil {
 					return err
 				}
-				if inherited == "" {
+				switch {
+				case inherited != "":
+				case len(site.Rooms.Policy) > 0:
+					for _, rule := range site.Rooms.Policy {
+						row("policy of the site", rule)
+					}
+				default:
 					row("policy", "accepts when free, declines when not")
 				}
 			}
@@ -217,4 +226,20 @@ func (c *showCmd) Run(e *env) error {
 		}
 		return f.table(e.stdout)
 	})
+}
+
+// showDelegates lists who may act for somebody, and who may look.
+func showDelegates(tx *db.Tx, p db.Principal, row func(name, value string)) error {
+	acting, err := tx.Proxies(p.ID)
+	if err != nil {
+		return err
+	}
+	for _, x := range acting {
+		who, err := tx.Principal(x.Proxy)
+		if err != nil {
+			return err
+		}
+		row(map[bool]string{true: "delegate", false: "reader"}[x.Writes], who.Address)
+	}
+	return nil
 }
