@@ -27,6 +27,7 @@ type answerPage struct {
 	Heading string // below the title; "": there is only the Message
 	Tile    *dayTile
 	Rows    []imip.Row
+	Notes   []string // lines of the DESCRIPTION
 	Message string
 	Good    bool // Message tells of a success
 
@@ -88,7 +89,7 @@ func (b *Bridge) parseAnswer(source string) error {
 	}
 	row, dates := []imip.Row{{Label: "x", Value: "x", Was: "x"}}, []choice{{}}
 	if err := t.Execute(io.Discard, answerPage{
-		Language: words.Default().For(""), Title: "x", Heading: "x", Tile: &dayTile{}, Rows: row, Message: "x",
+		Language: words.Default().For(""), Title: "x", Heading: "x", Tile: &dayTile{}, Rows: row, Notes: []string{"x"}, Message: "x",
 		Buttons: []answerButton{{}}, Dates: dates, Proposal: &proposalForm{Dates: dates, Zone: "x"},
 	}); err != nil {
 		return err
@@ -230,6 +231,7 @@ func (m *meeting) page(v *visit) answerPage {
 		told.RemoveFunc(func(p *ics.Prop) bool { return p.Name == "ATTENDEE" && !m.who(ics.CalAddress(p)) })
 	}
 	p.Title, p.Rows = imip.Describe(l, m.o, told, m.zone)
+	p.Notes = imip.Notes(told)
 	current := imip.AnswerWord(l, m.partstat(""))
 	if m.partstat("") == "NEEDS-ACTION" || current == "" {
 		current = l.Say("none yet")

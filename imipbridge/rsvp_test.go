@@ -46,12 +46,12 @@ func (h *house) page(method, path string, form url.Values, header ...string) (in
 func TestRSVP(t *testing.T) {
 	each(t, func(h *house) {
 		h.persons("ann")
-		h.put("ann", event("", "u1", "LOCATION:<b>Room</b>\n"+organizer(ann)+attendees(ann, cleo)))
+		h.put("ann", event("", "u1", "LOCATION:<b>Room</b>\nDESCRIPTION:Bring <b>figures</b>\\n\\, please\n"+organizer(ann)+attendees(ann, cleo)))
 		h.work()
 		path := h.link(h.relay.all()[0])
 		status, body, header := h.page("GET", path+"?answer=DECLINED", nil)
 		h.want("GET", status, 200)
-		for _, part := range []string{"Budget", "9 March 2026, 10:00 – 11:00 (Europe/Berlin)", "&lt;b&gt;Room&lt;/b&gt;", "Ann", cleo, "none yet",
+		for _, part := range []string{"Budget", "9 March 2026, 10:00 – 11:00 (Europe/Berlin)", "&lt;b&gt;Room&lt;/b&gt;", "Bring &lt;b&gt;figures&lt;/b&gt;<br>, please", "Ann", cleo, "none yet",
 			`name="ACCEPTED"`, `name="TENTATIVE"`, `name="DECLINED"`, `class="DECLINED chosen"`, `method="post"`} {
 			if !strings.Contains(body, part) {
 				t.Errorf("no %s on the page:\n%s", part, body)

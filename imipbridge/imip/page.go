@@ -80,8 +80,8 @@ func (m *Message) page(body *ics.Object) Page {
 	heading, subject := purpose(method, c, m.Speaker.Address, before != nil)
 	p.Heading, p.Subject = s.Say(heading, who, s.quote(title)), s.Say(subject, title)
 	p.Rows = d.rows(c, before)
-	if text := notes(c); text != "" && method != "REPLY" {
-		p.Notes = strings.Split(text, "\n")
+	if method != "REPLY" {
+		p.Notes = Notes(c)
 	}
 	switch {
 	case m.Answer == "":
@@ -287,6 +287,7 @@ func (d *describer) people(c, before *ics.Component) []Row {
 	if len(attendees) < 2 {
 		return nil // an answer, or nobody else to name
 	}
+	organizer := c.Prop("ORGANIZER")
 	names := func(list []*ics.Prop, status bool) string {
 		var out []string
 		for i, a := range list {
@@ -295,6 +296,9 @@ func (d *describer) people(c, before *ics.Component) []Row {
 				break
 			}
 			s := name(a)
+			if organizer != nil && a.Param("CN") == "" && person(a) == person(organizer) {
+				s = name(organizer) // many programs name him on one line only
+			}
 			if s == "" {
 				continue
 			}
@@ -336,13 +340,16 @@ func person(p *ics.Prop) cuaddr.Address {
 	return ics.CalAddress(p)
 }
 
-// notes returns the DESCRIPTION as a person reads it.
-func notes(c *ics.Component) string {
+// Notes returns the lines of the DESCRIPTION as a person reads it, nil without.
+func Notes(c *ics.Component) []string {
 	s := strings.TrimSpace(clean(c.Text("DESCRIPTION")))
+	if s == "" {
+		return nil
+	}
 	if r := []rune(s); len(r) > maxNotes {
 		s = string(r[:maxNotes]) + "…"
 	}
-	return s
+	return strings.Split(s, "\n")
 }
 
 // plain renders the page as text.

@@ -9,6 +9,7 @@ import (
 	"mime/quotedprintable"
 	"net/mail"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -503,5 +504,19 @@ func BenchmarkRender(b *testing.B) {
 		if _, err := m.Render(); err != nil {
 			b.Fatal(err)
 		}
+	}
+}
+
+// Programs that name the organizer on one of his two lines name him.
+func TestOrganizerAmongAttendees(t *testing.T) {
+	o, err := ics.Parse([]byte("BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:x\r\nBEGIN:VEVENT\r\nUID:u\r\nDTSTAMP:20260301T000000Z\r\nDTSTART:20260309T100000Z\r\nORGANIZER;CN=Ann Arbor:mailto:ann@example.org\r\n"+
+		"ATTENDEE;PARTSTAT=ACCEPTED:mailto:ann@example.org\r\nATTENDEE:mailto:cleo@example.net\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n"), ics.Limits{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rows := Describe(words.Default().For("en"), o, o.First(), nil)
+	want := Row{Label: "Attendees", Value: "Ann Arbor (accepted), cleo@example.net"}
+	if !slices.Contains(rows, want) {
+		t.Errorf("%+v", rows)
 	}
 }
