@@ -1,6 +1,7 @@
 package caldav
 
 import (
+	"encoding/base64"
 	"fmt"
 	"net/http"
 	"strings"
@@ -550,11 +551,27 @@ func TestMeCard(t *testing.T) {
 		}
 		for _, path := range []string{annBooks, annContacts} {
 			w := h.propfind(ann, path, "0", "CR:max-image-size CR:max-resource-size").row(t, path)
-			if w.text("CR:max-image-size") != fmt.Sprint(1<<20/4*3) || w.text("CR:max-resource-size") != fmt.Sprint(1<<20) {
+			if w.text("CR:max-image-size") != fmt.Sprint(1<<20/10*7) || w.text("CR:max-resource-size") != fmt.Sprint(1<<20) {
 				t.Errorf("%s: %+v", path, w)
 			}
 		}
-		h.putCard(ann, annContacts+"p.vcf", card("p", "P", "PHOTO;ENCODING=b;TYPE=PNG:"+strings.Repeat("AAAA", 1<<18))).refused(t, 403, "CR:max-resource-size")
+		// A picture as large as is told is taken, folded; one that makes the card too
+		// large is not, and the card is as it was.
+		photo := func(octets int) string {
+			text := base64.StdEncoding.EncodeToString(make([]byte, octets))
+			var folded strings.Builder
+			for len(text) > 74 {
+				folded.WriteString("\r\n " + text[:74])
+				text = text[74:]
+			}
+			return card("p", "P", "PHOTO;ENCODING=b;TYPE=PNG:"+folded.String()+"\r\n "+text)
+		}
+		largest := photo(1 << 20 / 10 * 7)
+		h.putCard(ann, annContacts+"p.vcf", largest).want(t, 201)
+		h.putCard(ann, annContacts+"p.vcf", photo(1<<20/4*3)).refused(t, 403, "CR:max-resource-size")
+		if got := h.do(ann, "GET", annContacts+"p.vcf", "").want(t, 200).body; got != largest {
+			t.Errorf("it has %d octets", len(got))
+		}
 	})
 }
 
