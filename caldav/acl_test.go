@@ -122,7 +122,7 @@ func TestSharing(t *testing.T) {
 			t.Fatal(err)
 		}
 		h.acl(ann, annCalendar, "").want(t, 200)
-		h.do(bob, "GET", annCalendar+"a.ics", "").want(t, 404)
+		h.do(bob, "GET", annCalendar+"a.ics", "").refused(t, 403, "D:need-privileges")
 		h.acl(ann, annTasks, aceFor(href("/dav/principals/team@example.org/"), "D:read")).want(t, 200)
 		h.propfind(bob, annTasks, "1", "D:getetag").want(t, 207)
 		h.acl(ann, annTasks, "").want(t, 200)
@@ -139,7 +139,7 @@ func TestSharing(t *testing.T) {
 			t.Errorf("%+v", w)
 		}
 		h.acl(ann, annHome, "").want(t, 200)
-		h.do(bob, "GET", annCalendar+"a.ics", "").want(t, 404)
+		h.do(bob, "GET", annCalendar+"a.ics", "").refused(t, 403, "D:need-privileges")
 
 		// What is denied first is not granted after it.
 		deny := strings.Replace(aceFor(href(bobPath), "D:write"), "D:grant>", "D:deny>", 2)
@@ -153,7 +153,7 @@ func TestSharing(t *testing.T) {
 
 		// A book.
 		h.putCard(ann, annContacts+"x.vcf", card("u-x", "X")).want(t, 201)
-		h.do(bob, "GET", annContacts+"x.vcf", "").want(t, 404)
+		h.do(bob, "GET", annContacts+"x.vcf", "").refused(t, 403, "D:need-privileges")
 		h.acl(ann, annContacts, aceFor("<D:all/>", "D:read")).want(t, 200)
 		h.do(bob, "GET", annContacts+"x.vcf", "").want(t, 200)
 	})
@@ -179,7 +179,7 @@ func TestACLRefused(t *testing.T) {
 		h.put(ann, annCalendar+"a.ics", event("a", "20261102T100000Z", "20261102T110000Z", "")).want(t, 201)
 		h.acl(ann, annCalendar+"a.ics", "").refused(t, 403, "D:no-inherited-ace-conflict")
 		h.acl(ann, annCalendar+"none.ics", "").want(t, 404)
-		h.acl(bob, annCalendar, aceFor(href(bobPath), "D:all")).want(t, 404)
+		h.acl(bob, annCalendar, aceFor(href(bobPath), "D:all")).refused(t, 403, "D:need-privileges")
 		// As it was told, it may be sent back.
 		w := h.propfind(ann, annCalendar, "0", "D:acl").row(t, annCalendar)
 		h.acl(ann, annCalendar, w.text("D:acl")+aceFor(href(annPath), "D:read")).want(t, 200)
@@ -207,7 +207,7 @@ func TestProxy(t *testing.T) {
 		h.do(bob, "GET", annCalendar+"a.ics", "").want(t, 200)
 		h.put(bob, annCalendar+"b.ics", event("b", "20261102T100000Z", "20261102T110000Z", "")).refused(t, 403, "D:need-privileges")
 		set(ann, read, "").row(t, read)
-		h.do(bob, "GET", annCalendar+"a.ics", "").want(t, 404)
+		h.do(bob, "GET", annCalendar+"a.ics", "").refused(t, 403, "D:need-privileges")
 		set(ann, write, href(bobPath)).row(t, write)
 		h.put(bob, annCalendar+"b.ics", event("b", "20261102T100000Z", "20261102T110000Z", "")).want(t, 201)
 		// Bob learns of it; a stranger does not.

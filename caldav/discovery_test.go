@@ -86,7 +86,7 @@ func TestOptions(t *testing.T) {
 				t.Errorf("%s: Allow %q", path, r.header.Get("Allow"))
 			}
 		}
-		h.do(ann, "OPTIONS", bobHome, "").want(t, 404)
+		h.do(ann, "OPTIONS", bobHome, "").refused(t, 403, "D:need-privileges")
 		// The same everywhere, and on what programs read without asking for it.
 		all := h.do(ann, "OPTIONS", annSelf, "").want(t, 200).header.Get("DAV")
 		for _, r := range []reply{h.do(ann, "OPTIONS", annHome, ""), h.do(ann, "OPTIONS", "/", ""), h.propfind(ann, annCalendar, "0", "D:resourcetype").want(t, 207),

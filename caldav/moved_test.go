@@ -54,7 +54,7 @@ func TestOldURLs(t *testing.T) {
 
 		// Whoever may not see it does not learn of it.
 		nobody := h.do(bob, "PROPFIND", "/dav/calendars/nobody@example.org/", "")
-		if r := h.do(bob, "PROPFIND", old, ""); r.status != 404 || r.body != nobody.body || r.header.Get("Location") != "" {
+		if r := h.do(bob, "PROPFIND", old, ""); r.status != 403 || r.body != nobody.body || r.header.Get("Location") != "" {
 			t.Errorf("Bob is told %d %s", r.status, r.body)
 		}
 		h.do("", "PROPFIND", old, "").want(t, 401)

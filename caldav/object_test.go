@@ -215,8 +215,8 @@ func TestMoveCopy(t *testing.T) {
 		move("MOVE", annCalendar+"a.ics", annHome+"none/a.ics").want(t, 409)
 		move("MOVE", annCalendar+"a.ics", annTasks+"a.ics").refused(t, 403, "C:supported-calendar-component")
 		move("MOVE", annCalendar+"a.ics", annInbox+"a.ics").refused(t, 403, "D:need-privileges")
-		move("MOVE", annCalendar+"a.ics", bobCalendar+"a.ics").want(t, 404)
-		move("MOVE", annCalendar+"a.ics", "/dav/calendars/nobody@example.org/calendar/a.ics").want(t, 404)
+		move("MOVE", annCalendar+"a.ics", bobCalendar+"a.ics").refused(t, 403, "D:need-privileges")
+		move("MOVE", annCalendar+"a.ics", "/dav/calendars/nobody@example.org/calendar/a.ics").refused(t, 403, "D:need-privileges")
 		move("MOVE", annInbox, annHome+"renamed/").refused(t, 403, "D:need-privileges")
 		move("MOVE", annCalendar+"none.ics", annHome+"work/a.ics").want(t, 404)
 		h.do(ann, "GET", annCalendar+"a.ics", "").want(t, 200)
@@ -263,7 +263,7 @@ func TestDeleteCollection(t *testing.T) {
 		for _, path := range []string{annInbox, annOutbox, annHome, annSelf, "/dav/"} {
 			h.do(ann, "DELETE", path, "").refused(t, 403, "D:need-privileges")
 		}
-		h.do(ann, "DELETE", bobCalendar, "").want(t, 404)
+		h.do(ann, "DELETE", bobCalendar, "").refused(t, 403, "D:need-privileges")
 		h.do(ann, "DELETE", annHome+"none/", "").want(t, 404)
 	})
 }

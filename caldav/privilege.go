@@ -2,6 +2,7 @@ package caldav
 
 import (
 	"encoding/xml"
+	"errors"
 	"net/http"
 
 	"github.com/convene-server/convene/caldav/dav"
@@ -125,18 +126,31 @@ func (x *exchange) granted(owner *db.Principal) (directory.Grants, error) {
 	return g, err
 }
 
-// visible is notFound for a resource that I may not know of: nobody learns
-// what is there of what he may not see.
+// visible is hidden for a resource in a home in which I may see nothing, and
+// notFound for one that I may not know of among others that I may see: nobody
+// learns what is there of what he may not see.
 func (x *exchange) visible(r *resource) error {
 	if r.owner != nil && r.owner.ID == x.me.ID {
 		return nil
 	}
 	have, err := x.rights(r)
-	if err == nil && have&directory.Knowing == 0 {
-		err = notFound
+	switch {
+	case err != nil || have&directory.Knowing != 0:
+		return err
+	case r.kind&(kColl|kMember) == 0:
+		return hidden
+	}
+	if have, err = x.rights(&resource{kind: r.wing().node, owner: r.owner}); err == nil {
+		if err = notFound; have&directory.Knowing == 0 {
+			err = hidden
+		}
 	}
 	return err
 }
+
+// unseen reports whether an error says that there is nothing, or nothing that I
+// may know of.
+func unseen(err error) bool { return errors.Is(err, notFound) || errors.Is(err, hidden) }
 
 // may refuses what I have no right to on a resource that I may know of (RFC
 // 3744 §7.1.1). All of the bits are needed.

@@ -263,8 +263,8 @@ func TestMkcalendar(t *testing.T) {
 		h.do(ann, "MKCALENDAR", annCalendar+"inner/", "").refused(t, 403, "C:calendar-collection-location-ok")
 		h.do(ann, "MKCALENDAR", annHome+"none/inner/", "").want(t, 409)
 		h.do(ann, "MKCALENDAR", "/dav/addressbooks/ann@example.org/x/", "").refused(t, 403, "C:calendar-collection-location-ok")
-		h.do(ann, "MKCALENDAR", bobHome+"x/", "").want(t, 404)
-		h.do(ann, "MKCALENDAR", "/dav/calendars/nobody@example.org/x/", "").want(t, 404)
+		h.do(ann, "MKCALENDAR", bobHome+"x/", "").refused(t, 403, "D:need-privileges")
+		h.do(ann, "MKCALENDAR", "/dav/calendars/nobody@example.org/x/", "").refused(t, 403, "D:need-privileges")
 
 		// Without a body, it takes everything (RFC 4791 §5.2.3).
 		h.do(ann, "MKCALENDAR", annHome+"all", "").want(t, 201)

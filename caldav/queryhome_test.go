@@ -27,7 +27,7 @@ func TestQueryHome(t *testing.T) {
 	test(ann, annHome, "infinity", "20261102T150000Z", "20261102T160000Z", "work/b.ics")
 	test(ann, annHome, "1", "20261102T000000Z", "20261103T000000Z", "calendar/a.ics", "work/b.ics")
 	test(ann, annHome, "0", "20261102T000000Z", "20261103T000000Z")
-	h.report(bob, annHome, queryOf(`<C:comp-filter name="VEVENT"/>`, "D:getetag"), "Depth", "infinity").want(t, 404)
+	h.report(bob, annHome, queryOf(`<C:comp-filter name="VEVENT"/>`, "D:getetag"), "Depth", "infinity").refused(t, 403, "D:need-privileges")
 	h.report(ann, annHome, `<C:calendar-query><D:prop><D:getetag/></D:prop></C:calendar-query>`, "Depth", "infinity").refused(t, 403, "C:valid-filter")
 }
 
@@ -53,7 +53,7 @@ func TestFreeBusyOfHome(t *testing.T) {
 	if r := ask(bob, annSelf).want(t, 200); !strings.Contains(r.body, busy) {
 		t.Errorf("%s", r.body)
 	}
-	ask(bob, annHome).want(t, 404)
+	ask(bob, annHome).refused(t, 403, "D:need-privileges")
 	h.report(ann, annHome, `<C:free-busy-query/>`).want(t, 400)
 	// Who does not share his busy time.
 	if err := h.store.Write(t.Context(), nil, func(tx *db.Tx) error {

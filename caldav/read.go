@@ -3,7 +3,6 @@ package caldav
 import (
 	"crypto/sha1"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"hash/fnv"
 	"strconv"
@@ -465,7 +464,7 @@ func ownCollection(x *exchange, r *resource, w *dav.Writer, meant func(*db.Colle
 	for i := range cs {
 		if meant(&cs[i]) {
 			switch err := x.visible(collectionResource(r.owner, cs[i])); {
-			case errors.Is(err, notFound):
+			case unseen(err):
 				return false
 			case err != nil:
 				x.broken = err
@@ -495,7 +494,7 @@ func readFreeBusySet(x *exchange, r *resource, w *dav.Writer) bool {
 			continue
 		}
 		switch err := x.visible(collectionResource(r.owner, cs[i])); {
-		case errors.Is(err, notFound):
+		case unseen(err):
 		case err != nil:
 			x.broken = err
 			return false

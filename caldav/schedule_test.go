@@ -207,7 +207,7 @@ func TestOutbox(t *testing.T) {
 		post(annOutbox, strings.Replace(ask(whom, ""), "ORGANIZER:mailto:ann@", "ORGANIZER:mailto:bob@", 1)).refused(t, 403, "C:valid-organizer")
 		post(annOutbox, strings.Replace(ask(whom, ""), "ORGANIZER:mailto:ann@example.org\r\n", "", 1)).refused(t, 403, "C:valid-organizer")
 		post(annOutbox, strings.Replace(ask(whom, ""), "ORGANIZER:mailto:ann@example.org", "ORGANIZER:/dav/principals/ann@example.org/", 1)).want(t, 200)
-		post(bobHome+"outbox/", ask(whom, "")).want(t, 404)
+		post(bobHome+"outbox/", ask(whom, "")).refused(t, 403, "D:need-privileges")
 		post(annCalendar, ask(whom, "")).want(t, 405)
 	})
 }

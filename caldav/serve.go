@@ -292,7 +292,11 @@ func (x *exchange) take(p place) (r *resource, err error, ok bool) {
 const capabilities = "1, 2, 3, access-control, calendar-proxy, calendar-access, calendar-schedule, calendar-auto-schedule, calendar-availability, inbox-availability, calendarserver-recurrence-split, calendarserver-group-attendee, calendar-query-extended, addressbook, extended-mkcol, calendarserver-principal-property-search, calendarserver-principal-search, calendarserver-home-sync"
 
 var (
-	notFound  = &dav.Error{Status: http.StatusNotFound}
+	notFound = &dav.Error{Status: http.StatusNotFound}
+	// hidden answers whatever is asked of a home in which I may see nothing, and
+	// of the home of somebody who is not here: word for word the same, whether
+	// there is something or not (RFC 3744 §7.1.1).
+	hidden    = &dav.Error{Status: http.StatusForbidden, Cond: dav.D("need-privileges"), Detail: "there is nothing that you may see here"}
 	forbidden = &dav.Error{Status: http.StatusForbidden}
 )
 

@@ -71,7 +71,7 @@ func TestSplit(t *testing.T) {
 		refused("&rid=20140117T120000Z&uid="+strings.Repeat("x", 300), "CS:invalid-split")
 		h.do(ann, "POST", path+"?action=split&rid=20140117T120000Z", "", "If-Match", `"other"`).want(t, 412)
 		h.do(ann, "POST", path+"?action=nothing", "").want(t, 405)
-		h.do(bob, "POST", path+"?action=split&rid=20140117T120000Z", "").want(t, 404)
+		h.do(bob, "POST", path+"?action=split&rid=20140117T120000Z", "").refused(t, 403, "D:need-privileges")
 		if now := h.do(ann, "GET", path, "").header.Get("ETag"); now != etag {
 			t.Error("a refused split changed something")
 		}

@@ -212,7 +212,8 @@ func (x *exchange) placeOf(segments []string) (place, bool) {
 func (x *exchange) mine(address string) bool { return strings.EqualFold(address, x.me.Address) }
 
 // find looks a path up. The error is db.ErrNotFound where something could be
-// but is not, and notFound where nothing can be or nobody may know.
+// but is not, notFound where nothing can be or nobody may know, and hidden in a
+// home of which I may know nothing.
 func (x *exchange) find(segments []string) (*resource, error) {
 	n := len(segments)
 	switch {
@@ -300,7 +301,7 @@ func (x *exchange) ownerOf(p place) (*db.Principal, error) {
 		return err
 	})
 	if errors.Is(err, db.ErrNotFound) {
-		return nil, notFound
+		return nil, hidden
 	}
 	if err != nil {
 		return nil, err
@@ -329,13 +330,13 @@ func (x *exchange) moved(segments []string, slash bool) (string, error) {
 	case w != nil:
 		p := place{owner: strings.ToLower(segments[2]), wing: w}
 		who, err := x.ownerOf(p)
-		if err == notFound || err == nil && strings.EqualFold(who.Address, segments[2]) {
+		if unseen(err) || err == nil && strings.EqualFold(who.Address, segments[2]) {
 			return "", nil
 		}
 		if err == nil {
 			_, err = x.home(p)
 		}
-		if err == notFound {
+		if unseen(err) {
 			return "", nil
 		}
 		if err != nil {
@@ -348,7 +349,7 @@ func (x *exchange) moved(segments []string, slash bool) (string, error) {
 			return "", nil
 		}
 		who, err := x.ownerOf(place{owner: address})
-		if err == notFound || err == nil && strings.EqualFold(who.Address, address) {
+		if unseen(err) || err == nil && strings.EqualFold(who.Address, address) {
 			return "", nil
 		}
 		if err != nil {
@@ -416,7 +417,7 @@ func (x *exchange) collectionAt(p place) (r *resource, version int64, err error)
 }
 
 // absent tells that nothing is at a place in somebody else's home; if I may
-// not know even that, as where nothing can be.
+// not know even that, as of all of it.
 func (x *exchange) absent(p place, err error) error {
 	if _, herr := x.home(place{owner: p.owner, wing: p.wing}); herr != nil {
 		return herr

@@ -50,7 +50,7 @@ func TestRecorder(t *testing.T) {
 		act(207, "bob@example.org", "PROPFIND", "/dav/calendars/bob@example.org/", "", "Depth", "0")
 		act(207, "anna@example.org", "REPORT", home+"calendar/", `<C:calendar-multiget xmlns:D="DAV:" xmlns:C="urn:ietf:params:xml:ns:caldav"><D:prop><D:getetag/><C:calendar-data/></D:prop><D:href>`+home+`calendar/zebra-uid.ics</D:href></C:calendar-multiget>`,
 			"Content-Type", "application/xml", "Accept-Encoding", "gzip")
-		act(404, "anna@example.org", "GET", "/dav/calendars/zebra@example.org/", "")
+		act(403, "anna@example.org", "GET", "/dav/calendars/zebra@example.org/", "")
 		act(207, "anna@example.org", "PROPPATCH", home+"calendar/", `<D:propertyupdate xmlns:D="DAV:"><D:set><D:prop><D:displayname>Zebra's life</D:displayname></D:prop></D:set></D:propertyupdate>`, "Content-Type", "application/xml")
 		act(204, "anna@example.org", "DELETE", home+"calendar/zebra-uid.ics", "", "If-Match", "*")
 
@@ -82,7 +82,7 @@ func TestRecorder(t *testing.T) {
 		me, uid := first[1], first[2]
 		for _, line := range []string{
 			"> User-Agent: Newcomer/9", "> Cookie: (not shown)", "> Authorization: Basic (not shown)", "> PRODID:-//Newcomer//9", "> UID:" + uid, "> DTSTART:20310310T090000Z",
-			"> ATTENDEE;PARTSTAT=ACCEPTED:mailto:" + me + "@redacted.invalid", "< 201", "< 404", "< 204", "> DELETE /dav/calendars/" + me + "@redacted.invalid/calendar/" + uid + ".ics", "> If-Match: *",
+			"> ATTENDEE;PARTSTAT=ACCEPTED:mailto:" + me + "@redacted.invalid", "< 201", "< 403", "< 204", "> DELETE /dav/calendars/" + me + "@redacted.invalid/calendar/" + uid + ".ics", "> If-Match: *",
 		} {
 			if !strings.Contains(text, "\n"+line+"\n") {
 				t.Errorf("it does not have the line %s", line)
