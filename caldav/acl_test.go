@@ -1,6 +1,7 @@
 package caldav
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -256,5 +257,66 @@ func TestPrincipalSearches(t *testing.T) {
 		search(`context="resource"><CS:search-token>example</CS:search-token>`)
 		h.report(ann, "/dav/principals/", `<CS:calendarserver-principal-search context="all"><CS:search-token>x</CS:search-token></CS:calendarserver-principal-search>`).want(t, 400)
 		h.report(ann, "/dav/principals/", `<CS:calendarserver-principal-search context="user"></CS:calendarserver-principal-search>`).want(t, 400)
+	})
+}
+
+// Who may only read keeps what his programs want to keep for himself; it needs a
+// right to change what others see.
+func TestReadersKeepTheirOwn(t *testing.T) {
+	each(t, func(t *testing.T, h *house) {
+		h.acl(ann, annCalendar, aceFor(href(bobPath), "D:read")).want(t, 200)
+		set := func(who, value string) reply {
+			t.Helper()
+			return h.proppatch(who, annCalendar, `<D:set><D:prop><X:sort xmlns:X="urn:x">`+value+`</X:sort></D:prop></D:set>`).want(t, 207)
+		}
+		test := func(who, want string) {
+			t.Helper()
+			r := h.do(who, "PROPFIND", annCalendar, `<D:propfind xmlns:D="DAV:"><D:prop><X:sort xmlns:X="urn:x"/></D:prop></D:propfind>`, "Depth", "0").want(t, 207)
+			if got := strings.Contains(r.body, ">"+want+"<"); got != (want != "") || want == "" && !strings.Contains(r.body, "404 Not Found") {
+				t.Errorf("%s has %s, want %q", who, r.body, want)
+			}
+		}
+		set(ann, "hers")
+		test(bob, "hers")
+		set(bob, "his")
+		test(bob, "his")
+		test(ann, "hers")
+		h.proppatch(bob, annCalendar, `<D:remove><D:prop><X:sort xmlns:X="urn:x"/></D:prop></D:remove>`).want(t, 207)
+		test(bob, "hers")
+		test(ann, "hers")
+		w := h.proppatch(bob, annCalendar, `<D:set><D:prop><D:displayname>x</D:displayname></D:prop></D:set>`).row(t, annCalendar)
+		if len(w.props["HTTP/1.1 403 Forbidden"]) != 1 {
+			t.Errorf("%+v", w)
+		}
+		// As many as others have.
+		var many strings.Builder
+		for i := range maxDead {
+			fmt.Fprintf(&many, `<p%d xmlns="urn:x">1</p%d>`, i, i)
+		}
+		h.proppatch(bob, annCalendar, `<D:set><D:prop>`+many.String()+`</D:prop></D:set>`).want(t, 207)
+		h.proppatch(bob, annCalendar, `<D:set><D:prop><more xmlns="urn:x">1</more></D:prop></D:set>`).refused(t, 403, "D:quota-not-exceeded")
+
+		// With the right to, it is everybody's.
+		h.acl(ann, annCalendar, aceFor(href(bobPath), "D:read D:write-properties")).want(t, 200)
+		set(bob, "ours")
+		test(ann, "ours")
+
+		// A proxy group is in no group, whoever its owner is with (RFC 3744 §4.4).
+		h.add(db.Principal{Kind: db.Group, Address: "team@example.org", Name: "Team"})
+		err := h.store.Write(t.Context(), nil, func(tx *db.Tx) error {
+			g, err := tx.PrincipalByAddress("team@example.org")
+			if err != nil {
+				return err
+			}
+			return tx.SetMembers(g.ID, []string{ann})
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for path, want := range map[string]string{annSelf: href("/dav/principals/team@example.org/"), annSelf + "calendar-proxy-write/": ""} {
+			if got := h.propfind(ann, path, "0", "D:group-membership").row(t, path).text("D:group-membership"); got != want {
+				t.Errorf("%s: %q, want %q", path, got, want)
+			}
+		}
 	})
 }

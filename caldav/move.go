@@ -90,10 +90,12 @@ func (x *exchange) destination(t *transfer, slash bool) (err error) {
 		}
 	} else {
 		t.coll, err = x.collection(place{owner: t.to.owner, wing: t.to.wing, coll: t.to.coll})
-		if errors.Is(err, db.ErrNotFound) {
+		switch {
+		case errors.Is(err, db.ErrNotFound):
 			return &dav.Error{Status: http.StatusConflict, Detail: "the Destination's collection does not exist"}
-		}
-		if err != nil {
+		case unseen(err):
+			return hidden // whether it is there or not
+		case err != nil:
 			return err
 		}
 		switch {

@@ -127,10 +127,12 @@ func (x *exchange) put(segments []string, slash bool) error {
 		return &dav.Error{Status: http.StatusMethodNotAllowed, Detail: "only objects in collections are written by PUT"}
 	}
 	coll, err := x.collection(place{owner: p.owner, wing: p.wing, coll: p.coll})
-	if errors.Is(err, db.ErrNotFound) {
+	switch {
+	case errors.Is(err, db.ErrNotFound):
 		return &dav.Error{Status: http.StatusConflict, Detail: "the collection does not exist"} // RFC 4918 §9.7.1
-	}
-	if err != nil {
+	case unseen(err):
+		return hidden // whether it is there or not
+	case err != nil:
 		return err
 	}
 	switch coll.kind {

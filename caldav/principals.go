@@ -469,6 +469,15 @@ func (x *exchange) matchByProperty(ms *dav.MultiStatus, r *resource, in *dav.Ele
 // aclPrincipals tells about the principals in the access control list (RFC
 // 3744 §9.2): the owner, and whom the entries name.
 func (x *exchange) aclPrincipals(r *resource, root *dav.Element) error {
+	props := 0
+	for _, c := range root.Children() {
+		if c.Name == dav.D("prop") {
+			props++
+		}
+	}
+	if props > 1 { // RFC 3744 §9.2
+		return &dav.Error{Status: http.StatusBadRequest, Detail: "an acl-principal-prop-set has one prop"}
+	}
 	p, err := planOf(dav.WantedIn(root), nil)
 	if err != nil {
 		return err

@@ -110,6 +110,44 @@ func TestPrivacy(t *testing.T) {
 	})
 }
 
+// Who may see one calendar of a home does not learn which others there are.
+func TestPrivacyBesideShared(t *testing.T) {
+	each(t, func(t *testing.T, h *house) {
+		// "tasks" is there and not shared, "tusks" is not.
+		h.seed(ann, "tasks", "a.ics", "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:x\r\nBEGIN:VTODO\r\nUID:a\r\nDTSTAMP:20261101T000000Z\r\nEND:VTODO\r\nEND:VCALENDAR\r\n")
+		h.acl(ann, annCalendar, aceFor(href(bobPath), "D:read D:write")).want(t, 200)
+		h.put(bob, annCalendar+"own.ics", event("own", "20261102T100000Z", "20261102T110000Z", "")).want(t, 201)
+		h.put(bob, bobCalendar+"mine.ics", event("mine", "20261102T100000Z", "20261102T110000Z", "")).want(t, 201)
+		body := event("b", "20261102T100000Z", "20261102T110000Z", "")
+		props := `<D:propfind` + namespaces + `><D:prop><D:displayname/></D:prop></D:propfind>`
+		for _, q := range [][]string{
+			{"OPTIONS", "%s", ""}, {"GET", "%s", ""}, {"GET", "%sa.ics", ""}, {"DELETE", "%s", ""}, {"DELETE", "%sa.ics", ""}, {"PUT", "%sb.ics", body, "Content-Type", "text/calendar"},
+			{"PROPFIND", "%s", props, "Depth", "1"}, {"PROPFIND", "%sa.ics", props, "Depth", "0"}, {"ACL", "%s", ""}, {"MKCALENDAR", "%sin/", ""}, {"MKCOL", "%sin/", ""},
+			{"COPY", "%sa.ics", "", "Destination", bobCalendar + "x.ics"}, {"MOVE", "%sa.ics", "", "Destination", bobCalendar + "x.ics"},
+			{"COPY", annCalendar + "own.ics", "", "Destination", "%sx.ics"}, {"MOVE", annCalendar + "own.ics", "", "Destination", "%sx.ics"},
+			{"COPY", bobCalendar + "mine.ics", "", "Destination", "%sa.ics", "Overwrite", "T"}, {"MOVE", bobCalendar + "mine.ics", "", "Destination", "%sa.ics", "Overwrite", "F"},
+			{"REPORT", annCalendar, `<C:calendar-multiget` + namespaces + `><D:prop><D:getetag/></D:prop><D:href>%sa.ics</D:href></C:calendar-multiget>`},
+		} {
+			ask := func(name string) string {
+				args := make([]string, len(q))
+				for i := range q {
+					args[i] = strings.ReplaceAll(q[i], "%s", annHome+name+"/")
+				}
+				r := h.do(bob, args[0], args[1], args[2], args[3:]...)
+				if r.status < 400 && r.status != 207 {
+					t.Errorf("%v: %d", q, r.status)
+				}
+				return strings.ReplaceAll(telling(r), name, "NAME")
+			}
+			if a, b := ask("tasks"), ask("tusks"); a != b {
+				t.Errorf("%v:\n%s\ndiffers from\n%s", q, a, b)
+			}
+		}
+		h.put(bob, annTasks+"b.ics", body).refused(t, 403, "D:need-privileges")
+		h.do(bob, "COPY", annCalendar+"own.ics", "", "Destination", annHome+"tusks/x.ics").refused(t, 403, "D:need-privileges")
+	})
+}
+
 // The same UID may stand in two people's calendars (decision 14).
 func TestSameUIDTwice(t *testing.T) {
 	each(t, func(t *testing.T, h *house) {

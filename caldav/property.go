@@ -210,8 +210,10 @@ func (x *exchange) loadDead(p *plan, rs ...*resource) error {
 }
 
 // personal are the properties that each guest of a collection has for himself,
-// whatever he may do with it: how his programs show it, when they ring.
-// defaultAlarms are not even shown to him as the owner has them.
+// whatever he may do with it: how his programs show it, when they ring. Whoever
+// may not change those that everybody sees has all dead ones for himself, since
+// programs show errors where they cannot write what they keep. defaultAlarms are
+// not even shown to him as the owner has them.
 var (
 	personal = map[xml.Name]bool{
 		{Space: dav.Apple, Local: "calendar-color"}: true, {Space: dav.Apple, Local: "calendar-order"}: true, {Space: dav.Apple, Local: "refreshrate"}: true,

@@ -128,11 +128,12 @@ func (x *exchange) prepareOne(r *resource, c dav.Change, u *update) error {
 		}
 	}
 	if r.kind&kColl != 0 && r.owner.ID != x.me.ID {
-		if personal[c.Prop.Name] {
-			return u.own.keep(c)
-		}
-		if err := x.may(r, directory.WriteProperties); err != nil {
+		have, err := x.rights(r)
+		if err != nil {
 			return err
+		}
+		if personal[c.Prop.Name] || have&directory.WriteProperties == 0 {
+			return u.own.keep(c) // nobody else sees it
 		}
 	}
 	return u.keep(c)
@@ -229,6 +230,13 @@ func (x *exchange) commit(r *resource, u *update) error {
 		}
 		if len(u.own.set)+len(u.own.remove) > 0 {
 			if err := tx.SetPersonalProperties(x.me.ID, id, u.own.set, u.own.remove); err != nil {
+				return err
+			}
+			own, err := tx.PersonalProperties(x.me.ID, id)
+			if err == nil && len(own) > maxDead {
+				err = errTooManyProperties
+			}
+			if err != nil {
 				return err
 			}
 		}

@@ -143,6 +143,9 @@ func readGroupMembership(x *exchange, r *resource, w *dav.Writer) bool {
 	if r.owner.ID != x.me.ID {
 		return false // who is in which group is nobody else's business
 	}
+	if r.kind == kProxy {
+		return true // it is a group that is in no other
+	}
 	var groups []db.Principal
 	if !x.view(func(tx *db.Tx) (err error) {
 		groups, err = tx.GroupsOf(r.owner.ID)
@@ -152,9 +155,6 @@ func readGroupMembership(x *exchange, r *resource, w *dav.Writer) bool {
 	}
 	for i := range groups {
 		w.Href(principalHref(&groups[i]))
-	}
-	if r.kind == kProxy {
-		return true
 	}
 	for _, writes := range []bool{false, true} {
 		if !x.eachActedFor(writes, func(p *db.Principal) { w.Href(proxyHref(p, writes)) }) {

@@ -426,6 +426,7 @@ func TestPrincipalReports(t *testing.T) {
 		equal(t, "principal-match", names(t, r, ""), []string{annSelf})
 		r = h.report(ann, annCalendar, `<D:acl-principal-prop-set><D:prop><D:displayname/></D:prop></D:acl-principal-prop-set>`)
 		equal(t, "acl-principal-prop-set", names(t, r, ""), []string{annSelf})
+		h.report(ann, annCalendar, `<D:acl-principal-prop-set><D:prop><D:displayname/></D:prop><D:prop><D:acl/></D:prop></D:acl-principal-prop-set>`).want(t, 400) // RFC 3744 §9.2
 		h.do(ann, "ACL", annCalendar, `<D:acl xmlns:D="DAV:"/>`).want(t, 200)
 		h.do(ann, "ACL", "/dav/principals/", `<D:acl xmlns:D="DAV:"/>`).refused(t, 403, "D:no-protected-ace-conflict")
 	})

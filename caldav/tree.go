@@ -271,7 +271,10 @@ func (x *exchange) locate(p place) (*resource, error) {
 	r, err := x.object(p)
 	if errors.Is(err, db.ErrNotFound) && p.wing.home == db.Calendar {
 		// A plain collection may hold collections.
-		return x.collection(p.inner())
+		inner, ierr := x.collection(p.inner())
+		if ierr != notFound { // which it is in somebody else's home
+			return inner, ierr
+		}
 	}
 	return r, err
 }
@@ -406,7 +409,7 @@ func (x *exchange) collectionAt(p place) (r *resource, version int64, err error)
 		c, version, err = x.store.CollectionAt(x.ctx, who.ID, p.wing.home, p.coll)
 	}
 	if errors.Is(err, db.ErrNotFound) && p.owner != "" {
-		return nil, version, x.absent(p, err)
+		return nil, version, x.absent(p)
 	}
 	if err != nil {
 		return nil, version, err
@@ -416,13 +419,13 @@ func (x *exchange) collectionAt(p place) (r *resource, version int64, err error)
 	return r, version, x.visible(r)
 }
 
-// absent tells that nothing is at a place in somebody else's home; if I may
-// not know even that, as of all of it.
-func (x *exchange) absent(p place, err error) error {
-	if _, herr := x.home(place{owner: p.owner, wing: p.wing}); herr != nil {
-		return herr
+// absent tells that there is no collection at a place in somebody else's home,
+// as of one that is there and that I may not see.
+func (x *exchange) absent(p place) error {
+	if _, err := x.home(place{owner: p.owner, wing: p.wing}); err != nil {
+		return err
 	}
-	return err
+	return notFound
 }
 
 func collectionResource(owner *db.Principal, c db.Collection) *resource {
