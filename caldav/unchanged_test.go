@@ -110,7 +110,7 @@ func TestRefusedChangesNothing(t *testing.T) {
 		{annCalendar + "b.ics?x=y", 400, ""}, {annCalendar + "b.ics#x", 400, ""}, {annCalendar + "b%00.ics", 400, ""},
 		{"https://elsewhere.example.com" + annCalendar + "b.ics", 403, ""},
 		{"/", 403, "D:need-privileges"}, {"/dav/", 403, "D:need-privileges"}, {annSelf, 403, "D:need-privileges"}, {annHome, 403, "D:need-privileges"}, {theDirectory, 403, "D:need-privileges"}, {annInbox + "b.ics", 403, "D:need-privileges"}, {annOutbox + "b.ics", 403, "D:need-privileges"},
-		{bobHome, 404, ""}, {bobCalendar + "b.ics", 404, ""}, {"/dav/calendars/nobody@example.org/calendar/b.ics", 404, ""}, {theDirectory + "none.vcf", 404, ""}, {annCalendar + long, 404, ""}, {"/elsewhere", 404, ""},
+		{bobHome, 403, "D:need-privileges"}, {bobCalendar + "b.ics", 403, "D:need-privileges"}, {"/dav/calendars/nobody@example.org/calendar/b.ics", 403, "D:need-privileges"}, {theDirectory + "none.vcf", 404, ""}, {annCalendar + long, 404, ""}, {"/elsewhere", 404, ""},
 		{annHome + "none/b.ics", 409, ""}, {files + "none/b.ics", 409, ""},
 	} {
 		for _, from := range []string{annCalendar + "a.ics", annContacts + "c.vcf", files + "f"} {
