@@ -8,6 +8,7 @@ import (
 	mathrand "math/rand/v2"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -50,9 +51,14 @@ type Store struct {
 	memo    memo    // SQLite
 	writer  *writer // SQLite
 	writers *pool   // PostgreSQL
+	ran     atomic.Int64
 
 	closing sync.Once
 }
+
+// Ran is how many statements transactions of this store have run, each try
+// counted.
+func (s *Store) Ran() int64 { return s.ran.Load() }
 
 // Open connects to "sqlite:PATH" or "postgres://..." and checks that it
 // answers. It does not migrate. A PostgreSQL address without sslmode gets

@@ -69,6 +69,7 @@ func (tx *Tx) do(text string, f func(statement) error) error {
 			err = f(st)
 		}
 		tx.n++
+		tx.s.ran.Add(1)
 		if err == nil {
 			return nil
 		}
