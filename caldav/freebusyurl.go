@@ -100,8 +100,10 @@ func (x *exchange) publicFreeBusy(name string) error {
 // freeBusyAddress reads a path segment: an address, perhaps with the ending
 // that programs want.
 func freeBusyAddress(segment string) cuaddr.Address {
-	if a, ok := strings.CutSuffix(segment, ".ifb"); ok {
-		segment = a
+	for _, ending := range []string{".ifb", ".vfb"} { // Evolution, Kolab; Outlook
+		if a, ok := strings.CutSuffix(segment, ending); ok {
+			return cuaddr.Mailto(a)
+		}
 	}
 	return cuaddr.Mailto(segment)
 }
@@ -112,24 +114,41 @@ func freeBusyUID(a cuaddr.Address) string {
 	return "freebusy-" + hex.EncodeToString(sum[:12])
 }
 
-// window reads start and end of a query, each in iCalendar's UTC form; without
-// them it is the next sixty days.
+// window reads start and end of a query, each in iCalendar's UTC form or that of
+// RFC 3339, or a period from the start on (CalConnect's free/busy read URL);
+// without them it is the next sixty days.
 func (x *exchange) window(q url.Values) (from, to time.Time, err error) {
 	from = x.now().UTC().Truncate(24 * time.Hour)
 	to = from.AddDate(0, 0, freeBusyDays)
-	start, end := q.Get("start"), q.Get("end")
-	if start == "" && end == "" {
+	start, end, length := instant(q.Get("start")), instant(q.Get("end")), q.Get("period")
+	if start == "" && end == "" && length == "" {
 		return from, to, nil
 	}
 	if start == "" {
 		start = from.Format(stamp)
 	}
 	if end == "" {
+		lasts := freeBusyDays * 24 * time.Hour
+		if length != "" {
+			if lasts, err = ics.Duration(length); err != nil || lasts <= 0 {
+				return from, to, &dav.Error{Status: http.StatusBadRequest, Detail: "period is no duration such as P42D"}
+			}
+		}
 		if t, err := time.Parse(stamp, start); err == nil {
-			end = t.AddDate(0, 0, freeBusyDays).Format(stamp)
+			end = t.Add(lasts).Format(stamp)
 		}
 	}
 	return period(start, end)
+}
+
+// instant puts a time in the form of RFC 3339 into iCalendar's; what is none
+// stays as it is.
+func instant(s string) string {
+	// A "+" that is not escaped means a space in a query.
+	if t, err := time.Parse(time.RFC3339, strings.Replace(s, " ", "+", 1)); err == nil {
+		return t.UTC().Format(stamp)
+	}
+	return s
 }
 
 // sendFreeBusy sends busy time under an entity tag: whoever asks often is told

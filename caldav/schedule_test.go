@@ -237,6 +237,18 @@ func TestFreeBusyURL(t *testing.T) {
 		h.do(ann, "GET", "/freebusy/", "").want(t, 404)
 		h.do(ann, "GET", "/freebusy/nobody@example.org", "").want(t, 404)
 
+		for query, want := range map[string]string{
+			"?start=20261103T000000Z&period=P1D": "DTEND:20261104T000000Z", "?period=P7D": "DTEND:20261109T000000Z",
+			"?start=2026-11-03T01:00:00%2B01:00&end=2026-11-04T00:00:00Z": "DTSTART:20261103T000000Z", "?start=2026-11-03T01:00:00+01:00": "DTSTART:20261103T000000Z",
+		} {
+			if r := h.do(ann, "GET", "/freebusy/"+bob+".vfb"+query, "").want(t, 200); !strings.Contains(r.body, want+"\r\n") || !strings.Contains(r.body, "20261103T100000Z/PT1H") {
+				t.Errorf("%s: %s", query, r.body)
+			}
+		}
+		h.do(ann, "GET", "/freebusy/"+bob+"?period=soon", "").want(t, 400)
+		h.do(ann, "GET", "/freebusy/"+bob+"?period=P99999D", "").want(t, 400)
+		h.do(ann, "HEAD", "/freebusy/"+bob, "").want(t, 200)
+
 		// The ending that programs put there; and what is told again is not sent
 		// again, until it changes.
 		ifb := h.do(ann, "GET", "/freebusy/"+bob+".ifb", "").want(t, 200)
