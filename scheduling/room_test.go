@@ -327,3 +327,23 @@ func TestSitePeople(t *testing.T) {
 		asked("3.8 0")
 	})
 }
+
+// Whoever may write a room's calendar answers for it there.
+func TestRoomDelegate(t *testing.T) {
+	each(t, func(h *house) {
+		h.persons("ann", "ben")
+		room := h.add(db.Room, "room", inRoom, func(p *db.Principal) { p.Policy = "ACT_MANUAL" })
+		h.write(func(tx *db.Tx) error { return tx.SetProxies(room.ID, true, []int64{h.people["ben"].ID}) })
+		h.put("ann", invitation("m1", "20260303T1000", "20260303T1100", "ann", "room"))
+		h.says("ann", "m1", "", "room", "TENTATIVE")
+		row := h.has("room", "m1")
+		_, err := h.desk.Put(h.ctx, scheduling.Put{
+			Actor: h.people["ben"], Collection: row.Collection, Name: row.Name, Door: "dav",
+			Body: []byte(strings.Replace(string(row.Body), "PARTSTAT=TENTATIVE", "PARTSTAT=ACCEPTED", 1)),
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		h.says("ann", "m1", "", "room", "ACCEPTED")
+	})
+}
