@@ -20,7 +20,7 @@ func TestAppleProppatch(t *testing.T) {
 			t.Errorf("%+v", w)
 		}
 		r = h.propfind(ann, annCalendar, "0", "A:calendar-color")
-		if !strings.Contains(r.body, `symbolic-color="orange"`) || r.row(t, annCalendar).text("A:calendar-color") != "#FD8208FF" {
+		if !strings.Contains(r.body, `symbolic-color='orange'`) || r.row(t, annCalendar).text("A:calendar-color") != "#FD8208FF" {
 			t.Errorf("%s", r.body)
 		}
 		const alarm = "BEGIN:VALARM&#13;\nUID:A1&#13;\nX-WR-ALARMUID:A1&#13;\nTRIGGER:-PT15H&#13;\nACTION:AUDIO&#13;\nATTACH;VALUE=URI:Basso&#13;\nEND:VALARM&#13;\n"
@@ -35,7 +35,7 @@ func TestAppleProppatch(t *testing.T) {
 		etag := h.seed(ann, "calendar", "a.ics", event("a", "20261102T100000Z", "20261102T110000Z", ""))
 		h.proppatch(ann, annCalendar+"a.ics", `<D:set><D:prop><x xmlns="urn:y" xml:lang="de">Wert</x></D:prop></D:set>`).row(t, annCalendar+"a.ics")
 		r = h.do(ann, "PROPFIND", annCalendar, `<D:propfind xmlns:D="DAV:"><D:prop><D:getetag/><x xmlns="urn:y"/></D:prop></D:propfind>`, "Depth", "1")
-		if o := r.row(t, annCalendar+"a.ics"); o.text("{urn:y}x") != "Wert" || o.text("D:getetag") != etag || !strings.Contains(r.body, `xml:lang="de"`) {
+		if o := r.row(t, annCalendar+"a.ics"); o.text("{urn:y}x") != "Wert" || o.text("D:getetag") != etag || !strings.Contains(r.body, `xml:lang='de'`) {
 			t.Errorf("%s", r.body)
 		}
 		// Others see none of it.

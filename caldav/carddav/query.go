@@ -214,9 +214,9 @@ func (p *parts) text(e *dav.Element) (*TextMatch, error) {
 	case "", "contains":
 	case "equals":
 		t.Type = Equals
-	case "starts-with", "startswith":
+	case "starts-with":
 		t.Type = StartsWith
-	case "ends-with", "endswith": // the second is Apple's
+	case "ends-with":
 		t.Type = EndsWith
 	default:
 		return nil, malformed("the match-type is not known")

@@ -117,34 +117,33 @@ func (w *Writer) Tree(e *Element) { w.tree(e, "", "") }
 func (w *Writer) tree(e *Element, space, lang string) {
 	w.buf = append(w.buf, '<')
 	w.buf = append(w.buf, e.Name.Local...)
-	if e.Name.Space != space {
-		w.buf = append(w.buf, ` xmlns="`...)
-		w.buf = appendText(w.buf, e.Name.Space, true)
-		w.buf = append(w.buf, '"')
+	attr := func(name, value string) {
+		// As Apple's server wrote them: there are programs that compare text.
+		w.buf = append(w.buf, ' ')
+		w.buf = append(w.buf, name...)
+		w.buf = append(w.buf, "='"...)
+		w.buf = appendText(w.buf, value, true)
+		w.buf = append(w.buf, '\'')
 	}
 	said := false
 	for i, a := range e.Attrs {
-		w.buf = append(w.buf, ' ')
 		switch a.Name.Space {
 		case "":
+			attr(a.Name.Local, a.Value)
 		case xmlNS:
-			w.buf = append(w.buf, "xml:"...)
+			attr("xml:"+a.Name.Local, a.Value)
 			said = said || a.Name.Local == "lang"
 		default:
 			p := "a" + strconv.Itoa(i)
-			w.buf = append(w.buf, "xmlns:"+p+`="`...)
-			w.buf = appendText(w.buf, a.Name.Space, true)
-			w.buf = append(w.buf, `" `+p+":"...)
+			attr("xmlns:"+p, a.Name.Space)
+			attr(p+":"+a.Name.Local, a.Value)
 		}
-		w.buf = append(w.buf, a.Name.Local...)
-		w.buf = append(w.buf, '=', '"')
-		w.buf = appendText(w.buf, a.Value, true)
-		w.buf = append(w.buf, '"')
 	}
 	if !said && e.Lang != lang {
-		w.buf = append(w.buf, ` xml:lang="`...)
-		w.buf = appendText(w.buf, e.Lang, true)
-		w.buf = append(w.buf, '"')
+		attr("xml:lang", e.Lang)
+	}
+	if e.Name.Space != space {
+		attr("xmlns", e.Name.Space)
 	}
 	if len(e.Nodes) == 0 {
 		w.buf = append(w.buf, '/', '>')
@@ -180,11 +179,11 @@ func appendText[T string | []byte](buf []byte, s T, attr bool) []byte {
 		case b == '\r':
 			esc = "&#13;"
 		case b >= 0x20 && b < utf8.RuneSelf:
-			if b != '"' || !attr {
+			if b != '"' && b != '\'' || !attr {
 				i++
 				continue
 			}
-			esc = "&#34;"
+			esc = "&#" + strconv.Itoa(int(b)) + ";"
 		case b == '\n' || b == '\t':
 			if !attr { // XML 1.0 §3.3.3 would make blanks of them
 				i++

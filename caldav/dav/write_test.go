@@ -113,9 +113,10 @@ func TestTree(t *testing.T) {
 	}
 	// Declarations that stood outside come along.
 	test(`<D:prop xmlns:D="DAV:" xmlns:i="http://apple.com/ns/ical/"><i:calendar-color symbolic-color="orange">#FD8208FF</i:calendar-color></D:prop>`,
-		`<calendar-color xmlns="http://apple.com/ns/ical/" symbolic-color="orange">#FD8208FF</calendar-color>`)
+		`<calendar-color symbolic-color='orange' xmlns='http://apple.com/ns/ical/'>#FD8208FF</calendar-color>`)
 	test(`<prop xmlns="DAV:" xml:lang="de"><x xmlns="urn:y" xmlns:z="urn:z"><DAV xmlns="DAV:"/><z:a z:b="1"/><n xmlns=""/>&lt;</x></prop>`,
-		`<x xmlns="urn:y" xml:lang="de"><DAV xmlns="DAV:"/><a xmlns="urn:z" xmlns:a0="urn:z" a0:b="1"/><n xmlns=""/>&lt;</x>`)
+		`<x xml:lang='de' xmlns='urn:y'><DAV xmlns='DAV:'/><a xmlns:a0='urn:z' a0:b='1' xmlns='urn:z'/><n xmlns=''/>&lt;</x>`)
+	test(`<prop xmlns="DAV:"><x a="it's" b='"&lt;'/></prop>`, `<x a='it&#39;s' b='&#34;&lt;' xmlns='DAV:'/>`)
 }
 
 func TestErrorBody(t *testing.T) {
