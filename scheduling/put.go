@@ -178,7 +178,13 @@ func (s *sitting) put(p Put, obj *ics.Object) (h *holding, created bool, err err
 		return nil, false, err
 	}
 	if !p.Silent && itip.Ranged(obj) { // what is imported is kept as it is
-		return nil, false, &itip.Refusal{Precondition: itip.SupportedData, Detail: itip.NoRange}
+		me, err := s.actor(h, false)
+		if err == nil {
+			obj, err = me.Unranged(obj)
+		}
+		if err != nil {
+			return nil, false, err
+		}
 	}
 	if !scheduled(obj.Kind()) || !organized(h.was, obj) {
 		h.obj, h.scheduled = obj, false

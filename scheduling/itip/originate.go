@@ -30,6 +30,12 @@ func (me Actor) originate(before, after *ics.Object, opt Options) (Outcome, erro
 	if before != nil && before.UID() != after.UID() {
 		return Outcome{}, &Refusal{Precondition: NoUIDConflict, Detail: "an object's UID cannot change"}
 	}
+	if !opt.Silent {
+		var err error
+		if after, err = me.Unranged(after); err != nil {
+			return Outcome{}, err
+		}
+	}
 	s := newSeries(after, after.Root().Clone())
 	me.tidy(s)
 	was, is := me.role(before), me.role(after)
@@ -38,9 +44,6 @@ func (me Actor) originate(before, after *ics.Object, opt Options) (Outcome, erro
 	}
 	if opt.Silent {
 		return Outcome{Object: s.object(), Changed: s.dirty, Scheduled: is != plain, Rule: "stored without scheduling"}, nil
-	}
-	if Ranged(after) {
-		return Outcome{}, &Refusal{Precondition: SupportedData, Detail: NoRange}
 	}
 	if was != plain || is != plain {
 		if err := me.valid(s); err != nil {

@@ -8,8 +8,11 @@ import (
 )
 
 // maxRange bounds into how many single instances one RANGE=THISANDFUTURE is
-// written out.
-const maxRange = 400
+// written out, maxRangeOctets how long they are all together.
+const (
+	maxRange       = 400
+	maxRangeOctets = 4 << 20
+)
 
 var (
 	errEndless = errors.New("of a series that has no end, or very many instances")
@@ -17,7 +20,7 @@ var (
 	errForm    = errors.New("with a time in another form than the series")
 )
 
-// unrange rewrites a message in which a RECURRENCE-ID speaks of an instance and
+// unrange rewrites an object in which a RECURRENCE-ID speaks of an instance and
 // all later ones (RFC 5545 §3.2.13) into one that names each of them: no
 // program shows a RANGE, and no calendar object can hold it and be shown
 // rightly. As RFC 5545 §3.8.4.4 has it, all are moved by the same difference,
@@ -51,6 +54,9 @@ func (me Actor) unrange(have *ics.Object, body *ics.Object) (*ics.Object, error)
 		if err != nil {
 			return nil, err
 		}
+		if weight(c)*len(all) > maxRangeOctets {
+			return nil, errEndless
+		}
 		first := c.Clone()
 		first.Set(base.DateProp("RECURRENCE-ID", r))
 		root.Children = append(root.Children, first)
@@ -67,6 +73,37 @@ func (me Actor) unrange(have *ics.Object, body *ics.Object) (*ics.Object, error)
 	}
 	root.Children = append(root.Children, later...)
 	return ics.New(root), nil
+}
+
+// weight is about how many octets a component has.
+func weight(c *ics.Component) int {
+	n := 32
+	for i := range c.Props {
+		n += len(c.Props[i].Name) + len(c.Props[i].Value) + 32
+		for _, p := range c.Props[i].Params {
+			for _, v := range p.Values {
+				n += len(p.Name) + len(v) + 2
+			}
+		}
+	}
+	for _, child := range c.Children {
+		n += weight(child)
+	}
+	return n
+}
+
+// Unranged is an object that somebody writes with what it says of an instance
+// and all later ones written out. Of a series without an end that cannot be
+// done: then the error is a *Refusal.
+func (me Actor) Unranged(o *ics.Object) (*ics.Object, error) {
+	if !Ranged(o) {
+		return o, nil
+	}
+	out, err := me.unrange(nil, o)
+	if err != nil {
+		return nil, &Refusal{Precondition: SupportedData, Detail: "RANGE=THISANDFUTURE " + err.Error() + ": end the series and begin a new one"}
+	}
+	return out, nil
 }
 
 // instancesFrom lists the instances of a series from one on, in order.

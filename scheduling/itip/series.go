@@ -235,9 +235,6 @@ func (me Actor) role(o *ics.Object) role {
 	return plain // decision 22: somebody else's meeting, kept as a note
 }
 
-// NoRange says why an object with a RANGE is not stored.
-const NoRange = "RECURRENCE-ID with RANGE=THISANDFUTURE is not supported; end the series and begin a new one"
-
 // Ranged reports whether a component speaks of this and all later instances
 // (RFC 5545 §3.2.13), which is never taken for one instance.
 func Ranged(o *ics.Object) bool {
