@@ -11,6 +11,9 @@ import (
 
 // step plays one act.
 func (s *simulation) step(a act) {
+	if a.What >= whatMore {
+		a.What -= whatMore
+	}
 	switch { // a third of what happens, happens to the mail
 	case a.What >= whatQuiet && a.What < whatDelegate:
 		s.quiet()
@@ -26,6 +29,12 @@ func (s *simulation) step(a act) {
 		who = s.people[a.Who]
 	}
 	o := s.object(who)
+	for n := range s.people { // or the next who has a copy
+		if o == nil || who.room {
+			who = s.people[(a.Who+n)%len(s.people)]
+			o = s.object(who)
+		}
+	}
 	if o == nil || who.room {
 		return
 	}
@@ -83,7 +92,7 @@ func (s *simulation) remove(who *somebody, silent bool) {
 func events(root *ics.Component) []*ics.Component {
 	var out []*ics.Component
 	for _, c := range root.Children {
-		if c.Name == "VEVENT" {
+		if c.Name == "VEVENT" || c.Name == "VTODO" {
 			out = append(out, c)
 		}
 	}
@@ -124,7 +133,7 @@ func (s *simulation) occurrence(n int, o *ics.Object, root *ics.Component) (*ics
 
 // shift moves a component; a whole day where it lasts whole days.
 func shift(c *ics.Component, by time.Duration) {
-	for _, n := range []string{"DTSTART", "DTEND"} {
+	for _, n := range []string{"DTSTART", "DTEND", "DUE"} {
 		p := c.Prop(n)
 		if p == nil {
 			continue
@@ -152,7 +161,7 @@ func (s *simulation) organize(a act, o *ics.Object, root *ics.Component) string 
 	}
 	series := master.Prop("RRULE") != nil
 	drop := func(gone func(*ics.Component) bool) {
-		root.Children = slices.DeleteFunc(root.Children, func(c *ics.Component) bool { return c.Name == "VEVENT" && gone(c) })
+		root.Children = slices.DeleteFunc(root.Children, func(c *ics.Component) bool { return c.Name == master.Name && gone(c) })
 	}
 	overrides := func(c *ics.Component) bool { return c != master }
 	place := ics.NewProp("LOCATION", fmt.Sprint("Room ", a.B%3))
@@ -246,7 +255,11 @@ func (s *simulation) organize(a act, o *ics.Object, root *ics.Component) string 
 		return "all confirmed"
 	case 15:
 		for _, c := range all {
-			c.Set(ics.NewProp("STATUS", []string{"TENTATIVE", "CONFIRMED", "CANCELLED"}[a.B%3]))
+			status := []string{"TENTATIVE", "CONFIRMED", "CANCELLED"}
+			if c.Name == "VTODO" {
+				status = []string{"IN-PROCESS", "NEEDS-ACTION", "CANCELLED"}
+			}
+			c.Set(ics.NewProp("STATUS", status[a.B%3]))
 		}
 		return "status everywhere"
 	case 17:
@@ -267,11 +280,20 @@ func (s *simulation) organize(a act, o *ics.Object, root *ics.Component) string 
 
 func (s *simulation) answer(who *somebody, a act, o *ics.Object, root *ics.Component) string {
 	say := []string{"ACCEPTED", "DECLINED", "TENTATIVE"}[a.B%3]
+	if o.Kind() == "VTODO" {
+		say = []string{"ACCEPTED", "DECLINED", "IN-PROCESS", "COMPLETED"}[a.B%4]
+	}
 	set := func(c *ics.Component) {
 		for i := range c.Props {
 			if p := &c.Props[i]; p.Name == "ATTENDEE" && s.self(who)(ics.CalAddress(p)) {
 				*p = p.WithParam("PARTSTAT", say)
 			}
+		}
+		switch say {
+		case "IN-PROCESS":
+			c.Set(ics.NewProp("PERCENT-COMPLETE", fmt.Sprint(10+10*a.C)))
+		case "COMPLETED":
+			c.Set(ics.NewProp("PERCENT-COMPLETE", "100"))
 		}
 	}
 	switch a.What % 12 {
@@ -327,7 +349,9 @@ func (s *simulation) answer(who *somebody, a act, o *ics.Object, root *ics.Compo
 	case 11: // a program that has its own DTSTAMP
 		for _, c := range events(root) {
 			c.Set(ics.NewProp("DTSTAMP", s.now.Format("20060102T150405Z")))
-			c.Set(ics.NewProp("TRANSP", []string{"OPAQUE", "TRANSPARENT"}[a.B%2]))
+			if c.Name == "VEVENT" {
+				c.Set(ics.NewProp("TRANSP", []string{"OPAQUE", "TRANSPARENT"}[a.B%2]))
+			}
 		}
 		return "transparency"
 	}

@@ -1,6 +1,7 @@
 package itip
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/convene-server/convene/directory/cuaddr"
@@ -62,6 +63,7 @@ func (me Actor) attend(before *ics.Object, s *series, opt Options) (Outcome, err
 	out.Left = me.leaving(before, m.droppedParts(), false)
 	if handled == byServer && !me.past(before, s.obj) && !muted(s) {
 		said, late := m.answers(force == string(Reply))
+		out.Left = AddLeft(out.Left, me.leaving(before, m.still, false))
 		if opt.Comment != "" {
 			for i := range said {
 				said[i].extra = append(said[i].extra, ics.NewProp("COMMENT", ics.Escape(opt.Comment)))
@@ -119,9 +121,12 @@ func (me Actor) unforce(s *series) string {
 	return force
 }
 
+// outlast are the answers that stand when an attendee removes his copy.
+var outlast = []string{"DELEGATED", "COMPLETED"}
+
 // decline is an attendee's removal of his copy (RFC 6638 §3.2.2.4, §8.1).
 func (me Actor) decline(before *ics.Object, opt Options) Outcome {
-	out := Outcome{Remove: true, Rule: "attendee removed his copy", Left: me.leaving(before, before.Main(), opt.NoReply)}
+	out := Outcome{Remove: true, Rule: "attendee removed his copy", Left: me.leaving(before, before.Main(), opt.NoReply, outlast...)}
 	s := newSeries(before, before.Root())
 	_, org := organizerOf(before)
 	switch {
@@ -138,7 +143,7 @@ func (me Actor) decline(before *ics.Object, opt Options) Outcome {
 	var said []answer
 	for _, p := range s.parts {
 		l := p.self(me)
-		if l == nil || cancelled(p.comp) || ics.PartStat(l) == "DECLINED" || ics.PartStat(l) == "DELEGATED" || ics.PartStat(l) == "COMPLETED" {
+		if l == nil || cancelled(p.comp) || ics.PartStat(l) == "DECLINED" || slices.Contains(outlast, ics.PartStat(l)) {
 			continue // he has said so before, or it is done
 		}
 		said = append(said, answer{comp: p.comp, mine: *l, partstat: "DECLINED"})

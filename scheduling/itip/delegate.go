@@ -292,7 +292,7 @@ func (r *replying) sent(o *ics.Object) (told, new []Message) {
 	for _, p := range masterFirst(r.s.parts) {
 		for _, l := range r.gone[p] {
 			a := ics.CalAddress(&l)
-			if agent(&l) != byServer || find(p, a) != nil || p.rid != "" && len(comps[a]) > 0 && comps[a][0].Prop("RECURRENCE-ID") == nil {
+			if p.off || r.s.master != nil && r.s.master.off || agent(&l) != byServer || find(p, a) != nil || p.rid != "" && len(comps[a]) > 0 && comps[a][0].Prop("RECURRENCE-ID") == nil {
 				continue
 			}
 			comps[a] = append(comps[a], r.me.cancelComponent(p.comp, sequence(p.comp), []ics.Prop{l}, false))

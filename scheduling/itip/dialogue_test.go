@@ -478,9 +478,9 @@ func (c *core) hand(ms []Message) (map[cuaddr.Address]string, error) {
 		if !local {
 			if !c.mailedAlready(m) {
 				c.told[to] = append(c.told[to], Explicit(m.Body).Bytes())
-			}
-			if c.post != nil {
-				c.post(m)
+				if c.post != nil {
+					c.post(m)
+				}
 			}
 			status[m.To] = StatusSent
 			continue

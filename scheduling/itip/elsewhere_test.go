@@ -3,6 +3,7 @@ package itip_test
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -19,7 +20,7 @@ func (s *simulation) beside(a act, who *somebody, o *ics.Object) {
 	root := o.Root().Clone()
 	what := ""
 	switch a.What {
-	case whatDelegate, whatDelegate + 1:
+	case whatDelegate, whatDelegate + 1, whatDelegate + 2, whatDelegate + 3:
 		if who == s.org || len(s.mail) > 0 {
 			return
 		}
@@ -28,15 +29,32 @@ func (s *simulation) beside(a act, who *somebody, o *ics.Object) {
 			s.quiet()
 			return
 		}
-	case whatPropose:
+	case whatPropose, whatPropose + 1:
 		if who != s.org {
 			s.proposes(who, a, o)
 		}
-	case whatDecide:
+	case whatDecide, whatDecide + 1, whatDecide + 2:
 		s.decides(a)
-	case whatAsk:
+	case whatAsk, whatAsk + 1:
 		if who != s.org {
 			s.refreshes(who)
+		}
+	case whatMails, whatMails + 1, whatMails + 2:
+		// Other programs' mail repeats what SEQUENCE it likes, so that nobody is told
+		// which of two that cross counts: it is sent when nothing is on its way.
+		switch {
+		case who.home < 0 || len(s.mail) > 0: // he has no other program
+			return
+		case who == s.org:
+			s.tells(a, o)
+		default:
+			s.replies(who, a, o)
+		}
+		s.quiet()
+	case whatAdd, whatAdd + 1, whatAdd + 2:
+		if who == s.org && who.home < 0 && len(s.mail) == 0 {
+			s.adds(a, o)
+			s.quiet() // whose server sends none does not know what crosses it
 		}
 	}
 	if what != "" {
@@ -44,18 +62,21 @@ func (s *simulation) beside(a act, who *somebody, o *ics.Object) {
 	}
 }
 
-// Where act.What changes its meaning: below whatMail people write their copies.
+// Where act.What changes its meaning: below whatMail, and from whatMore on, people
+// write their copies.
 const (
 	whatMail     = 42 // a mail arrives
 	whatAgain    = 57 // and stays on its way
 	whatQuiet    = 60 // all mails arrive
-	whatDelegate = iota + 61
-	_
-	whatPropose
-	whatDecide
-	whatAsk
-	whatBeyond // mails again
-	whatEnd    = 80
+	whatDelegate = 64
+	whatPropose  = 68
+	whatDecide   = 70
+	whatAsk      = 73
+	whatMails    = 75
+	whatAdd      = 78
+	whatBeyond   = 81 // mails again
+	whatMore     = 96
+	whatEnd      = 128
 )
 
 // sends puts another in somebody's place, for one occurrence or for all.
@@ -171,4 +192,202 @@ func (s *simulation) refreshes(who *somebody) {
 		ics.NewProp("VERSION", "2.0"), ics.NewProp("PRODID", ProductID), ics.NewProp("CALSCALE", "GREGORIAN"), ics.NewProp("METHOD", "REFRESH"),
 	}, Children: []*ics.Component{c}})
 	s.carry(who, Message{Method: Refresh, UID: "1", From: s.address(who), To: org, Body: body})
+}
+
+// mailing makes what a mail program sends.
+func (s *simulation) mailing(method Method, comps []*ics.Component, zones *ics.Object) *ics.Object {
+	root := &ics.Component{Name: "VCALENDAR", Props: []ics.Prop{
+		ics.NewProp("VERSION", "2.0"), ics.NewProp("PRODID", "-//a mail program//EN"), ics.NewProp("METHOD", string(method)),
+	}}
+	for _, c := range zones.Root().Children {
+		if c.Name == "VTIMEZONE" {
+			root.Children = append(root.Children, c)
+		}
+	}
+	root.Children = append(root.Children, comps...)
+	return ics.New(root)
+}
+
+// observed is a mail that somebody here sends from his mail program, of which
+// the server gets a copy. It reaches those outside as he wrote it.
+func (s *simulation) observed(who *somebody, what string, method Method, body *ics.Object, to []*somebody) {
+	s.clock()
+	s.acting = who.name + " mails: " + what
+	var names []string
+	for _, p := range to {
+		names = append(names, p.name)
+	}
+	raw := body.Bytes()
+	done := s.log.begin(who.core, s.now, fmt.Sprintf("send %s %s %s # %s", who.name, method, strings.Join(names, " "), what), body)
+	ignored, err := who.core.Send(who.name, names, method, raw)
+	done(ignored, err)
+	if err == nil {
+		if now := s.object(who); now != nil {
+			who.cached = now.Bytes()
+		}
+		for _, p := range to {
+			if p.core != who.core {
+				s.letter(Message{Method: method, UID: "1", From: s.address(who), To: s.address(p), Body: body})
+			}
+		}
+	}
+	s.after(who.core, err)
+}
+
+// letter is a mail that nobody but its writer answers for: it may say what is
+// known.
+func (s *simulation) letter(m Message) {
+	to := s.at[m.To]
+	if m.Method != Reply {
+		if out, err := Receive(to.core.actor(to.name, "1"), to.ideal, m); err == nil && out.Object != nil {
+			to.ideal = out.Object
+		}
+	}
+	s.mail = append(s.mail, &packet{s.sent, m})
+	s.sent++
+}
+
+// replies is an answer from a mail program.
+func (s *simulation) replies(who *somebody, a act, o *ics.Object) {
+	c := o.Master()
+	if a.A >= 4 || c == nil {
+		c, _ = s.occurrence(a.A, o, o.Root().Clone())
+	}
+	if c == nil || strings.EqualFold(c.Value("STATUS"), "CANCELLED") || ics.Attendee(c, s.self(who)) == nil {
+		return
+	}
+	say := []string{"ACCEPTED", "DECLINED", "TENTATIVE"}[a.B%3]
+	said := &ics.Component{Name: c.Name, Props: []ics.Prop{
+		ics.NewProp("UID", "1"), ics.NewProp("DTSTAMP", s.now.Add(4*time.Second).UTC().Format("20060102T150405Z")),
+	}}
+	for _, p := range c.Props {
+		switch p.Name {
+		case "DTSTART", "SEQUENCE", "RECURRENCE-ID":
+			said.Add(p)
+		case "ORGANIZER":
+			said.Add(p.WithoutParams("SCHEDULE-STATUS"))
+		}
+	}
+	said.Add(ics.NewProp("ATTENDEE", s.address(who).String(), ics.Param{Name: "PARTSTAT", Values: []string{say}}))
+	s.observed(who, say+" "+string(o.RID(c)), Reply, s.mailing(Reply, []*ics.Component{said}, o), []*somebody{s.org})
+}
+
+// tells is what an organizer sends from her mail program: a place or a time, of
+// one occurrence or of all of a meeting in which everybody takes part in all.
+func (s *simulation) tells(a act, o *ics.Object) {
+	root := o.Root().Clone()
+	comps := events(root)
+	if a.A >= 4 {
+		c, _ := s.occurrence(a.A, o, root)
+		if c == nil {
+			return
+		}
+		comps = []*ics.Component{c}
+	} else if o.Master() == nil {
+		return
+	}
+	top := 0
+	for _, c := range o.Main() {
+		n, _ := strconv.Atoi(c.Value("SEQUENCE"))
+		top = max(top, n)
+	}
+	guests := func(c *ics.Component) (out []string) {
+		for _, l := range ics.Attendees(c) {
+			out = append(out, ics.CalAddress(l).String())
+		}
+		slices.Sort(out)
+		return out
+	}
+	var to []*somebody
+	for _, c := range comps {
+		if !slices.Equal(guests(c), guests(comps[0])) || strings.EqualFold(c.Value("STATUS"), "CANCELLED") {
+			return
+		}
+		c.Set(ics.NewProp("LOCATION", fmt.Sprint("Hall ", a.B%3)))
+		moves := a.C%2 == 1 && len(comps) == 1
+		if moves {
+			shift(c, time.Hour)
+		}
+		c.Set(ics.NewProp("SEQUENCE", strconv.Itoa(top+1)))
+		c.Set(ics.NewProp("DTSTAMP", s.now.Add(4*time.Second).UTC().Format("20060102T150405Z")))
+		for i := range c.Props {
+			if p := &c.Props[i]; p.Name == "ATTENDEE" || p.Name == "ORGANIZER" {
+				if moves && p.Name == "ATTENDEE" && s.at[ics.CalAddress(p)] != s.org {
+					*p = p.WithParam("PARTSTAT", "NEEDS-ACTION")
+				}
+				for _, q := range p.Params {
+					if strings.HasPrefix(q.Name, "X-") || strings.HasPrefix(q.Name, "SCHEDULE-") {
+						*p = p.WithoutParams(q.Name)
+					}
+				}
+			}
+		}
+		c.RemoveFunc(func(p *ics.Prop) bool { return strings.HasPrefix(p.Name, "X-CONVENE") })
+	}
+	for _, l := range ics.Attendees(comps[0]) {
+		if p := s.at[ics.CalAddress(l)]; p != nil && p != s.org {
+			to = append(to, p)
+		}
+	}
+	if len(to) > 0 {
+		s.observed(s.org, "place or time", Request, s.mailing(Request, comps, o), to)
+	}
+}
+
+// adds is one more day, told by an ADD, as no program of ours does (RFC 5546
+// §3.2.4).
+func (s *simulation) adds(a act, o *ics.Object) {
+	m := o.Master()
+	if m == nil || m.Prop("RRULE") == nil {
+		return
+	}
+	day := fmt.Sprint("203104", 20+a.B)
+	var first ics.RID
+	o.Instances(time.Time{}, time.Time{}, time.UTC, ics.Bound{}, func(i ics.Instance) bool { first = i.RID; return false })
+	if first == "" {
+		return
+	}
+	r := ics.RID(day + string(first[8:]))
+	if o.HasInstance(r) || o.Override(r) != nil {
+		return
+	}
+	top := 0
+	for _, c := range o.Main() {
+		n, _ := strconv.Atoi(c.Value("SEQUENCE"))
+		top = max(top, n)
+	}
+	s.clock()
+	s.acting = s.org.name + " adds " + day
+	root := o.Root().Clone()
+	var one *ics.Component
+	for _, c := range events(root) {
+		if c.Prop("RECURRENCE-ID") == nil {
+			c.Add(o.DateProp("RDATE", r))
+			c.Set(ics.NewProp("SEQUENCE", strconv.Itoa(top+1)))
+			one = c
+		}
+	}
+	with := ics.New(root)
+	if one = with.Occurrence(r); one == nil {
+		return
+	}
+	one = one.Clone()
+	one.Set(ics.NewProp("DTSTAMP", s.now.UTC().Format("20060102T150405Z")))
+	var to []*somebody
+	for i := range one.Props {
+		l := &one.Props[i]
+		if p := s.at[ics.CalAddress(l)]; l.Name == "ATTENDEE" && p != nil && p != s.org {
+			*l = ics.NewProp("ATTENDEE", s.address(p).String(), ics.Param{Name: "RSVP", Values: []string{"TRUE"}})
+			to = append(to, p)
+		}
+	}
+	root.Children = append(root.Children, one)
+	s.org.core.keep(s.org.name, "1", Outcome{Object: ics.New(root), Scheduled: true})
+	sent := one.Clone()
+	sent.Remove("RECURRENCE-ID", "RDATE", "EXDATE", "RRULE")
+	sent.RemoveFunc(func(p *ics.Prop) bool { return strings.HasPrefix(p.Name, "X-CONVENE") })
+	for _, p := range to {
+		s.letter(Message{Method: Add, UID: "1", From: s.address(s.org), To: s.address(p), Body: s.mailing(Add, []*ics.Component{sent}, o)})
+	}
+	s.after(s.org.core, nil)
 }

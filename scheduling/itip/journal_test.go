@@ -41,6 +41,9 @@ func (j *journal) begin(c *core, now time.Time, statement string, o *ics.Object)
 		if id := o.Root().Value("PRODID"); strings.HasPrefix(statement, "mail ") && id != "" { // a server like this one is believed more
 			add = append(add, "    PRODID:"+id)
 		}
+		if o.Kind() == "VTODO" {
+			add = append(add, "    VTODO")
+		}
 		for i, comp := range o.Main() {
 			if i > 0 {
 				add = append(add, "    --")

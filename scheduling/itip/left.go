@@ -1,6 +1,8 @@
 package itip
 
 import (
+	"slices"
+
 	"github.com/convene-server/convene/scheduling/ics"
 )
 
@@ -31,7 +33,11 @@ func AddLeft(before, left *ics.Object) *ics.Object {
 			later = now.master
 		}
 		if later == nil {
-			now.graft(p.comp)
+			c := p.comp
+			if m := now.master; m != nil && !p.off && now.excludes(p.rid) && older(c, m.comp) {
+				c = awayIn(c, m.comp)
+			}
+			now.graft(c)
 		}
 	}
 	if !now.dirty {
@@ -39,6 +45,16 @@ func AddLeft(before, left *ics.Object) *ics.Object {
 	}
 	zonesOf(now.root, left, before)
 	return ics.New(now.root)
+}
+
+// awayIn is what is left of an occurrence that is still away in a later revision
+// of its series.
+func awayIn(c, master *ics.Component) *ics.Component {
+	c = c.Clone()
+	c.Remove(propReceived)
+	c.Set(ics.NewProp("DTSTAMP", dtstamp(master)))
+	setSequence(c, sequence(master))
+	return c
 }
 
 // zonesOf gives a tree the time zones that its components refer to, from the
@@ -63,8 +79,9 @@ func zonesOf(root *ics.Component, from ...*ics.Object) {
 }
 
 // leaving is what is left of components that an attendee takes off his
-// calendar. silent: he does not decline.
-func (me Actor) leaving(o *ics.Object, comps []*ics.Component, silent bool) *ics.Object {
+// calendar. silent: he does not decline; nor does he where his answer is one of
+// those that stand.
+func (me Actor) leaving(o *ics.Object, comps []*ics.Component, silent bool, stand ...string) *ics.Object {
 	root := &ics.Component{Name: "VCALENDAR", Props: o.Root().Props}
 	for _, c := range comps {
 		if !schedules(c.Name) {
@@ -75,7 +92,7 @@ func (me Actor) leaving(o *ics.Object, comps []*ics.Component, silent bool) *ics
 			p := c.Props[i]
 			switch {
 			case p.Name == "ATTENDEE" && me.Self(ics.CalAddress(&p)):
-				if !silent {
+				if !silent && !slices.Contains(stand, ics.PartStat(&p)) {
 					p = p.WithoutParams(paramSaid).WithParam("PARTSTAT", "DECLINED")
 				}
 				out.Add(p)
@@ -143,11 +160,14 @@ func (me Actor) anew(left *series, in *series, p *part) *ics.Component {
 // keepsOut reports whether he had a component, declined and removed it, and is
 // not asked anew.
 func (me Actor) keepsOut(left, in *series, p *part) bool {
-	if left.at(p.rid) == nil || ics.PartStat(p.self(me)) == "DECLINED" {
+	if left.at(p.rid) == nil || declines(p.self(me)) {
 		return false
 	}
-	return ics.PartStat(ics.Attendee(me.anew(left, in, p), me.Self)) == "DECLINED"
+	return declines(ics.Attendee(me.anew(left, in, p), me.Self))
 }
+
+// declines reads somebody's line; a published event may have none of his.
+func declines(l *ics.Prop) bool { return l != nil && ics.PartStat(l) == "DECLINED" }
 
 // cancelledSince are the instances of a series that were cancelled after it was
 // written, although the CANCEL came first.

@@ -98,7 +98,7 @@ type replying struct {
 	made   *part  // the override that the present answer needed
 	why    string // nothing came of it
 	noted  bool   // the object changed
-	news   bool   // a PARTSTAT changed
+	news   bool   // a PARTSTAT changed, or how far somebody is with a task
 	shared bool   // a property that attendees may set for everybody changed
 
 	claim   bool                 // somebody says that he is a delegate
@@ -286,7 +286,9 @@ func (r *replying) note(c, p *part, l *ics.Prop, who cuaddr.Address) bool {
 				r.crossed = append(r.crossed, a)
 			}
 		}
-		n = withProgress(n, c.comp, said)
+		if far := withProgress(n, c.comp, said); !far.Equal(&n) {
+			n, r.news = far, true
+		}
 		if said != "NEEDS-ACTION" {
 			n = n.WithoutParams("RSVP") // who has answered is not asked any more
 		}

@@ -66,7 +66,7 @@ func (me Actor) firstCopy(in *series, msg Message) Outcome {
 			continue
 		}
 		c := me.anew(left, in, p)
-		if ics.PartStat(ics.Attendee(c, me.Self)) != "DECLINED" {
+		if ps := ics.PartStat(ics.Attendee(c, me.Self)); ps != "DECLINED" && !(left.at(p.rid) != nil && slices.Contains(outlast, ps)) {
 			asked = true
 		} else if in.master == nil {
 			continue // single occurrences: only those that he is asked about
@@ -77,8 +77,8 @@ func (me Actor) firstCopy(in *series, msg Message) Outcome {
 	case !asked && late:
 		return ignored("he removed it, or it was cancelled, after this was written")
 	case !asked:
-		out := ignored("he declined it and has no copy")
-		out.Left = me.leaving(msg.Body, root.Children, false) // or an older one would ask him anew
+		out := ignored("he declined it, or has done with it, and has no copy")
+		out.Left = me.leaving(msg.Body, root.Children, false, outlast...) // or an older one would ask him anew
 		return out
 	}
 	if m := masterOf(root); m != nil {
@@ -152,7 +152,10 @@ func (me Actor) update(have *ics.Object, in *series, msg Message) Outcome {
 	var heard []*ics.Component // of that, as it stands now
 	for _, p := range in.parts {
 		old := was.at(p.rid)
-		if old != nil && older(p.comp, old.comp) {
+		// An occurrence that has a component of its own only now has its own SEQUENCE
+		// too (RFC 5546 §2.1.4): the series that comes with it is no older than his.
+		first := old != nil && old.rid != p.rid && whole && !older(in.master.comp, old.comp)
+		if old != nil && !first && older(p.comp, old.comp) {
 			stale = staleRule(p.comp, old.comp)
 			if old.rid == p.rid {
 				merged[p.rid] = old.comp
@@ -166,7 +169,7 @@ func (me Actor) update(have *ics.Object, in *series, msg Message) Outcome {
 			stale = "stale: an instance that the series no longer has"
 			continue
 		}
-		if old == nil && was.master == nil && !whole && ics.PartStat(p.self(me)) == "DECLINED" {
+		if old == nil && was.master == nil && !whole && declines(p.self(me)) {
 			stale = "he declined this occurrence and has no copy of it" // as in firstCopy
 			continue
 		}
@@ -188,7 +191,7 @@ func (me Actor) update(have *ics.Object, in *series, msg Message) Outcome {
 	if c := merged[""]; whole && c != nil {
 		me.keepAway(was, in, c, merged)
 		for _, p := range left.parts {
-			if me.declinedAlone(left, p, in) {
+			if was.at(p.rid) == nil && me.declinedAlone(left, p, in) {
 				away[p.rid] = true
 			}
 		}

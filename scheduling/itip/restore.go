@@ -15,8 +15,9 @@ type mend struct {
 	me       Actor
 	was, is  *series
 	org      cuaddr.Address
-	base     map[*part]*part // what described each instance before
-	dropped  []ics.RID       // instances that he took away by EXDATE
+	base     map[*part]*part  // what described each instance before
+	dropped  []ics.RID        // instances that he took away by EXDATE
+	still    []*ics.Component // and those that he took away before, of which he speaks again
 	delegate []*delegation
 	alone    bool // he wrote one of his occurrences as if there were no others
 }
@@ -524,9 +525,6 @@ func (m *mend) answers(force bool) (out, late []answer) {
 			}
 			continue
 		}
-		if p.rid == "" {
-			whole, wholeSaid = now, now != before || force
-		}
 		further := oldComp != nil && p.comp.Name == "VTODO" && !slices.EqualFunc(progress(oldComp), progress(p.comp), func(a, b ics.Prop) bool { return a.Value == b.Value })
 		passed := oldComp != nil && now == "DELEGATED" && !equalSets(delegatesOf(*l), delegatesOf(*ics.Attendee(oldComp, m.me.Self)))
 		var shared []ics.Prop
@@ -535,6 +533,9 @@ func (m *mend) answers(force bool) (out, late []answer) {
 			if o := ics.Attendee(oldComp, m.me.Self); o != nil {
 				passed = passed || m.me.says(o, l)
 			}
+		}
+		if p.rid == "" { // said for whatever reason
+			whole, wholeSaid = now, now != before || force || further || passed || len(shared) > 0
 		}
 		if now == before && !further && !passed && !force && len(shared) == 0 && !(p.rid != "" && wholeSaid && now != whole) {
 			continue
@@ -570,8 +571,11 @@ func (m *mend) away() []answer {
 			continue
 		}
 		if m.is.excludes(p.rid) && m.was.excludes(p.rid) && m.is.byRID[p.rid] == nil {
-			c := p.comp.Clone() // it stays away in the revision of the series that he answers
-			setSequence(c, max(sequence(c), sequence(m.is.master.comp)))
+			c := p.comp
+			if older(c, m.was.master.comp) { // it stays away in the revision that he answers
+				c = awayIn(c, m.was.master.comp)
+				m.still = append(m.still, c)
+			}
 			out = append(out, answer{comp: c, mine: *l, partstat: "DECLINED"})
 		}
 	}

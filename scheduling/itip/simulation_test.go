@@ -59,7 +59,7 @@ func TestSimulation(t *testing.T) {
 	for _, domains := range parts {
 		t.Run(fmt.Sprint(domains, "domains"), func(t *testing.T) {
 			t.Parallel()
-			acts := rapid.SliceOfN(rapid.Custom(anAct), 1, 24)
+			acts := rapid.SliceOfN(rapid.Custom(anAct), 3, 32)
 			rapid.Check(t, func(t *rapid.T) {
 				s := newSimulation(t, domains, rapid.Custom(aMeeting).Draw(t, "meeting"))
 				for _, a := range acts.Draw(t, "acts") {
@@ -209,8 +209,13 @@ func (s *simulation) begin(m meeting) {
 			lines += "ATTENDEE;CN=" + p.name + ":" + s.address(p).String() + "\n"
 		}
 	}
-	o := event(s, strings.TrimSuffix(lines, "\n"))
-	s.write(s.org, "the meeting", o.Root())
+	root := event(s, strings.TrimSuffix(lines, "\n")).Root().Clone()
+	if m.Form == 3 { // a task
+		c := events(root)[0]
+		c.Name = "VTODO"
+		c.Prop("DTEND").Name = "DUE"
+	}
+	s.write(s.org, "the meeting", root)
 }
 
 func (s *simulation) address(p *somebody) cuaddr.Address {

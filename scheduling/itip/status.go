@@ -103,13 +103,18 @@ func SetPartStat(o *ics.Object, who func(cuaddr.Address) bool, r ics.RID, partst
 
 // Answered returns o as the program of the attendee whom who recognises would
 // put it, had he given there the answer that a component of a REPLY says, for
-// instance r ("" for the whole); nil if he or the instance is not there.
+// instance r ("" for the whole); nil if he or the instance is not there. An answer
+// to the whole leaves him what he said otherwise of an occurrence, and one at
+// another time: as its organizer understands it (RFC 5546 §3.2.3).
 func Answered(o *ics.Object, who func(cuaddr.Address) bool, r ics.RID, said *ics.Component) *ics.Object {
 	him := ics.Attendee(said, who)
 	if him == nil {
 		return nil
 	}
 	n := SetPartStat(o, who, r, ics.PartStat(him), said.Text("COMMENT"))
+	if n != nil && r == "" {
+		n = exceptions(o, n, who, ics.PartStat(him))
+	}
 	if n == nil || said.Name != "VTODO" && ics.PartStat(him) != "DELEGATED" {
 		return n
 	}
@@ -131,6 +136,35 @@ func Answered(o *ics.Object, who func(cuaddr.Address) bool, r ics.RID, said *ics
 			if line := find(sent, a); line != nil && find(p, a) == nil {
 				c.Add(line.WithParam("DELEGATED-FROM", ics.CalAddress(l).String()))
 			}
+		}
+	}
+	return ics.New(root)
+}
+
+// exceptions gives those occurrences of n their component in o back that somebody's
+// answer to the whole does not cover.
+func exceptions(o, n *ics.Object, who func(cuaddr.Address) bool, say string) *ics.Object {
+	was := newSeries(o, o.Root())
+	if was.master == nil || len(was.parts) == 1 {
+		return n
+	}
+	before := "NEEDS-ACTION"
+	if l := ics.Attendee(was.master.comp, who); l != nil {
+		before = ics.PartStat(l)
+	}
+	root := n.Root().Clone()
+	for i, c := range root.Children {
+		p := was.byRID[n.RID(c)]
+		if p == nil || !schedules(c.Name) {
+			continue
+		}
+		l := ics.Attendee(p.comp, who)
+		if l == nil {
+			continue
+		}
+		ps, occ := ics.PartStat(l), was.regular(p.rid)
+		if occ == nil || !sameTime(o, occ, o, p.comp) || ps != "NEEDS-ACTION" && ps != before && ps != say {
+			root.Children[i] = p.comp
 		}
 	}
 	return ics.New(root)
