@@ -1,7 +1,6 @@
 package caldav
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -44,7 +43,6 @@ type house struct {
 	store *db.Store
 	desk  *scheduling.Desk
 	http  *httptest.Server
-	log   *bytes.Buffer
 }
 
 // each runs a test against a house on each database.

@@ -296,8 +296,7 @@ var (
 	// hidden answers whatever is asked of a home in which I may see nothing, and
 	// of the home of somebody who is not here: word for word the same, whether
 	// there is something or not (RFC 3744 §7.1.1).
-	hidden    = &dav.Error{Status: http.StatusForbidden, Cond: dav.D("need-privileges"), Detail: "there is nothing that you may see here"}
-	forbidden = &dav.Error{Status: http.StatusForbidden}
+	hidden = &dav.Error{Status: http.StatusForbidden, Cond: dav.D("need-privileges"), Detail: "there is nothing that you may see here"}
 )
 
 func (x *exchange) options(segments []string, slash bool) error {

@@ -48,9 +48,6 @@ type BusyRow struct {
 const (
 	hour    = int64(3600e6)
 	slotMax = 7 * 24 * hour // longest slot; longer ones are series
-	// sway is how far a floating time may be from where it stands in UTC when
-	// it is seen from another zone (STORAGE 15).
-	sway = 14 * hour
 	// endless bounds times: far from overflow.
 	endless = int64(1) << 61
 )

@@ -462,13 +462,13 @@ func TestSharedBodies(t *testing.T) {
 				t.Errorf("%d bodies, want %d", got, want)
 			}
 		}
-		a := put(t, s, cal.ID, "a", "u", "same", db.Indexed{})
+		put(t, s, cal.ID, "a", "u", "same", db.Indexed{})
 		b := put(t, s, inbox.ID, "a", "u", "same", db.Indexed{})
 		c := put(t, s, bobs.ID, "a", "u", "same", db.Indexed{})
 		test(1)
 		put(t, s, bobs.ID, "z", "u2", "same", db.Indexed{})
 		test(2) // another conversation: its lock is another
-		a = put(t, s, cal.ID, "a", "u", "changed", db.Indexed{})
+		a := put(t, s, cal.ID, "a", "u", "changed", db.Indexed{})
 		test(3)
 		if got := loadObject(t, s, bobs.ID, "a"); string(got.Body) != "same" {
 			t.Errorf("a shared body was written to: %q", got.Body)

@@ -68,8 +68,8 @@ func TestRenamePrincipal(t *testing.T) {
 		rename(ann.ID, "ANN@example.org", nil)
 		view(t, s, func(tx *db.Tx) error {
 			all, err := tx.Addresses(ann.ID)
-			if !slices.Equal(all, []string{"ANN@example.org", "a@example.org", "Arbor@Example.net"}) {
-				t.Errorf("%q", all)
+			if !slices.Equal(all, []string{"ANN@example.org", "a@example.org", "Arbor@Example.net"}) || err != nil {
+				t.Errorf("%q, %v", all, err)
 			}
 			in, err := tx.InDomain("example.net", 0, 10)
 			if len(in) != 1 || in[0].ID != ann.ID {

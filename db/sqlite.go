@@ -152,12 +152,6 @@ func (w *writer) pass() bool {
 	return true
 }
 
-func (w *writer) someoneWaits() bool {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return len(w.waiting) > 0
-}
-
 func (w *writer) connection(ctx context.Context) (*conn, error) {
 	if w.c != nil && w.c.broken {
 		w.c.close()

@@ -109,12 +109,6 @@ func (p *people) find(a cuaddr.Address) *db.Principal {
 	return p.known[a]
 }
 
-// same reports whether two addresses are those of one person here.
-func (p *people) same(a, b cuaddr.Address) bool {
-	x, y := p.find(a), p.find(b)
-	return x != nil && y != nil && x.ID == y.ID
-}
-
 // self recognises the addresses of a principal; with groups also those of the
 // groups that hold him (decision 29).
 func (p *people) self(me db.Principal, groups bool) func(cuaddr.Address) bool {

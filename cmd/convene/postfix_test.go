@@ -45,8 +45,8 @@ func startPostfix(t *testing.T, recipe, master string, mailboxes []string, outsi
 		check(os.Chmod(filepath.Join(p.dir, d.name), d.mode))
 	}
 	with = append(with, "/etc/postfix/", p.dir+"/conf/", "$log_in", "private/auth")
-	key := []byte{}
-	p.certificate, key = certificate(t, "mx.example.org")
+	certificate, key := certificate(t, "mx.example.org")
+	p.certificate = certificate
 	p.file("conf/certificate", string(p.certificate), 0o644)
 	p.file("conf/key", string(key), 0o600)
 	p.file("conf/logins", "/^(.*)$/ $1\n", 0o644)

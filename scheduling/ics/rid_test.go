@@ -55,10 +55,7 @@ func lines(c *Component) string {
 	if c == nil {
 		return "none"
 	}
-	var out []string
-	for _, l := range strings.Split(strings.TrimSpace(string(New(c.Clone()).Bytes())), "\r\n") {
-		out = append(out, l)
-	}
+	out := strings.Split(strings.TrimSpace(string(New(c.Clone()).Bytes())), "\r\n")
 	return strings.Join(out[2:len(out)-1], " ") // without BEGIN, UID, END
 }
 

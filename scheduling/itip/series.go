@@ -149,12 +149,6 @@ func (p *part) listed(a cuaddr.Address) bool {
 	return !p.off && l != nil && agent(l) == byServer
 }
 
-// invited reports whether somebody takes part in an instance, "" the master.
-func (s *series) invited(a cuaddr.Address, r ics.RID) bool {
-	p := s.at(r)
-	return p != nil && p.listed(a)
-}
-
 // object is the series as an Object again: the one it came from where nothing
 // was edited.
 func (s *series) object() *ics.Object {
