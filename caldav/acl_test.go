@@ -222,7 +222,16 @@ func TestProxy(t *testing.T) {
 		if w := h.propfind(bob, write, "0", "D:group-member-set").row(t, write); w.text("D:group-member-set") != href(bobPath) {
 			t.Errorf("%+v", w)
 		}
+		// Ann sees what he may do for her, and nothing else of what he is in.
+		if w := h.propfind(ann, bobPath, "0", "D:group-membership").row(t, bobPath); w.text("D:group-membership") != href(write) {
+			t.Errorf("%+v", w)
+		}
+		r := h.report(bob, "/dav/principals/", `<D:principal-match><D:self/><D:prop><D:displayname/></D:prop></D:principal-match>`)
+		equal(t, "principal-match", names(t, r, ""), []string{write, bobPath})
 		h.add(dbPerson("eve@example.org"))
+		if w := h.propfind("eve@example.org", bobPath, "0", "D:group-membership").row(t, bobPath); !w.lacks("D:group-membership") {
+			t.Errorf("%+v", w)
+		}
 		if w := h.propfind("eve@example.org", write, "0", "D:group-member-set").row(t, write); !w.lacks("D:group-member-set") {
 			t.Errorf("%+v", w)
 		}
@@ -246,6 +255,10 @@ func TestPrincipalSearches(t *testing.T) {
 		r := h.report(ann, annHome, `<D:principal-match><D:principal-property><D:owner/></D:principal-property><D:prop><D:displayname/></D:prop></D:principal-match>`)
 		equal(t, "principal-property", names(t, r, annHome), []string{"calendar/", "inbox/", "outbox/", "tasks/"})
 		h.report(ann, annHome, `<D:principal-match><D:prop><D:displayname/></D:prop></D:principal-match>`).want(t, 400)
+		h.proppatch(ann, annTasks, `<D:set><D:prop><X:by xmlns:X="urn:x"><D:href>`+annSelf+`</D:href></X:by></D:prop></D:set>`).want(t, 207)
+		h.proppatch(ann, annCalendar, `<D:set><D:prop><X:by xmlns:X="urn:x"><D:href>`+bobPath+`</D:href></X:by></D:prop></D:set>`).want(t, 207)
+		r = h.report(ann, annHome, `<D:principal-match><D:principal-property><X:by xmlns:X="urn:x"/></D:principal-property><D:prop><D:displayname/></D:prop></D:principal-match>`)
+		equal(t, "principal-property, dead", names(t, r, annHome), []string{"tasks/"})
 		search := func(in string, want ...string) {
 			t.Helper()
 			r := h.report(ann, "/dav/principals/", `<CS:calendarserver-principal-search `+in+`<D:prop><D:displayname/></D:prop></CS:calendarserver-principal-search>`)

@@ -429,6 +429,17 @@ func (x *exchange) principalMatch(r *resource, root *dav.Element) error {
 	}); err != nil {
 		return err
 	}
+	var acting []*resource // groups that hold me: those of whom I act for
+	for _, writes := range []bool{false, true} {
+		if !x.eachActedFor(writes, func(p *db.Principal) {
+			acting = append(acting, &resource{kind: kProxy, href: proxyHref(p, writes), owner: p, writes: writes})
+		}) {
+			return x.broken
+		}
+	}
+	if err := x.renderLoaded(ms, acting, p); err != nil {
+		return err
+	}
 	return x.renderPrincipals(ms, who, p)
 }
 
@@ -438,13 +449,22 @@ func (x *exchange) matchByProperty(ms *dav.MultiStatus, r *resource, in *dav.Ele
 	if in == nil || len(in.Children()) != 1 {
 		return &dav.Error{Status: http.StatusBadRequest, Detail: "a principal-match asks for self, or for one principal-property"}
 	}
-	t := live[in.Children()[0].Name]
-	me := "<D:href>" + principalHref(&x.me) + "</D:href>"
+	name := in.Children()[0].Name
+	t := live[name]
+	me := principalHref(&x.me) + "</"
 	names := func(m *resource) bool {
+		if t == nil { // one that a program keeps there
+			d := m.deadNamed(name)
+			return d != nil && strings.Contains(d.XML, ">"+me)
+		}
 		var w dav.Writer
-		return t != nil && t.kinds&m.kind != 0 && t.read(x, m, &w) && strings.Contains(string(w.Bytes()), me)
+		return t.kinds&m.kind != 0 && t.read(x, m, &w) && strings.Contains(string(w.Bytes()), "<D:href>"+me+"D:href>")
 	}
+	asked := &plan{wants: []want{{name: name, prop: t}}}
 	tell := func(page []*resource) error {
+		if err := x.loadDead(asked, page...); err != nil {
+			return err
+		}
 		var matched []*resource
 		for _, m := range page {
 			if names(m) {

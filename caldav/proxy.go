@@ -76,6 +76,7 @@ func readGroupMembers(x *exchange, r *resource, w *dav.Writer) bool {
 		all, err := tx.Proxies(r.owner.ID)
 		mine = r.owner.ID == x.me.ID
 		for _, p := range all {
+			mine = mine || me[p.Proxy] && p.Writes // who may write for him sees who may read
 			if p.Writes != r.writes || err != nil {
 				continue
 			}
@@ -94,6 +95,32 @@ func readGroupMembers(x *exchange, r *resource, w *dav.Writer) bool {
 		w.Href(principalHref(&members[i]))
 	}
 	return true
+}
+
+// readDelegateOf tells of somebody else those of his groups that I have to do
+// with: where he may act for me, or for whom I may act, too.
+func (x *exchange) readDelegateOf(who *db.Principal, w *dav.Writer) bool {
+	owners := []*db.Principal{&x.me}
+	if !x.eachActedFor(true, func(p *db.Principal) { owners = append(owners, p) }) {
+		return false
+	}
+	found := false
+	for _, o := range owners {
+		var all []db.Proxy
+		if !x.view(func(tx *db.Tx) (err error) {
+			all, err = tx.Proxies(o.ID)
+			return err
+		}) {
+			return false
+		}
+		for _, p := range all {
+			if p.Proxy == who.ID {
+				w.Href(proxyHref(o, p.Writes))
+				found = true
+			}
+		}
+	}
+	return found
 }
 
 // writeGroupMembers chooses who may act for me.

@@ -140,10 +140,12 @@ func readPrincipalURL(x *exchange, r *resource, w *dav.Writer) bool {
 }
 
 func readGroupMembership(x *exchange, r *resource, w *dav.Writer) bool {
-	if r.owner.ID != x.me.ID {
+	switch {
+	case r.owner.ID != x.me.ID && r.kind == kPrincipal:
+		return x.readDelegateOf(r.owner, w)
+	case r.owner.ID != x.me.ID:
 		return false // who is in which group is nobody else's business
-	}
-	if r.kind == kProxy {
+	case r.kind == kProxy:
 		return true // it is a group that is in no other
 	}
 	var groups []db.Principal
