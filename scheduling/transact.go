@@ -356,6 +356,9 @@ func (s *sitting) flushLone(h *holding) error {
 	if err != nil {
 		return err
 	}
+	if err := s.noteGroups(h); err != nil {
+		return err
+	}
 	if err := s.tx.PutFirst(&h.stored, h.obj.Bytes(), rec); err != nil {
 		return err
 	}

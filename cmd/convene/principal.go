@@ -272,7 +272,7 @@ type groupAddCmd struct {
 	kind    db.Kind
 	Address string   `arg:"" help:"Mail address."`
 	Profile profile  `embed:""`
-	Member  []string `sep:"none" placeholder:"ADDRESS" help:"A member, from here or outside; may be repeated." required:""`
+	Member  []string `sep:"none" placeholder:"ADDRESS" help:"A member, from here or outside; may be repeated. Members can be added later."`
 	Policy  []string `sep:"none" placeholder:"RULE" help:"How rooms and resources in it answer that have no rules of their own; may be repeated."`
 }
 
