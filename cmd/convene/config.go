@@ -68,6 +68,7 @@ type Config struct {
 	}
 	Scheduling struct {
 		PastGrace  time.Duration
+		InboxKeep  time.Duration // how long messages lie in inboxes that nobody empties
 		TellOthers int
 		// LocalStrict: between people here the server alone schedules.
 		LocalStrict bool
@@ -160,15 +161,8 @@ var configKeys = []configKey{
 	{"mail.catalogues", stringInto(func(c *Config) *string { return &c.Mail.Catalogues }, optional(checkFolder))},
 	{"mail.templates", stringInto(func(c *Config) *string { return &c.Mail.Templates }, optional(checkFolder))},
 	{"mail.incoming", stringInto(func(c *Config) *string { return &c.Mail.Incoming }, oneOf(directory.MessageOnly, directory.SummaryThenMessage, directory.MessageThenSummary, directory.SummaryOnly, directory.SummaryWrapsMessage))},
-	{"scheduling.past_grace", func(c *Config, v any) error {
-		s, _ := v.(string)
-		d, err := time.ParseDuration(s)
-		if err != nil || d <= 0 || d > 1e6*time.Hour {
-			return fmt.Errorf(`%s is no time above "0s" and up to "1000000h"; write it as "720h"`, show(v))
-		}
-		c.Scheduling.PastGrace = d
-		return nil
-	}},
+	{"scheduling.past_grace", spanInto(func(c *Config) *time.Duration { return &c.Scheduling.PastGrace })},
+	{"scheduling.inbox_keep", spanInto(func(c *Config) *time.Duration { return &c.Scheduling.InboxKeep })},
 	{"scheduling.tell_others", func(c *Config, v any) error {
 		n, ok := v.(int64)
 		if !ok || n < 1 || n > 1e6 {
@@ -397,6 +391,9 @@ func (c *Config) complete(given map[string]bool, line func(string) int) (mistake
 	if c.Scheduling.PastGrace == 0 {
 		c.Scheduling.PastGrace = 7 * 24 * time.Hour // decision 18
 	}
+	if c.Scheduling.InboxKeep == 0 {
+		c.Scheduling.InboxKeep = keep.Inbox
+	}
 	if c.Scheduling.TellOthers == 0 {
 		c.Scheduling.TellOthers = 250
 	}
@@ -564,6 +561,19 @@ func domainsInto(field func(*Config) *[]string) func(*Config, any) error {
 		}
 		return d, nil
 	})
+}
+
+// spanInto sets a stretch of time.
+func spanInto(at func(*Config) *time.Duration) func(*Config, any) error {
+	return func(c *Config, v any) error {
+		s, _ := v.(string)
+		d, err := time.ParseDuration(s)
+		if err != nil || d <= 0 || d > 1e6*time.Hour {
+			return fmt.Errorf(`%s is no time above "0s" and up to "1000000h"; write it as "720h"`, show(v))
+		}
+		*at(c) = d
+		return nil
+	}
 }
 
 func hourlyInto(field func(*Config) *int) func(*Config, any) error {

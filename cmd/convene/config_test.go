@@ -22,7 +22,7 @@ func TestConfigDefaults(t *testing.T) {
 	want.SMTP.PerEvent, want.SMTP.PerUser = 5000, 10_000
 	want.Trust.Unverified, want.Trust.VerifyDKIM = "all", true
 	want.FreeBusy.Fetch, want.FreeBusy.MaxAttendees = true, 500
-	want.Scheduling.PastGrace, want.Scheduling.TellOthers = 7*24*time.Hour, 250
+	want.Scheduling.PastGrace, want.Scheduling.InboxKeep, want.Scheduling.TellOthers = 7*24*time.Hour, 30*24*time.Hour, 250
 	want.Mail.Incoming = "message-only"
 	want.Log.Level = "info"
 	if got, exp := text(c), text(want); got != exp {
@@ -154,3 +154,19 @@ func TestConfigExample(t *testing.T) {
 }
 
 func text(c Config) string { return fmt.Sprintf("%+v", c) }
+
+// How long things are kept that nobody takes is a stretch of time above none.
+func TestConfigKeep(t *testing.T) {
+	test := func(value string, want time.Duration) {
+		t.Helper()
+		c, err := parseConfig("c", "domains = [\"example.org\"]\n[scheduling]\ninbox_keep = "+value)
+		if (err != nil) != (want == 0) || err == nil && c.Scheduling.InboxKeep != want {
+			t.Errorf("%s: %v, %v", value, c, err)
+		}
+	}
+	test(`"48h"`, 48*time.Hour)
+	test(`"0s"`, 0)
+	test(`"-1h"`, 0)
+	test(`"2 weeks"`, 0)
+	test("30", 0)
+}

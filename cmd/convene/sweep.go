@@ -10,12 +10,14 @@ import (
 // What a server keeps of the past. A program that has not asked for more than a
 // year reads its calendars anew; Thunderbird cannot do so with an address book,
 // so that is long enough. Nobody asks why after a year. Some programs never
-// empty the scheduling inbox. A recording waits a week to be taken.
+// empty the scheduling inbox; how long its items lie there may be configured. A recording waits a week to be taken.
 var keep = db.Keep{Tombstones: 400 * 24 * time.Hour, Decisions: 365 * 24 * time.Hour, Inbox: 30 * 24 * time.Hour, Recordings: 7 * 24 * time.Hour}
 
 // sweep removes once a day what nobody needs any longer, first an hour after
 // the start. On several nodes each does it; that costs little.
 func (s *server) sweep(ctx context.Context) {
+	keep := keep
+	keep.Inbox = s.Config.Scheduling.InboxKeep
 	for pause := time.Hour; ; pause = 24 * time.Hour {
 		select {
 		case <-ctx.Done():
