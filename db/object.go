@@ -129,17 +129,20 @@ func (tx *Tx) ObjectsByUID(uid string, owners ...int64) ([]OwnedObject, error) {
 }
 
 // Part is ObjectsByUID of one owner with CollectionsOf him, in one statement.
-func (tx *Tx) Part(uid string, owner int64, kinds ...CollectionKind) (have []OwnedObject, all []Collection, err error) {
-	if !key(uid) || slices.Contains(tx.unheard, uid) {
+// decided tells whether there is a decision with a key; "": none is looked for.
+func (tx *Tx) Part(uid string, owner int64, once string, kinds ...CollectionKind) (have []OwnedObject, all []Collection, decided bool, err error) {
+	if !key(uid) || !key(once) || slices.Contains(tx.unheard, uid) {
 		all, err = tx.CollectionsOf([]int64{owner}, kinds...)
-		return nil, all, err
+		return nil, all, false, err
 	}
-	err = tx.rows(part, []any{uid, owner}, func(scan func(...any) error) error {
+	err = tx.rows(part, []any{uid, owner, once}, func(scan func(...any) error) error {
 		var c Collection
 		var o OwnedObject
-		if err := scan(append(c.fields(), o.withBody()...)...); err != nil {
+		var decisions int64
+		if err := scan(append(append(c.fields(), o.withBody()...), &decisions)...); err != nil {
 			return err
 		}
+		decided = decided || decisions > 0
 		if o.ID != 0 {
 			o.Owner, o.CollectionName = owner, c.Name
 			have = append(have, o)
@@ -150,12 +153,12 @@ func (tx *Tx) Part(uid string, owner int64, kinds ...CollectionKind) (have []Own
 		return nil
 	})
 	slices.SortFunc(have, func(a, b OwnedObject) int { return cmp.Compare(a.ID, b.ID) })
-	return have, all, err
+	return have, all, decided, err
 }
 
 // part begins with the conversation, which is smaller than any calendar.
 const part = `WITH h AS MATERIALIZED (SELECT ` + objectColumns + ` FROM object o WHERE o.uid = $1 AND o.deleted = 0)
-	SELECT ` + collectionColumns + `, ` + objectAtColumns + ` FROM collection c
+	SELECT ` + collectionColumns + `, ` + objectAtColumns + `, (SELECT count(*) FROM decision WHERE once = $3) FROM collection c
 	LEFT JOIN h o ON o.collection = c.id AND c.kind = 'calendar'
 	LEFT JOIN body b ON b.id = o.body
 	WHERE c.owner = $2`

@@ -155,12 +155,17 @@ func TestPart(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
+		write(t, s, func(tx *db.Tx) error { return tx.InsertDecision(&db.Decision{Key: "known"}) })
+		once := ""
 		test := func(uid string, owner int64, body string) {
 			t.Helper()
 			view(t, s, func(tx *db.Tx) error {
-				have, cols, err := tx.Part(uid, owner, db.Calendar, db.Inbox)
+				have, cols, decided, err := tx.Part(uid, owner, once, db.Calendar, db.Inbox)
 				if err != nil {
 					return err
+				}
+				if decided != (once == "known" && body != "") {
+					t.Errorf("a decision %q: %t", once, decided)
 				}
 				want, err := tx.CollectionsOf([]int64{owner}, db.Calendar, db.Inbox)
 				got := ""
@@ -174,7 +179,9 @@ func TestPart(t *testing.T) {
 			})
 		}
 		test("u1", ann.ID, "0true true")
+		once = "known"
 		test("u1", ben.ID, "2true true")
+		once = "unknown"
 		test("u2", ann.ID, "")
 		test("u\x00", ann.ID, "")
 		test("u1", ben.ID+1000, "")

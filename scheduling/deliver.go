@@ -27,12 +27,18 @@ func (d *Desk) Deliver(ctx context.Context, m Deliver) (Verdict, error) {
 	if m.Body.Kind() == "VFREEBUSY" {
 		l = busyLocks(m) // of no meeting
 	}
-	// Few mails come twice. That one did is seen when its decision is written,
-	// which only one can be: then nothing of this stands, and the first one is
-	// looked up.
+	// Few mails come twice. That one did is seen where its recipient's copy is
+	// read, at the latest when its decision is written, which only one can be:
+	// then nothing of this stands, and the first one is looked up.
 	take := func(again bool) error {
 		return d.transact(ctx, l, func(s *sitting) (err error) {
-			v, err = s.deliver(m, again)
+			v = Verdict{}
+			if again {
+				v, err = s.repeated(m)
+			}
+			if !v.Repeated && err == nil {
+				v, err = s.deliver(m)
+			}
 			return err
 		})
 	}
@@ -43,18 +49,21 @@ func (d *Desk) Deliver(ctx context.Context, m Deliver) (Verdict, error) {
 	return v, err
 }
 
-// deliver decides and records. What it returns as an error rolls everything
-// back, the decision included. again: the mail may have been decided before.
-func (s *sitting) deliver(m Deliver, again bool) (Verdict, error) {
-	if m.Key != "" && again {
-		earlier, err := s.tx.DecisionByKey(m.Key)
-		if err == nil { // decision 3: a retry only hands on
-			return Verdict{Repeated: true, Applied: earlier.Outcome == "applied" || earlier.Outcome == outcomeQuarantined, Held: earlier.Outcome == outcomeQuarantined, Rule: earlier.Rule}, nil
-		}
-		if !errors.Is(err, db.ErrNotFound) {
-			return Verdict{}, err
-		}
+// repeated returns what was decided about a message that came before (decision
+// 3: a retry only hands on); not Repeated if nothing was.
+func (s *sitting) repeated(m Deliver) (Verdict, error) {
+	earlier, err := s.tx.DecisionByKey(m.Key)
+	if errors.Is(err, db.ErrNotFound) {
+		return Verdict{}, nil
 	}
+	held := earlier.Outcome == outcomeQuarantined
+	return Verdict{Repeated: err == nil, Applied: earlier.Outcome == "applied" || held, Held: held, Rule: earlier.Rule}, err
+}
+
+// deliver decides and records. What it returns as an error rolls everything
+// back, the decision included.
+func (s *sitting) deliver(m Deliver) (Verdict, error) {
+	s.once = m.Key
 	x := db.Decision{
 		Direction: "in", Door: m.Door, UID: m.Body.UID(), MessageID: m.MessageID, Method: m.Body.Method(), Principal: m.Recipient.ID,
 		From: m.From.String(), To: m.Address.String(), Belief: string(m.Believed), Key: m.Key, Outcome: "ignored", Detail: m.Note,
@@ -62,6 +71,10 @@ func (s *sitting) deliver(m Deliver, again bool) (Verdict, error) {
 	at := len(s.decisions)
 	s.decide(x) // before those that follow from it
 	r, err := s.take(m)
+	if errors.Is(err, errDecided) {
+		s.drop()
+		return s.repeated(m)
+	}
 	if err == nil {
 		err = s.index()
 	}

@@ -162,15 +162,21 @@ func (s *sitting) load(uid string, owners ...db.Principal) error {
 	return nil
 }
 
+var errDecided = errors.New("scheduling: this was decided before")
+
 // objects reads the copies of a conversation; of one owner whose home is not
-// known yet together with that.
+// known yet together with that, and with whether what is being decided was
+// decided before: errDecided.
 func (s *sitting) objects(uid string, owners []int64) ([]db.OwnedObject, error) {
 	if len(owners) != 1 || s.homes[owners[0]] != nil {
 		return s.tx.ObjectsByUID(uid, owners...)
 	}
-	rows, cols, err := s.tx.Part(uid, owners[0], db.Calendar, db.Inbox)
+	rows, cols, decided, err := s.tx.Part(uid, owners[0], s.once, db.Calendar, db.Inbox)
 	if err != nil {
 		return nil, err
+	}
+	if decided {
+		return nil, errDecided
 	}
 	h := &home{collections: map[int64]db.Collection{}}
 	s.homes[owners[0]] = h

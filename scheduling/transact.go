@@ -84,6 +84,8 @@ type sitting struct {
 	said       map[thread]string           // what owners add to their answers, by the question
 	heard      map[int64]string            // agents and others that answered the originator in this sitting
 
+	once string // key of the decision that is being made; "": of one that may be made again
+
 	by       db.Principal     // who acts for the user (decision 12); ID 0: nobody
 	mailer   int64            // user whose mail program has told people already (decision 12)
 	told     []cuaddr.Address // these
