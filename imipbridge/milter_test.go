@@ -24,7 +24,10 @@ type milterClient struct {
 	s *milter.ClientSession
 }
 
-func (h *house) milter() milterClient {
+func (h *house) milter() milterClient { return h.milterAt(h.listenMilter()) }
+
+// listenMilter starts the milter listener.
+func (h *house) listenMilter() string {
 	h.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -39,7 +42,7 @@ func (h *house) milter() milterClient {
 			h.Errorf("ServeMilter: %v", err)
 		}
 	})
-	return h.milterAt(l.Addr().String())
+	return l.Addr().String()
 }
 
 func (h *house) milterAt(addr string) milterClient {

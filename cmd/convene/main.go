@@ -67,10 +67,11 @@ type cli struct {
 		List   freeBusyListCmd   `cmd:"" help:"List what was said so, and what came of it."`
 		Remove freeBusyRemoveCmd `cmd:"" help:"Forget it."`
 	} `cmd:"" help:"Busy time of people outside."`
-	Import importCmd `cmd:"" help:"Store the events of iCalendar files; nobody is told."`
-	Export exportCmd `cmd:"" help:"Write a calendar, or all of somebody's, to standard output."`
-	Mail   mailCmd   `cmd:"" help:"Take one mail in from standard input, for MTAs that pipe (exit 0, 65, 67, 75)."`
-	Why    whyCmd    `cmd:"" help:"Tell what was decided about a meeting or a mail, when, and by which rule."`
+	Import importCmd      `cmd:"" help:"Store the events of iCalendar files; nobody is told."`
+	Export exportCmd      `cmd:"" help:"Write a calendar, or all of somebody's, to standard output."`
+	Mail   mailCmd        `cmd:"" help:"Take one mail in from standard input, for MTAs that pipe (exit 0, 65, 67, 75)."`
+	Filter smtpdFilterCmd `cmd:"" name:"smtpd-filter" help:"Show Convene's milter what users send; for OpenSMTPD, which starts it."`
+	Why    whyCmd         `cmd:"" help:"Tell what was decided about a meeting or a mail, when, and by which rule."`
 	Queue  struct {
 		List  queueListCmd  `cmd:"" help:"List outgoing mail, one a line."`
 		Retry queueRetryCmd `cmd:"" help:"Try some again now."`
