@@ -41,6 +41,30 @@ func TestNothingIsLost(t *testing.T) {
 	})
 }
 
+// An answer that names nobody, or does not say what it is: From is who gives it,
+// but what he answers stood on the line or in the parameter that is missing. It
+// changes nothing, not what he said before either, and the organizer reads it.
+func TestReplyWithoutAttendee(t *testing.T) {
+	one(t, func(h *house) {
+		h.persons("ann")
+		h.put("ann", event("", "u1", organizer(ann)+attendees(ann, cleo)))
+		h.work()
+		h.relay.all()
+		h.give(cleo, mailOf(cleo, ann, "", event("REPLY", "u1", organizer(ann)+answered(cleo, "ACCEPTED"))), ann)
+		h.nextHop.all()
+		before := string(h.copyOf("ann", "u1").Bytes())
+		for _, lines := range []string{"", "ATTENDEE:mailto:" + cleo + "\n", "ATTENDEE;PARTSTAT=X-MAYBE:mailto:" + cleo + "\n"} {
+			data := mailOf(cleo, ann, "", event("REPLY", "u1", organizer(ann)+lines))
+			h.want("verdict", h.give(cleo, data, ann)[ann], "250")
+			got := h.nextHop.all()
+			h.want("handed on as it came", len(got) == 1 && strings.HasSuffix(string(got[0].data), string(data)), true)
+			h.want("unchanged", string(h.copyOf("ann", "u1").Bytes()), before)
+		}
+		h.work()
+		h.want("mails", len(h.relay.all()), 0)
+	})
+}
+
 // A calendar that says nothing to anybody is on record, so that why has an
 // answer.
 func TestCalendarWithoutMethod(t *testing.T) {

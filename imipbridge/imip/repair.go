@@ -69,6 +69,7 @@ func (r *repairing) component(c *ics.Component) {
 	}
 	if r.method == "REPLY" {
 		r.attendee(c)
+		r.unsaid(c)
 	}
 	r.times(c)
 	r.rules(c)
@@ -217,6 +218,18 @@ func (r *repairing) attendee(c *ics.Component) {
 	}
 	c.RemoveFunc(others)
 	r.did("others' ATTENDEE in a REPLY")
+}
+
+// unsaid marks an answer that does not say what it is. That it stands for
+// NEEDS-ACTION is so in a calendar (RFC 5545 §3.2.12); a REPLY that takes an
+// answer back says so (RFC 5546 §3.2.3), and what says nothing changes nothing.
+func (r *repairing) unsaid(c *ics.Component) {
+	for i := range c.Props {
+		if p := &c.Props[i]; c.Name == "VEVENT" && p.Name == "ATTENDEE" && !p.HasParam("PARTSTAT") && !delegation(p, r.mail.From.Address) {
+			*p = p.WithParam("PARTSTAT", "X-NONE")
+			r.did("a REPLY that does not say the answer")
+		}
+	}
 }
 
 // delegation reports whether a line is of somebody whom an attendee sends in his
