@@ -1,0 +1,242 @@
+package itip
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/convene-server/convene/scheduling/ics"
+)
+
+// merge is what the organizer says now with what the attendee added (decision
+// 20; behaviours that users miss first: alarms and colours lost on an update).
+// old describes the instance in his copy: its override, his master, or nil.
+func (me Actor) merge(was *series, old *part, in *series, p *part) *ics.Component {
+	c := received(p.comp)
+	if old == nil {
+		for _, q := range was.parts {
+			if was.master == nil || q == was.master { // as of the others: he has answered, or his program schedules them
+				me.keepOrganizer(q.comp, c)
+			}
+		}
+		me.heard(c)
+		return c
+	}
+	base := old.comp
+	if old.rid != p.rid {
+		if base = was.regular(p.rid); base == nil {
+			base = old.comp
+		}
+	}
+	for _, ch := range base.Children {
+		if ch.Name == "VALARM" && (old.rid == p.rid || relative(ch)) {
+			c.Children = append(c.Children, ch)
+		}
+	}
+	own := hisOwn(base)
+	for _, n := range own {
+		c.Remove(n) // all of his, in place of all of theirs
+	}
+	for i := range base.Props {
+		q := base.Props[i]
+		switch {
+		case q.Name == "TRANSP" || q.Name == "COLOR":
+			c.Set(q)
+		case slices.Contains(own, q.Name):
+			c.Add(q)
+		case me.private(q.Name) && q.Name != propReceived:
+			c.RemoveFunc(func(r *ics.Prop) bool { return r.Name == q.Name && base.Prop(q.Name) == &base.Props[i] })
+			c.Add(q)
+		}
+	}
+	me.keepAnswer(was.obj, base, in.obj, c)
+	me.keepDelegation(base, c)
+	me.keepHeadway(base, c)
+	me.keepOrganizer(base, c)
+	return c
+}
+
+// keepOrganizer leaves on an ORGANIZER line who schedules the organizer, and
+// what became of the last answer.
+func (me Actor) keepOrganizer(base, c *ics.Component) {
+	o, had := c.Prop("ORGANIZER"), base.Prop("ORGANIZER")
+	if o == nil || had == nil || noted(had) || me.strict(ics.CalAddress(o)) && agent(had) != byServer {
+		return
+	}
+	for _, n := range []string{"SCHEDULE-AGENT", "SCHEDULE-STATUS"} {
+		if had.HasParam(n) {
+			c.Set(o.WithParam(n, had.ParamValues(n)...))
+			o = c.Prop("ORGANIZER")
+		}
+	}
+}
+
+// keepAnswer leaves an attendee his own answer unless he is asked anew: by a
+// new time, or by a higher SEQUENCE that calls for action (RFC 5546 §2.1.4,
+// §3.2.2.1).
+func (me Actor) keepAnswer(oa *ics.Object, old *ics.Component, ob *ics.Object, c *ics.Component) {
+	mine := ics.Attendee(old, me.Self)
+	if mine == nil {
+		return
+	}
+	if cancelled(old) {
+		me.heard(c)
+		return
+	}
+	had, said := ics.PartStat(mine), mine.Param(paramSaid)
+	d := me.compare(oa, old, ob, c)
+	for i := range c.Props {
+		l := &c.Props[i]
+		if l.Name != "ATTENDEE" || !me.Self(ics.CalAddress(l)) {
+			continue
+		}
+		says := ics.PartStat(l)
+		switch {
+		case says == had && said == "":
+		case d.moved && (had == "NEEDS-ACTION" || said != ""):
+		case said != "": // the organizer tells which of his answers counts
+			*l = l.WithParam(paramSaid, said)
+		case had == "NEEDS-ACTION":
+			*l = l.WithParam(paramSaid, had)
+		case says == "NEEDS-ACTION" && (d.moved || givenBack(mine, c)):
+		case says == "NEEDS-ACTION" && (d.grown || sequence(c) > sequence(old)): // an EXDATE that is gone may have been his own
+			if had != "DELEGATED" {
+				*l = l.WithParam(paramSaid, had)
+			}
+		default:
+			*l = l.WithParam("PARTSTAT", had)
+			if had == "DELEGATED" && mine.HasParam("DELEGATED-TO") {
+				*l = l.WithParam("DELEGATED-TO", mine.ParamValues("DELEGATED-TO")...)
+			}
+			if mine.HasParam("RSVP") {
+				*l = l.WithParam("RSVP", mine.ParamValues("RSVP")...)
+			}
+		}
+	}
+}
+
+// heard marks an answer of the user's that stands in a component by the
+// organizer's word alone: until he gives another, a later word counts.
+func (me Actor) heard(c *ics.Component) {
+	for i := range c.Props {
+		if l := &c.Props[i]; l.Name == "ATTENDEE" && me.Self(ics.CalAddress(l)) && ics.PartStat(l) != "NEEDS-ACTION" && ics.PartStat(l) != "DELEGATED" {
+			*l = l.WithParam(paramSaid, "NEEDS-ACTION")
+		}
+	}
+}
+
+// excludes reports whether the master of a series takes an instance out.
+func (s *series) excludes(r ics.RID) bool {
+	return s.master != nil && datesOf(s.obj, s.master.comp, "EXDATE")[r]
+}
+
+// keepAway leaves those occurrences out of the new master that the attendee
+// declined and took away, as long as he is not asked anew, and leaves in those
+// that are in his copy as cancelled.
+func (me Actor) keepAway(was, in *series, master *ics.Component, merged map[ics.RID]*ics.Component) {
+	if was.master == nil {
+		return
+	}
+	out := datesOf(in.obj, master, "EXDATE")
+	for _, p := range was.parts {
+		if p.rid == "" || !out[p.rid] || !cancelled(p.comp) {
+			continue
+		}
+		delete(out, p.rid)
+		master.Remove("EXDATE")
+		for _, r := range more(nil, out) {
+			master.Add(in.obj.DateProp("EXDATE", r))
+		}
+	}
+	for _, r := range more(out, datesOf(was.obj, was.master.comp, "EXDATE")) {
+		p := in.byRID[r]
+		if p == nil || was.byRID[r] != nil {
+			continue
+		}
+		if l := p.self(me); l != nil && ics.PartStat(l) == "DECLINED" {
+			master.Add(in.obj.DateProp("EXDATE", r))
+			delete(merged, r)
+		}
+	}
+}
+
+// visible takes those EXDATEs out of a series' master whose occurrences have a
+// component: it would not show otherwise.
+func visible(o *ics.Object, comps []*ics.Component) []*ics.Component {
+	for i, m := range comps {
+		if m.Prop("RECURRENCE-ID") != nil || m.Prop("EXDATE") == nil {
+			continue
+		}
+		out, all := datesOf(o, m, "EXDATE"), 0
+		for _, p := range m.PropsNamed("EXDATE") {
+			all += strings.Count(p.Value, ",") + 1
+		}
+		for _, c := range comps {
+			delete(out, o.RID(c))
+		}
+		if len(out) == all {
+			continue
+		}
+		m = m.Clone()
+		m.Remove("EXDATE")
+		for _, r := range more(nil, out) {
+			m.Add(o.DateProp("EXDATE", r))
+		}
+		comps[i] = m
+	}
+	return comps
+}
+
+// keepInstance decides about an override of the copy that a whole update does
+// not have: what the attendee said or set there lives on upon the new master,
+// what the organizer had changed there is gone. nil: the instance is as the
+// master says.
+func (me Actor) keepInstance(was *series, old *part, in *series) *ics.Component {
+	if cancelled(old.comp) && in.excludes(old.rid) {
+		return old.comp // it was called off: he sees that until he takes it away
+	}
+	base := in.regular(old.rid)
+	if base == nil || !in.everybody && ics.Attendee(base, me.Self) == nil || cancelled(old.comp) {
+		return nil
+	}
+	before := was.regular(old.rid)
+	if before == nil || !sameTime(was.obj, old.comp, in.obj, base) {
+		return nil
+	}
+	was0, mine := ics.Attendee(before, me.Self), old.self(me)
+	moved := !sameTime(was.obj, was.master.comp, in.obj, in.master.comp) // then he is asked anew for all of it
+	ownAnswer := !moved && was0 != nil && mine != nil && (ics.PartStat(was0) != ics.PartStat(mine) || was0.Param(paramSaid) != mine.Param(paramSaid))
+	if !ownAnswer && me.sameOwn(before, old.comp) {
+		return nil
+	}
+	c := me.merge(was, old, in, &part{comp: base, rid: old.rid})
+	if sequence(base) == sequence(old.comp) || sequence(base) < sequence(old.comp) {
+		setSequence(c, max(sequence(base), sequence(old.comp)))
+	}
+	return c
+}
+
+// sameOwn reports whether an override has nothing of the attendee's own
+// beside what the master gives it.
+func (me Actor) sameOwn(a, b *ics.Component) bool {
+	pick := func(c *ics.Component) []string {
+		var out []string
+		for i := range c.Props {
+			p := &c.Props[i]
+			if p.Name == "TRANSP" || p.Name == "COLOR" || p.Name == "CATEGORIES" || me.private(p.Name) && p.Name != propReceived {
+				out = append(out, p.Name+":"+p.Value)
+			}
+		}
+		for _, ch := range c.Children {
+			if ch.Name == "VALARM" {
+				out = append(out, "VALARM:"+ch.Value("TRIGGER"))
+			}
+		}
+		return out
+	}
+	return equalSets(pick(a), pick(b))
+}
+
+func relative(alarm *ics.Component) bool {
+	t := alarm.Prop("TRIGGER")
+	return t != nil && !strings.EqualFold(t.Param("VALUE"), "DATE-TIME")
+}
