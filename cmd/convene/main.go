@@ -96,10 +96,12 @@ type placeCmds struct {
 	Set    placeSetCmd `cmd:"" help:"Change one."`
 	Rename renameCmd   `cmd:"" help:"Give one another address; the old one stays as an alias, and meetings follow."`
 	Remove removeCmd   `cmd:"" help:"Remove one."`
+
+	Conflicts conflictsCmd `cmd:"" help:"List where bookings of one overlap in the time to come."`
 }
 
 func (p *placeCmds) of(k db.Kind) {
-	p.Add.kind, p.List.kind, p.Show.kind, p.Set.kind, p.Rename.kind, p.Remove.kind = k, k, k, k, k, k
+	p.Add.kind, p.List.kind, p.Show.kind, p.Set.kind, p.Rename.kind, p.Remove.kind, p.Conflicts.kind = k, k, k, k, k, k, k
 }
 
 func newCLI() *cli {
