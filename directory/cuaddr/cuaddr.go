@@ -79,8 +79,8 @@ func parseMail(s string) (Address, error) {
 	}
 	s = strings.TrimSpace(s)
 	at := strings.LastIndexByte(s, '@')
-	if at <= 0 || at == len(s)-1 || strings.ContainsAny(s, " \t<>,;") && !strings.HasPrefix(s, `"`) {
-		return Address{}, ErrInvalid
+	if at <= 0 || at == len(s)-1 || !strings.HasPrefix(s, `"`) && (strings.ContainsAny(s, " \t<>,;") || strings.ContainsAny(s[:at], `@:\"()[]`)) {
+		return Address{}, ErrInvalid // RFC 5321 §4.1.2: what is not quoted has no specials
 	}
 	domain := strings.ToLower(strings.TrimSuffix(s[at+1:], "."))
 	if domain == "" || strings.ContainsAny(domain, " \t<>\",;/") {

@@ -38,6 +38,10 @@ func TestParse(t *testing.T) {
 	test("mailto:@example.org", "")
 	test("mailto:ann@", "")
 	test("mailto:a b@example.org", "")
+	test("mailto:ann@example.orgSTAT=ACCEPTED:mailto:ben@example.org", "") // two lines that a program glued together
+	test("mailto:ann@ben@example.org", "")
+	test("mailto:ann@[IPv6:::1]", "mailto:ann@[ipv6:::1]")
+	test(`mailto:"a@b"@example.org`, `mailto:"a@b"@example.org`)
 	test("ann", "")
 	test("mailto:ann@example.org\r\nBcc: eve@example.org", "")
 	test("mailto:ann%0d%0aBcc@example.org", "mailto:ann%0d%0aBcc@example.org") // stays encoded: no line can be injected
