@@ -142,6 +142,28 @@ func (r *replying) delegate(c, p *part, l *ics.Prop) {
 	}
 }
 
+// outlive keeps those in single occurrences who are not sent to the series any
+// more: the CANCEL of it must not take these, whichever comes first.
+func (r *replying) outlive() {
+	m := r.s.master
+	if m == nil {
+		return
+	}
+	for _, l := range r.gone[m] {
+		a, stays := ics.CalAddress(&l), false
+		for _, p := range r.s.parts {
+			if p != m && find(m, a) == nil && r.s.listed(p, a) {
+				setSequence(p.comp, max(sequence(p.comp), sequence(m.comp))+1)
+				p.moved()
+				stays = true
+			}
+		}
+		if stays {
+			r.back = append(r.back, a)
+		}
+	}
+}
+
 // dismissed notes who is not sent any more.
 func (r *replying) dismissed(p *part, gone []ics.Prop) {
 	if len(gone) == 0 {

@@ -22,19 +22,20 @@ func AddLeft(before, left *ics.Object) *ics.Object {
 		return left
 	}
 	now := newSeries(left, left.Root().Clone())
+	whole := now.master // not that of before, which comes beside it
 	for _, p := range newSeries(before, before.Root()).parts {
 		var later *part
 		switch {
 		case p.rid == "":
-			later = now.master
+			later = whole
 		case now.byRID[p.rid] != nil:
 			later = now.byRID[p.rid]
-		case now.master != nil && !now.excludes(p.rid) && !older(now.master.comp, p.comp): // the whole went
-			later = now.master
+		case whole != nil && !now.excludes(p.rid) && !older(whole.comp, p.comp): // the whole went
+			later = whole
 		}
 		if later == nil {
 			c := p.comp
-			if m := now.master; m != nil && !p.off && now.excludes(p.rid) && older(c, m.comp) {
+			if m := whole; m != nil && !p.off && now.excludes(p.rid) && older(c, m.comp) {
 				c = awayIn(c, m.comp)
 			}
 			now.graft(c)

@@ -31,6 +31,7 @@ func (me Actor) receiveReply(have *ics.Object, msg Message) (Outcome, error) {
 		return ignored("%s", r.why), nil
 	}
 	s.dirty = true
+	r.outlive()
 	r.askAgain()
 	out := Outcome{Object: s.object(), Changed: true, Scheduled: true, KeepTag: !r.shared, Refresh: r.news, Rule: "answer noted"}
 	if !r.news {

@@ -57,6 +57,7 @@ func (me Actor) firstCopy(in *series, msg Message) Outcome {
 	left := me.left()
 	root := shell(msg.Body)
 	asked, late := false, false
+	var heard []*ics.Component // what he is not asked about, as it stands now
 	for _, p := range in.parts {
 		if p.self(me) == nil {
 			continue
@@ -69,6 +70,7 @@ func (me Actor) firstCopy(in *series, msg Message) Outcome {
 		if ps := ics.PartStat(ics.Attendee(c, me.Self)); ps != "DECLINED" && !(left.at(p.rid) != nil && slices.Contains(outlast, ps)) {
 			asked = true
 		} else if in.master == nil {
+			heard = append(heard, c)
 			continue // single occurrences: only those that he is asked about
 		}
 		root.Children = append(root.Children, c)
@@ -78,7 +80,7 @@ func (me Actor) firstCopy(in *series, msg Message) Outcome {
 		return ignored("he removed it, or it was cancelled, after this was written")
 	case !asked:
 		out := ignored("he declined it, or has done with it, and has no copy")
-		out.Left = me.leaving(msg.Body, root.Children, false, outlast...) // or an older one would ask him anew
+		out.Left = me.leaving(msg.Body, append(heard, root.Children...), false, outlast...) // or an older one would ask him anew
 		return out
 	}
 	if m := masterOf(root); m != nil {
@@ -90,7 +92,7 @@ func (me Actor) firstCopy(in *series, msg Message) Outcome {
 		root.Children = append(root.Children, cancelledSince(left, in, have)...)
 	}
 	o := ics.New(root)
-	return Outcome{Object: o, Changed: true, Scheduled: true, Inbox: msg.Body, Rule: "new invitation stored"}
+	return Outcome{Object: o, Left: me.leaving(msg.Body, heard, false, outlast...), Changed: true, Scheduled: true, Inbox: msg.Body, Rule: "new invitation stored"}
 }
 
 // shell is the VCALENDAR of a copy: that of the message without METHOD, with
