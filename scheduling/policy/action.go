@@ -61,7 +61,7 @@ var actions = map[string]actionForm{
 
 // parseAction reads PREFIX_NAME[:SENDER]; known is false where it is none.
 func parseAction(word string) (a action, known bool, err error) {
-	word, sender, _ := strings.Cut(word, ":")
+	word, sender, whose := strings.Cut(word, ":")
 	prefix, name, _ := strings.Cut(word, "_")
 	f, ok := actions[name]
 	switch {
@@ -71,6 +71,8 @@ func parseAction(word string) (a action, known bool, err error) {
 		return a, true, fmt.Errorf("%s: say to whom, by schedule_for_delegate ADDRESS", word)
 	case !ok:
 		return a, false, nil
+	case whose && sender == "":
+		return a, true, fmt.Errorf("%s: says no domain or address behind the colon", word)
 	case prefix == "TASK" && !f.tasksToo:
 		return a, true, fmt.Errorf("%s: there is no %s for tasks", word, name)
 	}

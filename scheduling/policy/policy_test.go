@@ -70,6 +70,7 @@ func TestParse(t *testing.T) {
 	}
 	bad("act_accept")
 	bad("ACT_ACEPT")
+	bad("ACT_ACCEPT:")
 	bad("ACT_ACCEPT now")
 	bad("schedule_in_freebusy zero")
 	bad("schedule_in_freebusy 0")

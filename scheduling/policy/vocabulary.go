@@ -180,7 +180,7 @@ var vocabulary = map[string]word{
 func (p *Policy) add(name string, args []string) error {
 	if w, ok := vocabulary[name]; ok {
 		if err := w.read(p, args); err != nil {
-			return fmt.Errorf("%s %w", strings.TrimSpace(name+" "+w.arguments), colon(err))
+			return fmt.Errorf("%s: %w", strings.TrimSpace(name+" "+w.arguments), err)
 		}
 		return nil
 	}
@@ -210,8 +210,6 @@ func refuses(args []string) (bool, error) {
 	}
 	return args[0] == "refuse", nil
 }
-
-func colon(err error) error { return fmt.Errorf(": %w", err) }
 
 // then does what follows where nothing is wrong.
 func then(err error, do func()) error {
