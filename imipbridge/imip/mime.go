@@ -82,8 +82,10 @@ func eachPart(body []byte, boundary string, f func([]byte) error) error {
 			break
 		}
 		at := pos + i
-		line, rest := cutLine(body[at:])
-		tail := bytes.TrimRight(line[len(delim):], " \t")
+		// Behind the boundary, not from its begin on: one that holds a line end
+		// would be longer than its line.
+		line, rest := cutLine(body[at+len(delim):])
+		tail := bytes.TrimRight(line, " \t")
 		last := string(tail) == "--"
 		if at > 0 && body[at-1] != '\n' || len(tail) > 0 && !last {
 			pos = at + len(delim) // an equal beginning, as inside a longer boundary

@@ -268,6 +268,7 @@ func TestMultipart(t *testing.T) {
 	test("blanks behind the boundary", "b", "--b  \n"+part+"\n--b-- \n")
 	test("a longer boundary inside", "b", "--b\nContent-Type: multipart/alternative; boundary=bb\n\n--bb\n"+part+"\n--bb--\n\n--b--\n")
 	test("the boundary's text inside a line", "b", "--b\n"+strings.Replace(part, "SUMMARY:S", "SUMMARY:--b", 1)+"\n--b--\n")
+	test("a line end in the boundary", "\"b\r\"", "--b\n"+part+"\n--b--\n")
 	test("signed", `s; protocol="application/pgp-signature"`, "--s\n"+part+"\n--s\nContent-Type: application/pgp-signature\n\nx\n--s--\n")
 }
 
