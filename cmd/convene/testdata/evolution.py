@@ -64,7 +64,16 @@ def credentials(source):
 registry.connect("credentials-required", lambda _, source, *rest: source.invoke_authenticate(credentials(source), None, None))
 
 
+asked = time.monotonic()
+
+
 def child(name, extension):
+    global asked
+    account = registry.ref_source("convene")
+    waits = account and account.get_connection_status() == EDataServer.SourceConnectionStatus.AWAITING_CREDENTIALS
+    if waits and time.monotonic() > asked + 5:  # it asked before anybody listened here
+        asked = time.monotonic()
+        account.invoke_authenticate(credentials(account), None, None)
     for source in registry.list_sources(extension):
         if source.get_parent() == "convene" and source.get_display_name() == name:
             return source
