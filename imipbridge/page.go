@@ -76,6 +76,14 @@ func (p *answerPage) choose(partstat string) {
 	}
 }
 
+// chooseDate marks the date that was answered, so that the next press of a button
+// is about the same.
+func (p *answerPage) chooseDate(r ics.RID) {
+	for i := range p.Dates {
+		p.Dates[i].Chosen = p.Dates[i].Value == string(r)
+	}
+}
+
 //go:embed answer.html
 var answerSource string
 

@@ -178,6 +178,10 @@ func (v *visit) answer() {
 		p.Message, p.Good = v.words.Say("Your proposal is sent. The meeting stays as it is until the organizer decides."), true
 	case said != "propose" && m.partstat(rid) == said:
 		p.Message, p.Good = v.words.Say("Your answer is noted")+": "+imip.AnswerWord(v.words, said), true
+		if one := m.occurrence(rid); rid != "" && len(p.Dates) > 0 && one != nil {
+			p.Message += " – " + imip.When(v.words, m.o, one, m.zone)
+			p.chooseDate(rid)
+		}
 		p.choose(said)
 	default:
 		status = http.StatusConflict

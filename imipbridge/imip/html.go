@@ -47,7 +47,8 @@ var trial = Page{
 }
 
 // words renders a page as text and as HTML that mail programs show: tables,
-// styles at the elements, no pictures, no scripts.
+// styles at the elements, no pictures, no scripts. In the head stands only what
+// phones may do without: labels of two words on two lines.
 func (l Look) words(p *Page) (plain, rich string, err error) {
 	plain = p.plain()
 	var b strings.Builder
@@ -74,15 +75,16 @@ var htmlPage = html.Must(html.New("mail").Parse(`<!DOCTYPE html>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{{.Subject}}</title>
+<style>@media (max-width:480px){.label{white-space:normal!important;word-break:keep-all}}</style>
 </head>
 <body style="margin:0;padding:16px;background:#f6f8fa;color:#1f2328;font-family:-apple-system,'Segoe UI',Helvetica,Arial,sans-serif;font-size:15px;line-height:1.5">
 <table role="presentation" cellpadding="0" cellspacing="0" width="100%" style="max-width:560px;margin:0 auto;background:#ffffff;border:1px solid #d1d9e0;border-radius:8px">
 <tr><td style="padding:20px 24px 8px 24px;font-size:18px;font-weight:600">{{.Heading}}</td></tr>
-<tr><td style="padding:8px 24px">
+<tr><td style="padding:8px 24px 12px 24px">
 <table role="presentation" cellpadding="0" cellspacing="0" width="100%">
 {{- range .Rows}}
 <tr>
-<td valign="top" style="padding:4px 16px 4px 0;color:#59636e;white-space:nowrap">{{.Label}}</td>
+<td class="label" valign="top" style="padding:4px 16px 4px 0;color:#59636e;white-space:nowrap">{{.Label}}</td>
 <td valign="top" width="100%" style="padding:4px 0;overflow-wrap:anywhere;word-break:break-word">{{.Value}}{{if .Was}}<br><span style="color:#59636e">{{$.Was}}: <s>{{.Was}}</s></span>{{end}}</td>
 </tr>
 {{- end}}
