@@ -107,6 +107,24 @@ func TestUnreadableRules(t *testing.T) {
 	})
 }
 
+// A mail that is tried again, since nobody heard our verdict, is answered once.
+func TestRetryIsAnsweredOnce(t *testing.T) {
+	each(t, func(h *house) {
+		const blue = "blue@example.org"
+		h.add(db.Room, "blue")
+		data := mailOf(cleo, blue, "", event("REQUEST", "u1", organizer(cleo)+attendees(blue)))
+		for range 3 {
+			h.want("verdict", h.give(cleo, data, blue)[blue], "250")
+			h.work()
+		}
+		out := h.relay.all()
+		if len(out) != 1 || h.parsed(out[0]).Objects[0].Method() != "REPLY" {
+			t.Errorf("%d mails", len(out))
+		}
+		h.want("booked", h.partstat("blue", "u1", blue), "ACCEPTED")
+	})
+}
+
 // Mail that a room cannot read goes to its owner, whom it may have from a group.
 func TestInheritedOwner(t *testing.T) {
 	each(t, func(h *house) {
@@ -191,6 +209,24 @@ func TestBelievedInAnyCase(t *testing.T) {
 		h.give("CLEO@EXAMPLE.net", mailOf("CLEO@EXAMPLE.net", ann, dmarcPass, event("REPLY", "u1", organizer("ANN@Example.ORG")+answered("cleo@example.net", "ACCEPTED"))), ann)
 		h.want("answer", h.partstat("ann", "u1", "Cleo@example.net"), "ACCEPTED")
 	}, trust("MX.example.ORG"))
+}
+
+// Mail of one conversation does not wait for another one that is being settled,
+// be they of the same person. SQLite has one writer, whatever is locked.
+func TestConversationsDoNotWait(t *testing.T) {
+	h := open(t, "postgres")
+	h.persons("ann")
+	if err := h.store.Write(h.ctx, nil, func(tx *db.Tx) error {
+		if err := tx.LockThreads("u1"); err != nil {
+			return err
+		}
+		data := mailOf(cleo, ann, "", event("REQUEST", "u2", organizer(cleo)+attendees(ann)))
+		h.want("verdict meanwhile", h.give(cleo, data, ann)[ann], "250")
+		h.want("effect meanwhile", h.partstat("ann", "u2", ann), "NEEDS-ACTION")
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // Who is in To and not in the envelope gets nothing by this mail.

@@ -79,7 +79,7 @@ func TestReplyFromAnother(t *testing.T) {
 	test("of another house", "sec@other.example", "", dmarcPass+"In-Reply-To: OURS\n", no)
 }
 
-// A UID that comes back in another case.
+// A UID that comes back in another case, or with blanks around it.
 func TestUIDInAnotherCase(t *testing.T) {
 	each(t, func(h *house) {
 		h.persons("ann")
@@ -90,8 +90,11 @@ func TestUIDInAnotherCase(t *testing.T) {
 		h.give(cleo, mailOf(cleo, ann, ref, event("REPLY", "BUDGET-1@EXAMPLE.ORG", answered(cleo, "ACCEPTED"))), ann)
 		h.want("by the mail that he answers", h.partstat("ann", "Budget-1@example.org", cleo), "ACCEPTED")
 		h.put("ann", event("", "plain", organizer(ann)+attendees(cleo)))
-		h.give(cleo, mailOf(cleo, ann, "", event("REPLY", "PLAIN", answered(cleo, "DECLINED"))), ann)
-		h.want("by its lower case", h.partstat("ann", "plain", cleo), "DECLINED")
+		h.give(cleo, mailOf(cleo, ann, "", event("REPLY", "PLAIN", answered(cleo, "declined"))), ann)
+		h.want("by its lower case, the answer in lower case too", h.partstat("ann", "plain", cleo), "DECLINED")
+		h.put("ann", event("", "blanks", organizer(ann)+attendees(cleo)))
+		h.give(cleo, mailOf(cleo, ann, "X: blanks\n", event("REPLY", " bla\n nks\t", answered(cleo, "TENTATIVE"))), ann)
+		h.want("with blanks around it, folded", h.partstat("ann", "blanks", cleo), "TENTATIVE")
 	})
 }
 

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/base64"
 	"encoding/binary"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -80,6 +81,7 @@ func TestMalformedLines(t *testing.T) {
 	test("DTEND:20260209T100000Z\nDURATION:PT1H", "DTEND:20260209T100000Z", "DURATION beside DTEND")
 	// 31: answers in other words.
 	test("ATTENDEE;PARTSTAT=accept:mailto:ann@example.org", "ATTENDEE;PARTSTAT=ACCEPTED:mailto:ann@example.org", "PARTSTAT ACCEPT")
+	test("ATTENDEE;PARTSTAT=declined:mailto:ann@example.org", "ATTENDEE;PARTSTAT=declined:mailto:ann@example.org", "") // understood as it is
 	test("ATTENDEE;PARTSTAT=X-MAYBE:mailto:ann@example.org", "ATTENDEE;PARTSTAT=X-MAYBE:mailto:ann@example.org", "")
 	// 41: files.
 	test("ATTACH:CID:image001.png@01D0", "", "an attachment that is elsewhere in the mail")
@@ -423,6 +425,17 @@ func TestMalformedTNEF(t *testing.T) {
 	m := parse(t, mailWithTNEF(file))
 	if o := one(t, m); o.UID() != "u1" || m.Repairs[0] != "calendar in winmail.dat" {
 		t.Errorf("%s %q", o.UID(), m.Repairs)
+	}
+	// A series is not read, and said so; an answer to one is.
+	series := func(class string) *Mail {
+		once := (&tnefOf{}).named(0x0b, setAppointment, 0x8223)
+		return parse(t, mailWithTNEF(bytes.Replace(meetingTNEF(class, "u1"), once.u32(0).b, slices.Concat(once.b[:len(once.b)-4], []byte{1, 0, 0, 0}), 1)))
+	}
+	if m := series("IPM.Schedule.Meeting.Request"); len(m.Objects) != 0 || len(m.Problems) != 1 || !strings.Contains(m.Problems[0], "a series") {
+		t.Errorf("a series: %d objects, %q", len(m.Objects), m.Problems)
+	}
+	if o := one(t, series("IPM.Schedule.Meeting.Resp.Pos")); o.Method() != "REPLY" {
+		t.Errorf("an answer to a series: %s", o.Bytes())
 	}
 	// An ordinary mail of Outlook's is no calendar.
 	if m := parse(t, mailWithTNEF(meetingTNEF("IPM.Note", "u1"))); len(m.Objects)+len(m.Problems) != 0 {

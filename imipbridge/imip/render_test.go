@@ -145,8 +145,8 @@ func shape(t testing.TB, data []byte) (h mail.Header, plain, html, calendar, att
 			html = string(body)
 		case "text/calendar":
 			calendar = string(body)
-			if params["charset"] != "UTF-8" || params["method"] == "" {
-				t.Errorf("calendar part: %v", params)
+			if params["charset"] != "UTF-8" || !strings.Contains(calendar, "\r\nMETHOD:"+params["method"]+"\r\n") {
+				t.Errorf("calendar part: %v of\n%s", params, calendar)
 			}
 		case "application/ics":
 			attached = string(body)
@@ -430,6 +430,15 @@ func TestCalendarPart(t *testing.T) {
 	if strings.Count(c, "BEGIN:VTIMEZONE") != 1 || strings.Contains(c, "Mars/Base") {
 		t.Errorf("VTIMEZONE:\n%s", c)
 	}
+
+	// Whatever is sent has what Outlook looks for.
+	for _, method := range []string{"PUBLISH", "REQUEST", "REPLY", "ADD", "CANCEL", "COUNTER", "DECLINECOUNTER"} {
+		c = part(message(t, vevent(method, budget)))
+		for _, line := range []string{"PRODID:", "VERSION:2.0\r\n", "CALSCALE:GREGORIAN\r\n", "METHOD:" + method + "\r\n", "TZID:Europe/Berlin\r\n", "DTSTAMP:", "DTSTART;", "DTEND;"} {
+			has(c, line, true)
+		}
+	}
+	has(part(message(t, vevent("REFRESH", "ORGANIZER:mailto:cleo@example.net\nATTENDEE:mailto:ann@example.org\n"))), "METHOD:REFRESH\r\n", true) // it has no times (RFC 5546 §3.2.6)
 
 	c = part(message(t, vevent("CANCEL", "DTSTART:20260209T100000Z\n"+people)))
 	has(c, "STATUS:CANCELLED\r\n", true)
