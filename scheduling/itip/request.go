@@ -212,6 +212,9 @@ func (me Actor) update(have *ics.Object, in *series, msg Message) Outcome {
 			}
 		}
 	}
+	if in.master != nil && away[""] && me.endedHere(was, in, merged) {
+		applied = true
+	}
 	if whole && merged[""] != nil && was.master != nil && merged[""] == was.master.comp {
 		whole = false // a stale series with newer instances
 	}
@@ -277,6 +280,23 @@ func (me Actor) update(have *ics.Object, in *series, msg Message) Outcome {
 		out.Inbox = msg.Body // beside its CANCEL
 	}
 	return out
+}
+
+// endedHere marks as cancelled in a copy of single occurrences those that the
+// organizer's series does not have any more: also a series that the attendee
+// declined and keeps out tells which instances there are (RFC 5546 §3.2.2.1).
+func (me Actor) endedHere(was, in *series, merged map[ics.RID]*ics.Component) bool {
+	done := false
+	for _, p := range was.parts {
+		if p.off || merged[p.rid] != nil || in.obj.HasInstance(p.rid) || in.excludes(p.rid) || dtstamp(in.master.comp) < dtstamp(p.comp) {
+			continue // what an EXDATE takes out has a CANCEL
+		}
+		c := &part{comp: p.comp.Clone(), rid: p.rid}
+		me.cancelPart(c, in.master.comp)
+		merged[p.rid] = c.comp
+		done = true
+	}
+	return done
 }
 
 // staysOff keeps an attendee's series free of the instances that he took off
