@@ -232,6 +232,31 @@ func (r *replying) declined(p *part, l *ics.Prop) {
 	}
 }
 
+// refused reports whether all whom somebody says he sends have declined that,
+// and he does not invite them anew: his answer crossed the REQUEST that gave him
+// the invitation back.
+func refused(c, p *part, l *ics.Prop) bool {
+	to := persons(l, "DELEGATED-TO")
+	return len(to) > 0 && !slices.ContainsFunc(to, func(a cuaddr.Address) bool {
+		line := find(p, a)
+		return find(c, a) != nil || line == nil || ics.PartStat(line) != "DECLINED" || !namesIn(line, "DELEGATED-FROM", ics.CalAddress(l))
+	})
+}
+
+// giveBack leaves the invitation with somebody whose delegates have declined,
+// and tells him so again (RFC 5546 §4.2.7).
+func (r *replying) giveBack(c, p *part, mine *ics.Prop, to []cuaddr.Address) {
+	who := ics.CalAddress(mine)
+	if ics.PartStat(mine) != "NEEDS-ACTION" {
+		r.news = true
+	}
+	*mine = mine.WithParam("PARTSTAT", "NEEDS-ACTION").WithParam("RSVP", "TRUE").WithoutParams("DELEGATED-TO", paramPercent, paramDone).
+		WithParam(paramSince, strconv.Itoa(sequence(c.comp))+"/"+trim(c.comp.Value("DTSTAMP")))
+	r.noted = true
+	r.back = append(r.back, who)
+	r.dismissed(p, dismiss(p, who, to))
+}
+
 // keepDelegates puts delegates back whom the organizer's program has not seen
 // yet: they came by an answer, and an overwrite with an older state takes no
 // answer back (RFC 6638 §3.2.10.1, decision 22).

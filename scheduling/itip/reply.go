@@ -263,6 +263,10 @@ func (r *replying) note(c, p *part, l *ics.Prop, who cuaddr.Address) bool {
 	if said == "DELEGATED" && slices.ContainsFunc(persons(l, "DELEGATED-TO"), func(a cuaddr.Address) bool { return behind(p, who, a) }) {
 		said = "DECLINED" // he sends those who sent him: nobody comes
 	}
+	if said == "DELEGATED" && refused(c, p, l) {
+		r.giveBack(c, p, m, persons(l, "DELEGATED-TO"))
+		return true
+	}
 	status := statusOf(c.comp)
 	since := strconv.Itoa(sequence(c.comp)) + "/" + trim(c.comp.Value("DTSTAMP"))
 	if own && c.rid == "" && r.ours { // RFC 6638 §3.2.2.3: instances that differ are in the same message
