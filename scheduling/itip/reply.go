@@ -357,7 +357,7 @@ func find(p *part, who cuaddr.Address) *ics.Prop {
 // the time that he answers to.
 func (r *replying) stale(c, p *part, l *ics.Prop) (bool, string) {
 	seq, stamp := sequence(c.comp), trim(c.comp.Value("DTSTAMP"))
-	if from := lapsed(p.comp, c.rid); c.rid != p.rid && seq < from {
+	if from := lapsed(p.comp, c.rid, ics.CalAddress(l)); c.rid != p.rid && seq < from {
 		return true, "stale: he answers revision " + strconv.Itoa(seq) + ", answers to this occurrence count from " + strconv.Itoa(from) + " on"
 	}
 	if l.HasParam(paramSince) {

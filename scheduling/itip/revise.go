@@ -1,9 +1,11 @@
 package itip
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 
+	"github.com/convene-server/convene/directory/cuaddr"
 	"github.com/convene-server/convene/scheduling/ics"
 )
 
@@ -77,7 +79,8 @@ func (v *revision) revise(plans []*plan) {
 }
 
 // lapse remembers the instances whose own time was taken back: an answer to
-// that time, or to the one before it, would seem to be one to the series.
+// that time, or to the one before it, would seem to be one to the series. Of an
+// instance that was taken from some and is theirs again, it remembers whose.
 func (v *revision) lapse() {
 	m := v.is.master
 	if m == nil {
@@ -96,36 +99,59 @@ func (v *revision) lapse() {
 			v.is.dirty = true
 		}
 	}
+	remember := func(r ics.RID, whom ...string) {
+		if kept := m.comp.PropsNamed(propLapsed); len(kept) >= maxLapsed {
+			first := *kept[0]
+			m.comp.RemoveFunc(func(p *ics.Prop) bool { return p.Name == propLapsed && p.Value == first.Value })
+		}
+		m.moved()
+		m.comp.Add(ics.NewProp(propLapsed, strings.Join(append([]string{string(r), strconv.Itoa(sequence(m.comp))}, whom...), "/")))
+		v.is.dirty = true
+	}
 	for _, r := range v.rids {
 		old := v.was.byRID[r]
 		if old == nil || v.isAt[r] != m || sequence(m.comp) == 0 {
 			continue
 		}
 		occ := v.is.regular(r)
-		if occ == nil || sameTime(v.was.obj, old.comp, v.is.obj, occ) {
+		if occ == nil {
 			continue
 		}
-		m.comp.RemoveFunc(func(p *ics.Prop) bool { return p.Name == propLapsed && strings.HasPrefix(p.Value, string(r)+"/") })
-		if kept := m.comp.PropsNamed(propLapsed); len(kept) >= maxLapsed {
-			first := *kept[0]
-			m.comp.RemoveFunc(func(p *ics.Prop) bool { return p.Name == propLapsed && p.Value == first.Value })
+		if !sameTime(v.was.obj, old.comp, v.is.obj, occ) {
+			m.comp.RemoveFunc(func(p *ics.Prop) bool { return p.Name == propLapsed && strings.HasPrefix(p.Value, string(r)+"/") })
+			remember(r)
+			continue
 		}
-		m.moved()
-		m.comp.Add(ics.NewProp(propLapsed, string(r)+"/"+strconv.Itoa(sequence(m.comp))))
-		v.is.dirty = true
+		// RFC 5546 §2.1.5: what he said of it before the CANCEL that took it from him is
+		// of an earlier revision than the REQUEST that gives it back, and his copy is as
+		// that says.
+		var again []string
+		for _, a := range m.guests() {
+			if !v.me.Self(a) && v.is.listed(m, a) && !v.was.listed(old, a) {
+				again = append(again, a.Fold())
+			}
+		}
+		if len(again) > 0 {
+			remember(r, strings.Join(again, " "))
+		}
 	}
 }
 
 // maxLapsed bounds what is remembered of taken back times.
 const maxLapsed = 50
 
-// lapsed returns from which revision of a series on answers to an instance
-// count.
-func lapsed(master *ics.Component, r ics.RID) int {
+// lapsed returns from which revision of a series on somebody's answers to an
+// instance count.
+func lapsed(master *ics.Component, r ics.RID, who cuaddr.Address) int {
 	n := 0
 	for _, p := range master.PropsNamed(propLapsed) {
-		if rid, seq, ok := strings.Cut(p.Value, "/"); ok && rid == string(r) {
-			n, _ = strconv.Atoi(seq)
+		rid, rest, _ := strings.Cut(p.Value, "/")
+		from, whom, some := strings.Cut(rest, "/")
+		if rid != string(r) || some && !slices.Contains(strings.Fields(whom), who.Fold()) {
+			continue
+		}
+		if seq, err := strconv.Atoi(from); err == nil {
+			n = max(n, seq)
 		}
 	}
 	return n
