@@ -137,6 +137,17 @@ func TestInheritedOwner(t *testing.T) {
 	})
 }
 
+// Whose calendar program writes no CN is named to others as the directory names
+// him.
+func TestNameInMail(t *testing.T) {
+	one(t, func(h *house) {
+		h.add(db.Person, "ann", func(p *db.Principal) { p.Name = "Ann Arbor" })
+		h.put("ann", event("", "u1", "ORGANIZER:mailto:"+ann+"\n"+attendees(cleo)))
+		h.work()
+		h.want("From", h.parsed(h.to(cleo, h.relay.all())).From.Name, "Ann Arbor")
+	})
+}
+
 // Who takes no part gets invitations as mail and nothing else; his answer by mail
 // counts as that of somebody outside.
 func TestTakesNoPart(t *testing.T) {

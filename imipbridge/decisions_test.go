@@ -297,6 +297,9 @@ func TestDecision08Rooms(t *testing.T) {
 		if len(out) != 1 || out[0].rcpt != cleo || h.parsed(out[0]).Objects[0].Method() != "REPLY" || h.parsed(out[0]).From.Address.Mail() != room1 {
 			t.Errorf("its REPLY: %v", out)
 		}
+		h.want("the same mail again", h.give(cleo, data, room1)[room1], "250")
+		h.work()
+		h.want("answered once", len(h.relay.all()), 0)
 		if got := h.give(cleo, plainMail(cleo, room1, ""), room1)[room1]; !strings.HasPrefix(got, "550 5.7.1 room1@example.org is a room") {
 			t.Errorf("plain mail: %s", got)
 		}

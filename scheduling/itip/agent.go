@@ -65,7 +65,9 @@ func PassOn(o *ics.Object, self func(cuaddr.Address) bool, to cuaddr.Address) *i
 			line = line.WithParam("CUTYPE", t)
 		}
 		*mine = mine.WithoutParams("RSVP").WithParam("PARTSTAT", "DELEGATED").WithParam("DELEGATED-TO", to.String())
-		c.Add(line)
+		if ics.Attendee(c, func(a cuaddr.Address) bool { return a.Fold() == to.Fold() }) == nil { // else he has it already
+			c.Add(line)
+		}
 	}
 	return ics.New(root)
 }

@@ -300,6 +300,11 @@ func TestPool(t *testing.T) {
 		" ATTENDEE;DELEGATED-FROM=\""+room+"\":mailto:car1@example.org")
 	test(two, has, "03T10-11", map[string]string{"car1": "", "car2": ""}, "")
 	test(pool, has, "", map[string]string{"car1": "03T9-12", "car2": ""}, "DELEGATED car2@example.org")
+	// The same, asked anew, as whoever moves a meeting asks.
+	anew := event(t, "03T10 03T11 PARTSTAT=none ATTENDEE;PARTSTAT=NEEDS-ACTION;DELEGATED-TO=\"mailto:car2@example.org\":"+room+
+		" ATTENDEE;PARTSTAT=NEEDS-ACTION;DELEGATED-FROM=\""+room+"\":mailto:car2@example.org")
+	test(pool, anew, "", map[string]string{"car1": "", "car2": ""}, "DELEGATED car2@example.org")
+	test(pool, anew, "", map[string]string{"car1": "", "car2": "03T9-12"}, "DELEGATED car1@example.org")
 }
 
 func TestTogether(t *testing.T) {

@@ -58,7 +58,7 @@ func (l inPool) judge(in *inquiry) error {
 	if open == 0 {
 		return nil
 	}
-	from, to, chosen := in.delegation()
+	from, to, chosen, anew := in.delegation()
 	if from {
 		l.members, l.self = nil, true
 	}
@@ -71,7 +71,11 @@ func (l inPool) judge(in *inquiry) error {
 			return err
 		}
 		if known && (n == 0 || l.most && n < open) { // it stays where it is, and answers by itself
-			in.leave()
+			if anew {
+				in.delegate = chosen
+			} else {
+				in.leave()
+			}
 			return nil
 		}
 	}
@@ -114,24 +118,28 @@ func (l inPool) judge(in *inquiry) error {
 }
 
 // delegation returns whether what is asked came from another one by
-// delegation, to whom it was passed on so far, and the last of them.
-func (in *inquiry) delegation() (from bool, to []cuaddr.Address, last cuaddr.Address) {
+// delegation, to whom it was passed on so far, the last of them, and whether all
+// of it is asked about anew: who moves a meeting asks everybody again, and leaves
+// in it who has it (RFC 5546 §3.2.2.1).
+func (in *inquiry) delegation() (from bool, to []cuaddr.Address, last cuaddr.Address, anew bool) {
+	stands := false
 	for _, c := range in.After.Main() {
 		me := ics.Attendee(c, in.Self)
 		if me == nil {
 			continue
 		}
 		from = from || me.HasParam("DELEGATED-FROM")
-		if ics.PartStat(me) != delegated {
+		if ics.PartStat(me) != delegated && ics.PartStat(me) != needsAction {
 			continue
 		}
+		stands = stands || ics.PartStat(me) == delegated
 		for _, v := range me.ParamValues("DELEGATED-TO") {
-			if a, err := cuaddr.Parse(v); err == nil {
+			if a, err := cuaddr.Parse(v); err == nil && (ics.PartStat(me) == delegated || slices.Contains(in.attendees(), a)) {
 				to, last = append(to, a), a
 			}
 		}
 	}
-	return from, to, last
+	return from, to, last, !stands
 }
 
 // memberClashes counts what of all that is asked for a member could not take.
