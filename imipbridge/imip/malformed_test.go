@@ -451,6 +451,7 @@ func TestMalformedTNEF(t *testing.T) {
 
 func FuzzTNEF(f *testing.F) {
 	f.Add(meetingTNEF("IPM.Schedule.Meeting.Resp.Pos", "u1"))
+	f.Add(seriesTNEF(recurrence{frequency: 0x200b, pattern: 1, period: 2, specific: []uint32{0x02}, end: endsByCount, count: 3, left: []string{"20260323"}}.bytes(), clocks(), 0))
 	f.Add(newTNEF().attribute(attRendData, nil).attribute(attAttachTitle, []byte("a.ics")).attribute(attAttachData, crlf(calendar("REQUEST", ""))).b)
 	f.Fuzz(func(t *testing.T, data []byte) {
 		m := &Mail{Date: received}

@@ -223,7 +223,11 @@ func (r *repairing) attendee(c *ics.Component) {
 // unsaid marks an answer that does not say what it is. That it stands for
 // NEEDS-ACTION is so in a calendar (RFC 5545 §3.2.12); a REPLY that takes an
 // answer back says so (RFC 5546 §3.2.3), and what says nothing changes nothing.
+// A reply that tells of an error is none (RFC 5546 §3.6), and goes on as it is.
 func (r *repairing) unsaid(c *ics.Component) {
+	if slices.ContainsFunc(c.Props, func(p ics.Prop) bool { return p.Name == "REQUEST-STATUS" && p.Value >= "3" && p.Value < "6" }) {
+		return
+	}
 	for i := range c.Props {
 		if p := &c.Props[i]; c.Name == "VEVENT" && p.Name == "ATTENDEE" && !p.HasParam("PARTSTAT") && !delegation(p, r.mail.From.Address) {
 			*p = p.WithParam("PARTSTAT", "X-NONE")

@@ -1,6 +1,7 @@
 package imip
 
 import (
+	"cmp"
 	"encoding/binary"
 	"encoding/hex"
 	"errors"
@@ -338,29 +339,61 @@ func (m *Mail) meeting(f *tnefFile) (string, error) {
 	if uid == "" {
 		return "", errors.New("winmail.dat: a meeting without an id")
 	}
-	if recurs, _ := f.props[mapiTag{setAppointment, 0x8223}].(bool); recurs && method == "REQUEST" {
-		return "", errors.New("winmail.dat: a series, which is not read")
+	if method == "REPLY" && m.From.Address.IsZero() {
+		return "", errors.New("winmail.dat: an answer of nobody")
 	}
 	var b strings.Builder
 	line := func(name, value string) { fmt.Fprintf(&b, "%s:%s\r\n", name, value) }
+	b.WriteString("BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:-//Convene//TNEF//EN\r\n")
+	line("METHOD", method)
+	components := []func(){func() { f.times(own, line) }}
+	if recurs, _ := f.props[mapiTag{setAppointment, 0x8223}].(bool); recurs && method == "REQUEST" {
+		recurrence, _ := f.props[mapiTag{setAppointment, 0x8216}].([]byte) // PidLidAppointmentRecur
+		s, err := parseSeries(recurrence)
+		if err != nil {
+			return "", err
+		}
+		allDay, _ := f.props[mapiTag{setAppointment, 0x8215}].(bool) // PidLidAppointmentSubType
+		z, ok := f.zone()
+		switch {
+		case allDay:
+		case !ok:
+			return "", errors.New("winmail.dat: a series without the clocks by which it goes")
+		default:
+			z.write(line)
+		}
+		components = s.times(z, allDay, line)
+	}
 	stamp := f.time(mapiTag{setMeeting, 0x1a}, mapiTag{setMeeting, 0x01}) // owner's, attendee's critical change
 	if method == "REPLY" {
 		stamp = f.time(mapiTag{setMeeting, 0x01})
 	}
-	b.WriteString("BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:-//Convene//TNEF//EN\r\n")
-	line("METHOD", method)
-	b.WriteString("BEGIN:VEVENT\r\n")
-	line("UID", ics.Escape(uid))
-	if !stamp.IsZero() {
-		line("DTSTAMP", stamp.Format("20060102T150405Z"))
-	}
 	seq, _ := f.props[mapiTag{setAppointment, 0x8201}].(int32)
-	line("SEQUENCE", fmt.Sprint(max(seq, 0)))
-	subject := f.text("", 0x0070) // PidTagConversationTopic: without "Accepted:"
-	if subject == "" {
-		subject = f.text("", 0x0037)
+	for _, times := range components {
+		line("BEGIN", "VEVENT")
+		line("UID", ics.Escape(uid))
+		if !stamp.IsZero() {
+			line("DTSTAMP", stamp.Format("20060102T150405Z"))
+		}
+		line("SEQUENCE", fmt.Sprint(max(seq, 0)))
+		from := b.Len()
+		times()
+		told := b.String()[from:]
+		if subject := cmp.Or(f.text("", 0x0070), f.text("", 0x0037)); !strings.Contains(told, "\nSUMMARY:") { // PidTagConversationTopic: without "Accepted:"
+			line("SUMMARY", ics.Escape(subject))
+		}
+		if where := f.text(setAppointment, 0x8208); where != "" && !strings.Contains(told, "\nLOCATION:") {
+			line("LOCATION", ics.Escape(where))
+		}
+		m.parties(line, method, partstat)
+		line("END", "VEVENT")
 	}
-	line("SUMMARY", ics.Escape(subject))
+	line("END", "VCALENDAR")
+	return b.String(), nil
+}
+
+// times writes when a single meeting is, or which day of a series is spoken of.
+func (f *tnefFile) times(own []byte, line func(name, value string)) {
 	start := f.time(mapiTag{setAppointment, 0x820d}, mapiTag{"", 0x0060})
 	end := f.time(mapiTag{setAppointment, 0x820e}, mapiTag{"", 0x0061})
 	if !start.IsZero() {
@@ -369,32 +402,29 @@ func (m *Mail) meeting(f *tnefFile) (string, error) {
 	if !end.IsZero() && end.After(start) {
 		line("DTEND", end.Format("20060102T150405Z"))
 	}
-	if where := f.text(setAppointment, 0x8208); where != "" {
-		line("LOCATION", ics.Escape(where))
-	}
 	if day := instanceDay(own); day != "" {
 		line("RECURRENCE-ID;VALUE=DATE", day)
 	}
+}
+
+// parties writes who is concerned: a meeting message of MAPI has them in the
+// header of its mail.
+func (m *Mail) parties(line func(name, value string), method, partstat string) {
 	if method == "REPLY" {
-		if m.From.Address.IsZero() {
-			return "", errors.New("winmail.dat: an answer of nobody")
-		}
 		line("ATTENDEE;PARTSTAT="+partstat, m.From.Address.String())
-	} else {
-		line("ORGANIZER", m.From.Address.String())
-		for _, to := range m.To {
-			par := ""
-			if partstat != "" {
-				par = ";RSVP=TRUE;PARTSTAT=" + partstat
-			}
-			line("ATTENDEE"+par, to.Address.String())
+		return
+	}
+	line("ORGANIZER", m.From.Address.String())
+	for _, to := range m.To {
+		par := ""
+		if partstat != "" {
+			par = ";RSVP=TRUE;PARTSTAT=" + partstat
 		}
+		line("ATTENDEE"+par, to.Address.String())
 	}
 	if method == "CANCEL" {
 		line("STATUS", "CANCELLED")
 	}
-	b.WriteString("END:VEVENT\r\nEND:VCALENDAR\r\n")
-	return b.String(), nil
 }
 
 // objectUID returns the UID that a global object id stands for ([MS-OXCICAL]
