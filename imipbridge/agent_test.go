@@ -8,6 +8,7 @@ import (
 
 	"github.com/convene-server/convene/db"
 	"github.com/convene-server/convene/directory"
+	"github.com/convene-server/convene/imipbridge/imip"
 	"github.com/convene-server/convene/scheduling/ics"
 	"github.com/convene-server/convene/words"
 )
@@ -62,6 +63,19 @@ func TestReplyWithoutAttendee(t *testing.T) {
 		}
 		h.work()
 		h.want("mails", len(h.relay.all()), 0)
+	})
+}
+
+// Should reading a mail ever fail by a fault of ours, it goes on as it came.
+func TestFaultWhileReading(t *testing.T) {
+	one(t, func(h *house) {
+		h.persons("ann")
+		h.bridge.parse = func([]byte, time.Time, imip.Limits) (*imip.Mail, error) { panic("a fault") }
+		data := mailOf(cleo, ann, "", event("REQUEST", "u1", organizer(cleo)+attendees(ann)))
+		h.want("verdict", h.give(cleo, data, ann)[ann], "250")
+		got := h.nextHop.all()
+		h.want("handed on as it came", len(got) == 1 && strings.HasSuffix(string(got[0].data), string(data)), true)
+		h.want("told in its header", strings.Contains(strings.ReplaceAll(string(got[0].data), "\r\n ", " "), "the calendar cannot be read: a fault of this server"), true)
 	})
 }
 

@@ -131,12 +131,13 @@ type Bridge struct {
 	pace   db.Pace
 	beat   time.Duration       // between renewals of a lease
 	memory *semaphore.Weighted // octets of mails that are being taken
+	parse  func([]byte, time.Time, imip.Limits) (*imip.Mail, error)
 }
 
 // New makes the mail door. The error tells what is wrong with the options; the
 // database is not asked yet.
 func New(opt Options) (*Bridge, error) {
-	b := &Bridge{opt: opt, store: opt.Store, log: opt.Log, now: opt.Now, from: cuaddr.Mailto(opt.From)}
+	b := &Bridge{opt: opt, store: opt.Store, log: opt.Log, now: opt.Now, from: cuaddr.Mailto(opt.From), parse: imip.Parse}
 	if opt.Desk != nil {
 		b.desk = opt.Desk
 	}

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"sync"
@@ -39,12 +40,25 @@ func (b *Bridge) arrive(ctx context.Context, door, envelope string, data []byte)
 		return nil, err
 	}
 	a := &arrival{door: door, envelope: envelope, data: data, keys: k}
-	if a.mail, err = imip.Parse(data, b.now(), b.limits()); err != nil {
+	if a.mail, err = b.understand(data); err != nil {
 		a.fault = err.Error()
 		a.mail = &imip.Mail{}
 	}
 	a.evidence = sync.OnceValues(func() (imip.Evidence, string) { return b.evidence(ctx, data, a.mail) })
 	return a, nil
+}
+
+// understand reads a mail. A fault of ours in that is no reason to hold it back,
+// to try it for ever, or to fall over at a door that others use: it goes on as
+// it came, like any other that is not understood.
+func (b *Bridge) understand(data []byte) (m *imip.Mail, err error) {
+	defer func() {
+		if fault := recover(); fault != nil {
+			b.log.Error("a mail could not be read: a fault of this program, please report it", "fault", fault, "stack", string(debug.Stack()))
+			m, err = nil, errors.New("a fault of this server while reading")
+		}
+	}()
+	return b.parse(data, b.now(), b.limits())
 }
 
 // key names the decision about one message for one recipient (decision 3): by
