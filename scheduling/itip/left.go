@@ -158,13 +158,18 @@ func (me Actor) anew(left *series, in *series, p *part) *ics.Component {
 	return c
 }
 
-// keepsOut reports whether he had a component, declined and removed it, and is
-// not asked anew.
+// keepsOut reports whether he had a component and removed it, declining or with
+// an answer that stands, and is not asked anew. Where the organizer says that
+// answer himself, there is nothing to keep out.
 func (me Actor) keepsOut(left, in *series, p *part) bool {
-	if left.at(p.rid) == nil || declines(p.self(me)) {
+	if left.at(p.rid) == nil {
 		return false
 	}
-	return declines(ics.Attendee(me.anew(left, in, p), me.Self))
+	said, now := p.self(me), ics.Attendee(me.anew(left, in, p), me.Self)
+	if declines(said) || now == nil {
+		return false
+	}
+	return declines(now) || slices.Contains(outlast, ics.PartStat(now)) && ics.PartStat(said) != ics.PartStat(now)
 }
 
 // declines reads somebody's line; a published event may have none of his.

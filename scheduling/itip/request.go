@@ -177,7 +177,7 @@ func (me Actor) update(have *ics.Object, in *series, msg Message) Outcome {
 		}
 		if old == nil && (outdated(left, p) || me.keepsOut(left, in, p)) {
 			if !outdated(left, p) {
-				heard = append(heard, p.comp)
+				heard = append(heard, me.anew(left, in, p))
 			}
 			stale = "he removed it, or it was cancelled, after this was written"
 			whole = whole && p.rid != ""
@@ -218,7 +218,7 @@ func (me Actor) update(have *ics.Object, in *series, msg Message) Outcome {
 	if whole && merged[""] != nil && was.master != nil && merged[""] == was.master.comp {
 		whole = false // a stale series with newer instances
 	}
-	known := me.leaving(in.obj, heard, false)
+	known := me.leaving(in.obj, heard, false, outlast...)
 	if !applied {
 		none := ignored("%s", stale)
 		none.Left = known
