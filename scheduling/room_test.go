@@ -299,6 +299,23 @@ func TestSitePreferences(t *testing.T) {
 	})
 }
 
+// Some keep an invitation without an answer; one of them wants to be told by mail
+// that it came.
+func TestSaveAndForward(t *testing.T) {
+	each(t, func(h *house) {
+		h.persons("ann")
+		h.add(db.Person, "ben", func(p *db.Principal) { p.Policy = "ACT_SAVE_AND_FORWARD" })
+		h.add(db.Person, "cleo", func(p *db.Principal) { p.Policy = "ACT_SAVE_TO_CALENDAR" })
+		h.add(db.Person, "dan", func(p *db.Principal) { p.Policy = "ACT_SAVE_TO_FOLDER" })
+		h.put("ann", invitation("m1", "20260303T1000", "20260303T1100", "ann", "ben", "cleo", "dan"))
+		for _, who := range []string{"ben", "cleo", "dan"} {
+			h.has(who, "m1")
+			h.says("ann", "m1", "", who, "NEEDS-ACTION")
+		}
+		h.queue("PUBLISH ben@example.org")
+	})
+}
+
 // People without rules answer by the site's, if it has some for people, and share
 // their busy time as it says.
 func TestSitePeople(t *testing.T) {

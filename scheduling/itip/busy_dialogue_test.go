@@ -77,7 +77,7 @@ func (c *core) busyMail(from, to string, method Method, o *ics.Object) (ignored 
 	case Request:
 		asked := ics.Attendee(first, c.actor(to, "").Self)
 		start, end, wrong := AskedFor(o)
-		if by, _ := c.name(ics.Organizer(first)); by != from || asked == nil || wrong != "" || c.prefs[to+" freebusy_sharing"] != "share" {
+		if by, _ := c.name(ics.Organizer(first)); by != from || asked == nil || wrong != "" || c.prefs[to+" freebusy_sharing"] != "share" && c.person(to).Kind != "room" {
 			return true, nil
 		}
 		b, err := c.busyTime(to, start, end)
