@@ -26,7 +26,7 @@ type Delivery struct {
 	Attempts  int    // claims, the present one included
 	Answer    string // last answer of the relay
 	Token     string // of the claim
-	Held      bool   // it was beyond the pace, and Due is its turn
+	Held      bool   // not counted by the pace, for it was beyond it and Due is its turn, or is none of its mails
 }
 
 const deliveryColumns = `id, uid, principal, sender, rcpt, method, sequence, body, prior, scope, local_copy, created, due, attempts, answer, token, held`
@@ -114,6 +114,33 @@ func (tx *Tx) InsertDelivery(d *Delivery) error {
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, 0, '', '', $13) RETURNING id`,
 		[]any{d.UID, d.Principal, d.From, d.Rcpt, d.Method, d.Sequence, some(d.Body), prior, d.Scope, bit(d.LocalCopy),
 			micros(d.Created), micros(d.Due), bit(d.Held)}, &d.ID)
+}
+
+// GatherDelivery adds d.Body to the row of equal conversation, recipient and
+// method that waits for its first attempt, while that stays below limit octets;
+// else it queues d, as a mail of the time at which it is due: from then it is
+// tried, and has its Date. What a worker has taken is not changed any more.
+func (tx *Tx) GatherDelivery(d *Delivery, limit int) error {
+	if err := tx.LockThreads(d.UID); err != nil { // two that are the first would queue two
+		return err
+	}
+	waiting, err := collect(tx, `SELECT `+deliveryColumns+` FROM delivery WHERE uid = $1 AND rcpt = $2 ORDER BY id DESC LIMIT 1`, []any{d.UID, d.Rcpt}, (*Delivery).fields)
+	if err != nil {
+		return err
+	}
+	if len(waiting) == 1 && waiting[0].Method == d.Method && len(waiting[0].Body)+len(d.Body) < limit {
+		n, err := tx.exec(`UPDATE delivery SET body = $2 WHERE id = $1 AND attempts = 0`, waiting[0].ID, slices.Concat(waiting[0].Body, d.Body))
+		if err != nil || n == 1 {
+			d.ID = waiting[0].ID
+			return err
+		}
+	}
+	if err := tx.InsertDelivery(d); err != nil {
+		return err
+	}
+	d.Created = d.Due
+	_, err = tx.exec(`UPDATE delivery SET created = due WHERE id = $1`, d.ID)
+	return err
 }
 
 // takeBack removes a row that no worker has ever taken; false if one just did.

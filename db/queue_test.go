@@ -258,6 +258,61 @@ func TestDeliveryReplaced(t *testing.T) {
 	})
 }
 
+// What several add at once is one mail; not more than it may hold, nor to what a
+// worker has taken.
+func TestGatherDelivery(t *testing.T) {
+	eachWithHand(t, func(t *testing.T, s *db.Store, h *hand) {
+		due := h.now().Add(time.Hour)
+		add := func(text string) {
+			write(t, s, func(tx *db.Tx) error {
+				return tx.GatherDelivery(&db.Delivery{UID: "r", Rcpt: "mailto:a@x", From: "mailto:a@x", Method: "R", Body: []byte(text), Due: due}, 20)
+			})
+		}
+		bodies := func() (got []string) {
+			write(t, s, func(tx *db.Tx) error {
+				ds, err := tx.Deliveries(0, 100)
+				got = nil
+				for _, d := range ds {
+					if got = append(got, string(d.Body)); !d.Created.Equal(due) || !d.Due.Equal(due) && d.Attempts == 0 {
+						t.Errorf("created %s, due %s, want %s", d.Created, d.Due, due)
+					}
+				}
+				return err
+			})
+			return got
+		}
+		var all sync.WaitGroup
+		for range 8 {
+			all.Go(func() { add("1") })
+		}
+		all.Wait()
+		if got := bodies(); !slices.Equal(got, []string{"11111111"}) {
+			t.Errorf("at once: %q", got)
+		}
+		add("222222222222")
+		add("3")
+		if got := bodies(); !slices.Equal(got, []string{"11111111", "2222222222223"}) {
+			t.Errorf("too much for one: %q", got)
+		}
+		h.forward(time.Hour)
+		if ds := claim(t, s, 10, time.Minute); len(ds) != 1 || string(ds[0].Body) != "11111111" {
+			t.Errorf("claimed %v", ds)
+		} else {
+			write(t, s, func(tx *db.Tx) error { _, err := tx.FinishDelivery(ds[0].ID, ds[0].Token); return err })
+		}
+		claim(t, s, 10, time.Minute)
+		due = due.Add(time.Hour)
+		add("4")
+		write(t, s, func(tx *db.Tx) error {
+			ds, err := tx.Deliveries(0, 100)
+			if err == nil && (len(ds) != 2 || string(ds[0].Body) != "2222222222223" || string(ds[1].Body) != "4" || !ds[1].Due.Equal(due)) {
+				t.Errorf("taken: %v", ds)
+			}
+			return err
+		})
+	})
+}
+
 func TestQueueByHand(t *testing.T) {
 	eachWithHand(t, func(t *testing.T, s *db.Store, h *hand) {
 		a := queue(t, s, db.Delivery{UID: "a", Rcpt: "r", Due: h.now().Add(time.Hour)})

@@ -46,7 +46,13 @@ const (
 	FreeBusyMessages = "freebusy_messages"
 	// EventRefreshing says whether who asks how things stand is answered.
 	EventRefreshing = "event_refreshing"
+	// Notices says when somebody is told what an agent did as its rules say so
+	// (ACT_..._AND_NOTIFY): each time, or once a day of all.
+	Notices = "notices"
 )
+
+// Daily is the value of Notices for one round-up a day.
+const Daily = "daily"
 
 // Values of Incoming.
 const (
@@ -69,6 +75,7 @@ var choices = map[string][]string{
 	EventRefreshing:      {"always", "never"},
 	Participating:        {"participate", "no"},
 	FreeBusyMessages:     {"notify", "none"},
+	Notices:              {"at-once", Daily},
 	UnknownOrganizers:    {"everyone", "contacts", "own-domain", "allow-list", "quarantine"},
 }
 

@@ -12,6 +12,7 @@ import (
 	"github.com/convene-server/convene/directory"
 	"github.com/convene-server/convene/directory/cuaddr"
 	"github.com/convene-server/convene/imipbridge/imip"
+	"github.com/convene-server/convene/scheduling"
 	"github.com/convene-server/convene/scheduling/ics"
 	"github.com/convene-server/convene/scheduling/itip"
 )
@@ -37,8 +38,11 @@ func (b *Bridge) compose(ctx context.Context, k keys, d *db.Delivery) (letter, e
 	if err != nil || rcpt.Mail() == "" {
 		return letter{}, &smtp.SMTPError{Code: 553, EnhancedCode: smtp.EnhancedCode{5, 1, 3}, Message: "the recipient is no mail address"}
 	}
-	if d.Method == methodNotice {
+	switch d.Method {
+	case methodNotice:
 		return b.notice(ctx, k, d, rcpt)
+	case scheduling.RoundUp:
+		return b.roundUp(ctx, k, d, rcpt)
 	}
 	body, err := ics.Parse(d.Body, ics.Limits{})
 	if err != nil || body.First() == nil || body.Method() == "" {

@@ -44,7 +44,7 @@ func (s *sitting) flush() error {
 			return err
 		}
 	}
-	return nil
+	return s.flushRoundUps()
 }
 
 func (s *sitting) flushObjects() error {

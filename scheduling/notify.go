@@ -24,10 +24,12 @@ func (s *sitting) notify(p db.Principal, rules policy.Policy, msg itip.Message) 
 	if p.Kind == db.Person {
 		owners = []cuaddr.Address{cuaddr.Mailto(p.Address)}
 	}
-	s.tellOwners(p, owners, msg)
+	s.tellOwners(p, owners, msg, true)
 }
 
-func (s *sitting) tellOwners(p db.Principal, owners []cuaddr.Address, msg itip.Message) {
+// tellOwners mails them, and those in groups among them; later: who wants that
+// gets it in his round-up.
+func (s *sitting) tellOwners(p db.Principal, owners []cuaddr.Address, msg itip.Message, later bool) {
 	l := &letter{Message: msg, from: p, door: "agent", rule: "told as the rules say"}
 	told := map[string]bool{}
 	tell := func(a cuaddr.Address) {
@@ -40,6 +42,9 @@ func (s *sitting) tellOwners(p db.Principal, owners []cuaddr.Address, msg itip.M
 		}
 		if !told[a.Fold()] {
 			told[a.Fold()] = true
+			if later && pr != nil && s.gathers(l, *pr) {
+				return
+			}
 			s.mail(l, a, nil, true)
 		}
 	}
@@ -87,7 +92,7 @@ func (s *sitting) tellBroken(p db.Principal, reply itip.Message) error {
 		Direction: "agent", Door: "agent", UID: reply.UID, Principal: p.ID, From: p.Address, To: to,
 		Rule: "its rules cannot be read", Detail: bad.Error(), Outcome: "refused", Key: key,
 	})
-	s.tellOwners(p, whom, reply)
+	s.tellOwners(p, whom, reply, false)
 	return nil
 }
 

@@ -301,18 +301,18 @@ func (s *sitting) respellQueue(uid string, to itip.Naming) error {
 		if q.Token != "" {
 			continue
 		}
-		body, err := ics.Parse(q.Body, storedLimits)
-		if err != nil {
-			return err
+		changed := false
+		if body, err := ics.Parse(q.Body, storedLimits); err == nil { // a notice or a round-up is none
+			if err := s.meetIn(body); err != nil {
+				return err
+			}
+			if s.find(ics.Organizer(body.First())) == nil {
+				continue
+			}
+			var o *ics.Object
+			o, changed = itip.Respell(body, to)
+			q.Body = o.Bytes()
 		}
-		if err := s.meetIn(body); err != nil {
-			return err
-		}
-		if s.find(ics.Organizer(body.First())) == nil {
-			continue
-		}
-		o, changed := itip.Respell(body, to)
-		q.Body = o.Bytes()
 		if q.Prior != nil {
 			was, err := ics.Parse(q.Prior, storedLimits)
 			if err != nil {

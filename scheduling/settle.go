@@ -334,7 +334,7 @@ func (s *sitting) receive(l *letter, p db.Principal) (status string, more []*let
 	if p.Kind == db.Person || l.Method == itip.Cancel && open(before, s.self(p, false)) {
 		s.toInbox(p.ID, out.Inbox)
 	}
-	if !l.quiet && !l.Echo && !s.toldAlready(l, l.To) && (hears || s.wantsCopy(p, l.Method)) {
+	if copies := s.wantsCopy(p, l.Method); !l.quiet && !l.Echo && !s.toldAlready(l, l.To) && (copies || hears && !s.gathers(l, p)) {
 		s.mail(l, cuaddr.Mailto(p.Address), before, true)
 	}
 	return itip.StatusDelivered, more, nil

@@ -73,6 +73,7 @@ type sitting struct {
 
 	inbox      []inboxItem
 	deliveries []db.Delivery
+	roundUps   []roundUp // added last
 	jobs       []db.Job
 	decisions  []db.Decision
 	busy       []busyNews
@@ -206,6 +207,7 @@ func (s *sitting) part(owner db.Principal, uid string) (*holding, error) {
 // the decision about it remains.
 func (s *sitting) drop() {
 	s.order, s.inbox, s.deliveries, s.jobs, s.decisions, s.busy, s.parted = nil, nil, nil, nil, nil, nil, nil
+	s.roundUps = nil
 	s.pending, s.proposed, s.closed = nil, nil, nil
 	clear(s.holdings)
 }

@@ -63,7 +63,7 @@ type Config struct {
 	}
 	People struct { // what somebody prefers who did not choose; "": as anywhere
 		PartyCrashers, OrganiserReplacement, AddMethodResponse, EventRefreshing string
-		Participating, FreeBusyMessages                                         string
+		Participating, FreeBusyMessages, Notices                                string
 		FreeBusySharing, FreeBusyBundling, FreeBusyPublishing                   string
 		Policy                                                                  []string // rules by which people answer who have none
 	}

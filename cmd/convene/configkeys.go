@@ -82,6 +82,7 @@ var configKeys = []configKey{
 	{"people.add_method_response", stringInto(func(c *Config) *string { return &c.People.AddMethodResponse }, oneOf("add", "refresh", "ignore"))},
 	{"people.event_refreshing", stringInto(func(c *Config) *string { return &c.People.EventRefreshing }, oneOf("always", "never"))},
 	{"people.participating", stringInto(func(c *Config) *string { return &c.People.Participating }, oneOf("participate", "no"))},
+	{"people.notices", stringInto(func(c *Config) *string { return &c.People.Notices }, oneOf("at-once", directory.Daily))},
 	{"people.freebusy_messages", stringInto(func(c *Config) *string { return &c.People.FreeBusyMessages }, oneOf("notify", "none"))},
 	{"people.freebusy_sharing", stringInto(func(c *Config) *string { return &c.People.FreeBusySharing }, oneOf("share", "no"))},
 	{"people.freebusy_bundling", stringInto(func(c *Config) *string { return &c.People.FreeBusyBundling }, oneOf("never", "always"))},

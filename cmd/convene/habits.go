@@ -16,6 +16,7 @@ type habits struct {
 	Incoming             *string `enum:"message-only,summary-then-message,message-then-summary,summary-only,summary-wraps-message" placeholder:"MODE" help:"How mail about meetings comes to the mailbox: as it is (message-only), with a summary before or after it, as a summary alone, or inside a summary (summary-then-message, message-then-summary, summary-only, summary-wraps-message)."`
 	Participating        *string `enum:"participate,no" placeholder:"participate|no" help:"Whether meetings come into the calendar, or by mail only, which is left alone."`
 	FreebusyMessages     *string `enum:"notify,none" placeholder:"notify|none" help:"Whether mail that only tells when others are busy comes to the mailbox, too, once it is noted."`
+	Notices              *string `enum:"at-once,daily" placeholder:"at-once|daily" help:"What the rules of a policy tell by mail (AND_NOTIFY): each time, or all of a day in one mail."`
 	EventRefreshing      *string `enum:"always,never" placeholder:"always|never" help:"Whether an attendee who asks how a meeting stands (REFRESH) is answered."`
 }
 
@@ -27,6 +28,7 @@ func (o habits) set(tx *db.Tx, p *db.Principal) error {
 		{directory.PartyCrashers, o.PartyCrashers}, {directory.OrganiserReplacement, o.OrganiserReplacement},
 		{directory.AddMethodResponse, o.AddMethodResponse}, {directory.EventRefreshing, o.EventRefreshing},
 		{directory.Incoming, o.Incoming}, {directory.Participating, o.Participating}, {directory.FreeBusyMessages, o.FreebusyMessages},
+		{directory.Notices, o.Notices},
 	} {
 		if one.value == nil {
 			continue
@@ -45,7 +47,7 @@ func showHabits(tx *db.Tx, p db.Principal, row func(name, value string)) error {
 		return err
 	}
 	for _, name := range []string{directory.PartyCrashers, directory.OrganiserReplacement, directory.AddMethodResponse, directory.EventRefreshing, directory.Incoming,
-		directory.Participating, directory.FreeBusyMessages} {
+		directory.Participating, directory.FreeBusyMessages, directory.Notices} {
 		row(strings.ReplaceAll(name, "_", "-"), prefs[name])
 	}
 	return nil
@@ -58,6 +60,7 @@ func prefer(c Config) map[string]string {
 		directory.PartyCrashers: c.People.PartyCrashers, directory.OrganiserReplacement: c.People.OrganiserReplacement,
 		directory.AddMethodResponse: c.People.AddMethodResponse, directory.EventRefreshing: c.People.EventRefreshing,
 		directory.Participating: c.People.Participating, directory.FreeBusyMessages: c.People.FreeBusyMessages,
+		directory.Notices:         c.People.Notices,
 		directory.FreeBusySharing: c.People.FreeBusySharing, directory.FreeBusyBundling: c.People.FreeBusyBundling,
 		directory.FreeBusyPublishing: c.People.FreeBusyPublishing,
 	}

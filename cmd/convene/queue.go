@@ -26,7 +26,7 @@ type queueEntry struct {
 	Due      time.Time `json:"due"`
 	Attempts int       `json:"attempts"`
 	InHand   bool      `json:"in_hand"` // a worker has it
-	Held     bool      `json:"held"`    // it was beyond the hourly bound and waits its turn
+	Held     bool      `json:"held"`    // it waits its turn: beyond the hourly bound, or a round-up
 	Answer   string    `json:"answer,omitempty"`
 }
 

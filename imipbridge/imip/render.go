@@ -113,13 +113,18 @@ func (n *Notice) Render() ([]byte, error) {
 		page.Subject, page.Heading = s.Say("Not delivered: %s", title), s.Say("Your message about %s could not be delivered to %s.", s.quote(title), oneLine(n.Rcpt, 200))
 	}
 	page.Rows = rows
-	plain, html, err := n.Look.words(&page)
+	return n.alternative(&page)
+}
+
+// alternative writes a mail of words alone, as text and HTML.
+func (m *Message) alternative(page *Page) ([]byte, error) {
+	plain, html, err := m.Look.words(page)
 	if err != nil {
 		return nil, err
 	}
 	var b bytes.Buffer
-	n.head(&b, page.Subject)
-	sum := sha256.Sum256([]byte(n.ID))
+	m.head(&b, page.Subject)
+	sum := sha256.Sum256([]byte(m.ID))
 	boundary := "=_a" + hex.EncodeToString(sum[:10])
 	fieldLine(&b, "Content-Type", `multipart/alternative; boundary="`+boundary+`"`)
 	b.WriteString("\r\n--" + boundary + "\r\n")
