@@ -549,7 +549,9 @@ func (m *mend) answers(force bool) (out, late []answer) {
 		out = append(out, a)
 	}
 	for _, c := range m.droppedParts() {
-		if l := ics.Attendee(c, m.me.Self); ics.PartStat(l) != "DECLINED" { // or he has said so before
+		// Or he has said so before, and says nothing else of the series now (RFC 6638
+		// §3.2.2.3).
+		if l := ics.Attendee(c, m.me.Self); ics.PartStat(l) != "DECLINED" || wholeSaid && whole != "DECLINED" {
 			out = append(out, answer{comp: c, mine: *l, partstat: "DECLINED"})
 		}
 	}
