@@ -118,28 +118,29 @@ func (l inPool) judge(in *inquiry) error {
 }
 
 // delegation returns whether what is asked came from another one by
-// delegation, to whom it was passed on so far, the last of them, and whether all
-// of it is asked about anew: who moves a meeting asks everybody again, and leaves
-// in it who has it (RFC 5546 §3.2.2.1).
+// delegation, to whom it was passed on so far, the last of them, and whether that
+// is to be said anew: who moves a meeting asks everybody again, and leaves in it
+// who has it (RFC 5546 §3.2.2.1).
 func (in *inquiry) delegation() (from bool, to []cuaddr.Address, last cuaddr.Address, anew bool) {
-	stands := false
+	refused := false
 	for _, c := range in.After.Main() {
 		me := ics.Attendee(c, in.Self)
 		if me == nil {
 			continue
 		}
 		from = from || me.HasParam("DELEGATED-FROM")
-		if ics.PartStat(me) != delegated && ics.PartStat(me) != needsAction {
+		refused = refused || ics.PartStat(me) == declined
+		stands := ics.PartStat(me) == delegated
+		if !stands && ics.PartStat(me) != needsAction {
 			continue
 		}
-		stands = stands || ics.PartStat(me) == delegated
 		for _, v := range me.ParamValues("DELEGATED-TO") {
-			if a, err := cuaddr.Parse(v); err == nil && (ics.PartStat(me) == delegated || slices.Contains(in.attendees(), a)) {
-				to, last = append(to, a), a
+			if a, err := cuaddr.Parse(v); err == nil && (stands || slices.Contains(in.attendees(), a)) {
+				to, last, anew = append(to, a), a, anew || !stands
 			}
 		}
 	}
-	return from, to, last, !stands
+	return from, to, last, anew && !refused
 }
 
 // memberClashes counts what of all that is asked for a member could not take.
