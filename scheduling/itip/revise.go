@@ -43,9 +43,11 @@ func (v *revision) revise(plans []*plan) {
 		if outlive[p] || v.raises(p, base) {
 			from++
 		}
-		if m := v.is.master; m != nil && p != m && v.raised(m) {
+		if m := v.is.master; m != nil && p != m && (v.raised(m) || v.deltas[p].tell()) {
 			// An answer to an occurrence is one to the series as it stands: it would
-			// seem older than that, should its override ever be taken back.
+			// seem older than that, should its override ever be taken back. And who has no
+			// component for it yet would take the REQUEST for older than his series (RFC
+			// 5546 §2.1.5), which an ADD may have raised alone (§3.2.4).
 			from = max(from, sequence(m.comp))
 		}
 		if to < from {
