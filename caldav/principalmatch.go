@@ -15,14 +15,8 @@ func (x *exchange) principalMatch(r *resource, root *dav.Element) error {
 	if err != nil {
 		return err
 	}
-	props := 0
-	for _, c := range root.Children() {
-		if c.Name == dav.D("prop") {
-			props++
-		}
-	}
-	if props > 1 { // RFC 3744 §9.3
-		return &dav.Error{Status: http.StatusBadRequest, Detail: "a principal-match has one prop"}
+	if err := oneProp(root); err != nil { // RFC 3744 §9.3
+		return err
 	}
 	ms := x.multistatus()
 	if root.Child(dav.D("self")) == nil {
@@ -96,17 +90,25 @@ func (x *exchange) matchByProperty(ms *dav.MultiStatus, r *resource, in *dav.Ele
 	return ms.End("")
 }
 
-// aclPrincipals tells about the principals in the access control list (RFC
-// 3744 §9.2): the owner, and whom the entries name.
-func (x *exchange) aclPrincipals(r *resource, root *dav.Element) error {
+// oneProp refuses a report that asks twice for properties.
+func oneProp(root *dav.Element) error {
 	props := 0
 	for _, c := range root.Children() {
 		if c.Name == dav.D("prop") {
 			props++
 		}
 	}
-	if props > 1 { // RFC 3744 §9.2
-		return &dav.Error{Status: http.StatusBadRequest, Detail: "an acl-principal-prop-set has one prop"}
+	if props > 1 {
+		return &dav.Error{Status: http.StatusBadRequest, Detail: root.Name.Local + " has one prop"}
+	}
+	return nil
+}
+
+// aclPrincipals tells about the principals in the access control list (RFC
+// 3744 §9.2): the owner, and whom the entries name.
+func (x *exchange) aclPrincipals(r *resource, root *dav.Element) error {
+	if err := oneProp(root); err != nil { // RFC 3744 §9.2
+		return err
 	}
 	p, err := planOf(dav.WantedIn(root), nil)
 	if err != nil {

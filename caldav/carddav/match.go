@@ -1,7 +1,5 @@
 package carddav
 
-import "strings"
-
 // Match reports whether a card passes the filter (RFC 6352 §10.5).
 func (f *Filter) Match(c *Card) bool {
 	if len(f.Props) == 0 {
@@ -78,14 +76,5 @@ func (f *ParamFilter) match(p *Prop) bool {
 func (t *TextMatch) match(value string) bool { return t.finds(value) != t.Negate }
 
 func (t *TextMatch) finds(value string) bool {
-	v := t.Collation.Fold(value)
-	switch t.Type {
-	case Equals:
-		return v == t.folded
-	case StartsWith:
-		return strings.HasPrefix(v, t.folded)
-	case EndsWith:
-		return strings.HasSuffix(v, t.folded)
-	}
-	return strings.Contains(v, t.folded)
+	return t.Type.Found(t.Collation.Fold(value), t.folded)
 }

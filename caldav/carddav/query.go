@@ -41,21 +41,11 @@ type ParamFilter struct {
 
 // TextMatch is a CARDDAV:text-match (§10.5.4).
 type TextMatch struct {
-	Type      MatchType
+	Type      dav.MatchType
 	Collation dav.Collation
 	Negate    bool
 	folded    string
 }
-
-// MatchType says where in a value the text must stand.
-type MatchType uint8
-
-const (
-	Contains MatchType = iota
-	Equals
-	StartsWith
-	EndsWith
-)
 
 func unsupported(format string, args ...any) error {
 	return &dav.Error{Status: 403, Cond: dav.CR("supported-filter"), Detail: fmt.Sprintf(format, args...)}
@@ -210,15 +200,7 @@ func (p *parts) text(e *dav.Element) (*TextMatch, error) {
 	if t.Collation, ok = dav.CollationByName(e.Attr("collation"), dav.UnicodeCasemap); !ok {
 		return nil, &dav.Error{Status: 403, Cond: dav.CR("supported-collation"), Detail: "the collation is not known"}
 	}
-	switch e.Attr("match-type") {
-	case "", "contains":
-	case "equals":
-		t.Type = Equals
-	case "starts-with":
-		t.Type = StartsWith
-	case "ends-with":
-		t.Type = EndsWith
-	default:
+	if t.Type, ok = dav.MatchTypeByName(e.Attr("match-type")); !ok {
 		return nil, malformed("the match-type is not known")
 	}
 	switch e.Attr("negate-condition") {

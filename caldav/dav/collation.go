@@ -79,3 +79,44 @@ func foldASCII(s string) string {
 	}
 	return s
 }
+
+// MatchType says where in a value the text of a text-match must stand (RFC 6352
+// §10.5.4; of calendars calendar-query-extended has it). The zero value is what
+// RFC 4791 §9.7.5 knows.
+type MatchType uint8
+
+const (
+	Contains MatchType = iota
+	Equals
+	StartsWith
+	EndsWith
+)
+
+// MatchTypeByName finds a match-type; "" is contains.
+func MatchTypeByName(name string) (MatchType, bool) {
+	switch name {
+	case "", "contains":
+		return Contains, true
+	case "equals":
+		return Equals, true
+	case "starts-with":
+		return StartsWith, true
+	case "ends-with":
+		return EndsWith, true
+	}
+	return 0, false
+}
+
+// Found reports whether text stands in value where it must; both as one
+// collation folds them.
+func (m MatchType) Found(value, text string) bool {
+	switch m {
+	case Equals:
+		return value == text
+	case StartsWith:
+		return strings.HasPrefix(value, text)
+	case EndsWith:
+		return strings.HasSuffix(value, text)
+	}
+	return strings.Contains(value, text)
+}

@@ -60,21 +60,10 @@ type Param struct {
 // AnyName is the name of a comp-filter that any component fits.
 const AnyName = "*"
 
-// MatchType is how a text-match compares.
-type MatchType uint8
-
-// What RFC 4791 has comes first.
-const (
-	Contains MatchType = iota
-	Equals
-	StartsWith
-	EndsWith
-)
-
 // Text is a CALDAV:text-match (§9.7.5): a substring, unless Type says otherwise.
 type Text struct {
 	Value     string
-	Type      MatchType
+	Type      dav.MatchType
 	Collation dav.Collation
 	Negate    bool
 

@@ -1,7 +1,6 @@
 package filter
 
 import (
-	"strings"
 	"time"
 
 	"github.com/convene-server/convene/scheduling/ics"
@@ -167,14 +166,5 @@ func param(f *Param, p *ics.Prop) bool {
 func (t *Text) Match(value string) bool { return t.contains(value) != t.Negate }
 
 func (t *Text) contains(value string) bool {
-	v := t.Collation.Fold(value)
-	switch t.Type {
-	case Equals:
-		return v == t.folded
-	case StartsWith:
-		return strings.HasPrefix(v, t.folded)
-	case EndsWith:
-		return strings.HasSuffix(v, t.folded)
-	}
-	return strings.Contains(v, t.folded)
+	return t.Type.Found(t.Collation.Fold(value), t.folded)
 }

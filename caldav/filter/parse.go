@@ -229,8 +229,6 @@ func anyOf(e *dav.Element) (bool, error) {
 	return false, invalid("test is neither anyof nor allof")
 }
 
-var matchTypes = map[string]MatchType{"": Contains, "contains": Contains, "equals": Equals, "starts-with": StartsWith, "ends-with": EndsWith}
-
 func parseText(e *dav.Element) (*Text, error) {
 	t := &Text{Value: e.Text()}
 	if len(t.Value) > maxText {
@@ -240,7 +238,7 @@ func parseText(e *dav.Element) (*Text, error) {
 	if t.Collation, ok = dav.CollationByName(e.Attr("collation"), dav.ASCIICasemap); !ok {
 		return nil, &dav.Error{Status: 403, Cond: dav.C("supported-collation"), Detail: "the collation is not known"}
 	}
-	if t.Type, ok = matchTypes[e.Attr("match-type")]; !ok {
+	if t.Type, ok = dav.MatchTypeByName(e.Attr("match-type")); !ok {
 		return nil, invalid("there is no match-type of this name")
 	}
 	switch e.Attr("negate-condition") {

@@ -4,6 +4,7 @@ import (
 	"math"
 	"time"
 
+	"github.com/convene-server/convene/caldav/dav"
 	"github.com/convene-server/convene/scheduling/ics"
 )
 
@@ -75,7 +76,7 @@ func planOf(c *Comp) Plan {
 		// RFC 4791 §7.8.6; every component of an object has the same UID (§4.1).
 		if q := &c.Props[i]; q.Name == "UID" && q.Text != nil && !q.Text.Negate && len(q.Params) == 0 && p.UID == nil {
 			p.UID = q.Text
-			p.Exact = p.Exact && q.Text.Type == Contains
+			p.Exact = p.Exact && q.Text.Type == dav.Contains
 		} else {
 			p.Exact = false
 		}
