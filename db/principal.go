@@ -256,14 +256,18 @@ func (tx *Tx) CatchAlls(principal int64) ([]string, error) {
 // AllCatchAlls returns these of everybody who has any.
 func (tx *Tx) AllCatchAlls() (map[int64][]string, error) {
 	all := make(map[int64][]string)
-	err := tx.rows(`SELECT principal, address FROM address WHERE name >= '@' AND name < 'A' ORDER BY name`, nil, func(scan func(...any) error) error {
+	return all, tx.rows(`SELECT principal, address FROM address WHERE name >= '@' AND name < 'A' ORDER BY name`, nil, addressInto(all))
+}
+
+// addressInto reads rows of a principal and an address of his.
+func addressInto(all map[int64][]string) func(func(...any) error) error {
+	return func(scan func(...any) error) error {
 		var id int64
 		var a string
 		err := scan(&id, &a)
 		all[id] = append(all[id], a)
 		return err
-	})
-	return all, err
+	}
 }
 
 func tagged(name string) bool { return strings.Contains(name, "+") }
@@ -273,14 +277,7 @@ func (tx *Tx) AddressesOf(principals []int64) (map[int64][]string, error) {
 	all := make(map[int64][]string, len(principals))
 	principals = slices.Compact(slices.Sorted(slices.Values(principals)))
 	err := chunks(principals, 1, func(in string, args []any) error {
-		return tx.rows(`SELECT principal, address FROM address WHERE principal IN `+in+` AND name NOT LIKE '@%' ORDER BY principal, main DESC, name`, args,
-			func(scan func(...any) error) error {
-				var id int64
-				var a string
-				err := scan(&id, &a)
-				all[id] = append(all[id], a)
-				return err
-			})
+		return tx.rows(`SELECT principal, address FROM address WHERE principal IN `+in+` AND name NOT LIKE '@%' ORDER BY principal, main DESC, name`, args, addressInto(all))
 	})
 	return all, err
 }

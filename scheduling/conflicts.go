@@ -46,6 +46,9 @@ func (d *Desk) Conflicts(ctx context.Context, room db.Principal, from, to time.T
 		var pairs [][2]taken
 		var open []taken
 		for _, s := range spans {
+			if len(pairs) == maxConflicts {
+				break
+			}
 			open = slices.DeleteFunc(open, func(o taken) bool { return !o.End.After(s.Start) })
 			for _, o := range open {
 				if o.object != s.object && len(pairs) < maxConflicts {

@@ -53,6 +53,7 @@ func hasMarks(b []byte) bool {
 	if bytes.Contains(b, []byte(mark)) {
 		return true
 	}
+	var around [2 * len(mark)]byte // a fold, without it
 	for at := 0; ; {
 		i := bytes.Index(b[at:], []byte("\n "))
 		if i < 0 {
@@ -61,7 +62,7 @@ func hasMarks(b []byte) bool {
 		i += at
 		at = i + 2
 		before := bytes.TrimSuffix(b[max(0, i-len(mark)):i], []byte("\r"))
-		if bytes.Contains(append(bytes.Clone(before), b[at:min(len(b), at+len(mark))]...), []byte(mark)) {
+		if bytes.Contains(append(append(around[:0], before...), b[at:min(len(b), at+len(mark))]...), []byte(mark)) {
 			return true
 		}
 	}
