@@ -140,14 +140,23 @@ func (me Actor) decline(before *ics.Object, opt Options) Outcome {
 		out.Rule += ", nothing sent: the meeting is past"
 		return out
 	}
-	var said []answer
-	for _, p := range s.parts {
+	var said, stand []answer
+	for _, p := range masterFirst(s.parts) {
 		l := p.self(me)
-		if l == nil || cancelled(p.comp) || ics.PartStat(l) == "DECLINED" || slices.Contains(outlast, ics.PartStat(l)) {
-			continue // he has said so before, or it is done
+		if l == nil || cancelled(p.comp) || ics.PartStat(l) == "DECLINED" {
+			continue // he has said so before
+		}
+		if slices.Contains(outlast, ics.PartStat(l)) { // it is done, or somebody else does it
+			if len(said) > 0 && said[0].comp.Prop("RECURRENCE-ID") == nil {
+				stand = append(stand, answer{comp: p.comp, mine: *l, partstat: ics.PartStat(l)})
+			}
+			continue
 		}
 		said = append(said, answer{comp: p.comp, mine: *l, partstat: "DECLINED"})
 	}
+	// RFC 6638 §3.2.2.3: instances for which the answer to the series is none are
+	// named with it.
+	said = append(said, stand...)
 	out.Messages = me.reply(before, said)
 	if len(said) > 0 {
 		out.Rule += ": declined"

@@ -495,6 +495,13 @@ func (m *mend) delegations() []Message {
 		if l := byWhom[a][0].self(m.me); l != nil {
 			from = ics.CalAddress(l)
 		}
+		if slices.Contains(byWhom[a], m.is.master) { // and what he is invited to beside it, as that stands
+			for _, p := range m.is.parts {
+				if p.rid != "" && !p.off && p.attendee(a) != nil && !slices.Contains(byWhom[a], p) {
+					byWhom[a] = append(byWhom[a], p)
+				}
+			}
+		}
 		out = append(out, Message{Method: Request, UID: m.was.obj.UID(), From: from, To: a,
 			Body: m.me.requestBody(m.is, byWhom[a], m.beyond(byWhom[a], a)), Significant: true})
 	}
@@ -509,7 +516,7 @@ func (m *mend) beyond(parts []*part, who cuaddr.Address) []ics.RID {
 	}
 	var out []ics.RID
 	for _, p := range m.is.parts {
-		if p.rid != "" && p.attendee(who) == nil && m.was.obj.HasInstance(p.rid) {
+		if p.rid != "" && (p.off || p.attendee(who) == nil) && m.was.obj.HasInstance(p.rid) {
 			out = append(out, p.rid)
 		}
 	}

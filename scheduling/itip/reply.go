@@ -55,6 +55,9 @@ func (me Actor) receiveReply(have *ics.Object, msg Message) (Outcome, error) {
 func (r *replying) confirmations() []Message {
 	var out []Message
 	for _, a := range r.crossed {
+		if slices.Contains(r.back, a) {
+			continue // he is told all of it already
+		}
 		var parts []*part
 		var without []ics.RID
 		all := r.s.master != nil && r.s.listed(r.s.master, a)
@@ -357,7 +360,7 @@ func find(p *part, who cuaddr.Address) *ics.Prop {
 // the time that he answers to.
 func (r *replying) stale(c, p *part, l *ics.Prop) (bool, string) {
 	seq, stamp := sequence(c.comp), trim(c.comp.Value("DTSTAMP"))
-	if from := lapsed(p.comp, c.rid, ics.CalAddress(l)); c.rid != p.rid && seq < from {
+	if from := r.lapsed(c.rid, ics.CalAddress(l)); seq < from {
 		return true, "stale: he answers revision " + strconv.Itoa(seq) + ", answers to this occurrence count from " + strconv.Itoa(from) + " on"
 	}
 	if l.HasParam(paramSince) {
@@ -403,6 +406,15 @@ func sinceRevision(l ics.Prop) ics.Prop {
 		return l.WithParam(paramSince, strconv.Itoa(seq)+"/"+stamp)
 	}
 	return l.WithParam(paramSince, strconv.Itoa(seq))
+}
+
+// lapsed returns from which revision on somebody's answers to an instance count,
+// whether it has a component of its own again or not.
+func (r *replying) lapsed(rid ics.RID, who cuaddr.Address) int {
+	if r.s.master == nil || rid == "" {
+		return 0
+	}
+	return lapsed(r.s.master.comp, rid, who)
 }
 
 func (r *replying) sameStart(c, p *part) bool {

@@ -69,7 +69,8 @@ func (v *revision) revise(plans []*plan) {
 				continue
 			}
 			switch {
-			case v.deltas[p].reschedule() || v.asked[a]:
+			case v.deltas[p].reschedule() || v.asked[a] && ics.PartStat(l) == "NEEDS-ACTION":
+				// Whoever is asked anew about one occurrence is not asked about the others.
 				*l = l.WithParam(paramSince, strconv.Itoa(to))
 				v.is.dirty = true
 			case !l.HasParam(paramSince):
