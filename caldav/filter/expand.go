@@ -131,7 +131,7 @@ func (m *matcher) instance(i ics.Instance) *ics.Component {
 			}
 		case "DURATION":
 			if !ownLength {
-				out.Props = append(out.Props, *p)
+				out.Props = append(out.Props, lasting(p, i))
 			}
 		case "DTEND", "DUE":
 			ownLength = false // this line tells it
@@ -165,6 +165,19 @@ func (m *matcher) initial(i ics.Instance) bool {
 		at, _, ok = m.when(i.Component, "DUE")
 	}
 	return ok && at.Equal(i.Start)
+}
+
+// lasting returns the DURATION of an instance. A day of it is as long as the
+// clock of its zone makes it (RFC 5545 §3.3.6), after a time in UTC 24 hours.
+func lasting(p *ics.Prop, i ics.Instance) ics.Prop {
+	if i.AllDay || i.Floating || !i.Start.Before(i.End) {
+		return *p
+	}
+	exact := i.End.Sub(i.Start)
+	if d, err := ics.Duration(p.Value); err != nil || d == exact {
+		return *p
+	}
+	return p.WithValue(ics.Exactly(exact))
 }
 
 func recurrenceID(r ics.RID) ics.Prop {

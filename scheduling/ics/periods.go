@@ -108,7 +108,7 @@ func FreeBusy(spans []Span) []Prop {
 			if t.kind == Unavailable {
 				line.WriteString(to.Format(stamp))
 			} else {
-				line.WriteString(exactly(to.Sub(from)))
+				line.WriteString(Exactly(to.Sub(from)))
 			}
 		}
 		end()
@@ -116,9 +116,9 @@ func FreeBusy(spans []Span) []Prop {
 	return slices.Clip(props)
 }
 
-// exactly writes a duration after a time in UTC in hours, minutes and seconds,
+// Exactly writes a duration after a time in UTC in hours, minutes and seconds,
 // or in whole days, all of which are as long there (RFC 5545 §3.3.6).
-func exactly(d time.Duration) string {
+func Exactly(d time.Duration) string {
 	const day = 24 * time.Hour
 	if d%day == 0 {
 		return "P" + strconv.FormatInt(int64(d/day), 10) + "D"
