@@ -398,11 +398,11 @@ func (s *sitting) originate(h *holding, after *ics.Object, opt itip.Options, doo
 }
 
 // asksLeft reports whether the core needs what the owner remembers beside his
-// calendar: the last number of a meeting that he writes once more, and what he
-// took out of another's series.
+// calendar: the last number of a meeting that he writes once more, or that has
+// been a plain event in between, and what he took out of another's series.
 func asksLeft(me itip.Actor, before, after *ics.Object) bool {
 	if me.Self(ics.Organizer(after.First())) {
-		return before == nil
+		return before == nil || ics.Organizer(before.First()).IsZero()
 	}
 	m := after.Master()
 	return before != nil && m != nil && m.Prop("EXDATE") != nil
