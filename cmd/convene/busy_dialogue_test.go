@@ -5,6 +5,8 @@ import (
 	"encoding/xml"
 	"fmt"
 	"html"
+	"net/http"
+	"net/http/httptest"
 	"strings"
 	"time"
 
@@ -45,38 +47,81 @@ func (h *stage) Available(who string, object []byte) error {
 	return nil
 }
 
-// Busy asks at the outbox (RFC 6638 §5).
-func (h *stage) Busy(who, whom string, from, to time.Time) ([]string, error) {
+// Busy asks at the outbox (RFC 6638 §5), about all of them in one request.
+func (h *stage) Busy(who string, whom []string, from, to time.Time, with []string) ([][]string, error) {
 	const form = "20060102T150405Z"
 	me := h.person(who).Address
-	code, text, _ := h.dav(who, "POST", "/dav/calendars/"+me+"/outbox/", strings.Join([]string{
-		"BEGIN:VCALENDAR", "VERSION:2.0", "PRODID:-//dialogue//EN", "METHOD:REQUEST", "BEGIN:VFREEBUSY", "UID:asked", "DTSTAMP:" + h.clock().UTC().Format(form),
-		"DTSTART:" + from.Format(form), "DTEND:" + to.Format(form), "ORGANIZER:mailto:" + me, "ATTENDEE:mailto:" + h.person(whom).Address,
-		"END:VFREEBUSY", "END:VCALENDAR", ""}, "\r\n"), "Content-Type", "text/calendar; charset=utf-8")
+	lines := []string{"BEGIN:VCALENDAR", "VERSION:2.0", "PRODID:-//dialogue//EN", "METHOD:REQUEST", "BEGIN:VFREEBUSY", "UID:asked", "DTSTAMP:" + h.clock().UTC().Format(form),
+		"DTSTART:" + from.Format(form), "DTEND:" + to.Format(form), "ORGANIZER:mailto:" + me}
+	for _, name := range whom {
+		lines = append(lines, "ATTENDEE:mailto:"+h.person(name).Address)
+	}
+	lines = append(append(lines, with...), "END:VFREEBUSY", "END:VCALENDAR", "")
+	code, text, _ := h.dav(who, "POST", "/dav/calendars/"+me+"/outbox/", strings.Join(lines, "\r\n"), "Content-Type", "text/calendar; charset=utf-8")
 	if code != 200 {
 		return nil, fmt.Errorf("POST to the outbox: %d %s", code, text)
 	}
 	var answer struct {
 		Response []struct {
-			Status string `xml:"request-status"`
-			Data   string `xml:"calendar-data"`
+			Recipient string `xml:"recipient>href"`
+			Status    string `xml:"request-status"`
+			Data      string `xml:"calendar-data"`
 		} `xml:"response"`
 	}
-	if err := xml.Unmarshal([]byte(text), &answer); err != nil || len(answer.Response) != 1 {
-		return nil, fmt.Errorf("%v: %s", err, text)
+	if err := xml.Unmarshal([]byte(text), &answer); err != nil || len(answer.Response) != len(whom) {
+		return nil, fmt.Errorf("%v: %d answers about %d people: %s", err, len(answer.Response), len(whom), text)
 	}
-	one := answer.Response[0]
+	var told [][]string
+	for i, one := range answer.Response {
+		if one.Recipient != "mailto:"+h.person(whom[i]).Address {
+			return nil, fmt.Errorf("answer %d is about %s", i+1, one.Recipient)
+		}
+		lines, err := busyAnswer(one.Status, one.Data, from, to)
+		if err != nil {
+			return nil, err
+		}
+		told = append(told, lines)
+	}
+	return told, nil
+}
+
+// busyAnswer is what is told of one.
+func busyAnswer(status, data string, from, to time.Time) ([]string, error) {
 	switch {
-	case strings.HasPrefix(one.Status, "3.7"):
+	case (strings.HasPrefix(status, "3.7") || strings.HasPrefix(status, "3.8")) && data != "":
+		return nil, fmt.Errorf("request-status %s, and yet: %s", status, data)
+	case strings.HasPrefix(status, "3.7"):
 		return []string{"unknown"}, nil
-	case strings.HasPrefix(one.Status, "3.8"):
+	case strings.HasPrefix(status, "3.8"):
 		return []string{"refused"}, nil
-	case !strings.HasPrefix(one.Status, "2.0"):
-		return nil, fmt.Errorf("request-status %s", one.Status)
+	case !strings.HasPrefix(status, "2.0"):
+		return nil, fmt.Errorf("request-status %s", status)
 	}
-	o, err := ics.Parse([]byte(one.Data), ics.Limits{})
+	o, err := ics.Parse([]byte(data), ics.Limits{})
 	if err != nil {
 		return nil, err
 	}
 	return dialogue.BusyLines(o, from, to)
+}
+
+// Publish lets an object be read at a URL; Card writes that into an address
+// book (RFC 6350 §6.9.1).
+func (h *stage) Publish(whom string, object []byte) error {
+	at := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "text/calendar; charset=utf-8")
+		w.Write(object)
+	}))
+	h.t.Cleanup(at.Close)
+	if h.read == nil {
+		h.read = map[string]string{}
+	}
+	h.read[whom] = at.URL + "/busy.ifb"
+	return nil
+}
+
+func (h *stage) Card(who, whom string) error {
+	code, text, _ := h.dav(who, "PUT", "/dav/addressbooks/"+h.person(who).Address+"/contacts/"+whom+".vcf", strings.Join([]string{
+		"BEGIN:VCARD", "VERSION:3.0", "UID:" + whom, "FN:" + whom, "N:" + whom + ";;;;", "EMAIL:" + h.person(whom).Address, "FBURL:" + h.read[whom], "END:VCARD", ""}, "\r\n"),
+		"Content-Type", "text/vcard")
+	return h.answer(code, text)
 }

@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -24,6 +25,7 @@ import (
 	"github.com/convene-server/convene/directory/cuaddr"
 	"github.com/convene-server/convene/imipbridge"
 	"github.com/convene-server/convene/imipbridge/imip"
+	"github.com/convene-server/convene/published"
 	"github.com/convene-server/convene/scheduling"
 	"github.com/convene-server/convene/scheduling/dialogue"
 	"github.com/convene-server/convene/scheduling/ics"
@@ -64,15 +66,17 @@ type stage struct {
 	desk   *scheduling.Desk
 	bridge *imipbridge.Bridge
 	web    *httptest.Server
+	fetch  *published.Fetcher
 	lmtp   string
 	seeing string // the listener for copies of what people here send
 	relay  *sink
 
 	more map[string]bool            // calendars that people made, by path
+	read map[string]string          // URLs at which people outside publish
 	kept map[string]map[string]bool // items that stay in somebody's inbox, by path
 
-	sent int  // mails brought in
-	seen bool // the PUT in hand is of what was read
+	sent  int  // mails brought in
+	rests bool // the server leaves alone what is queued
 
 	mu  sync.Mutex
 	now time.Time
@@ -115,7 +119,12 @@ func newStage(t *testing.T, kind string, s *dialogue.Script, hash string) *stage
 	if err != nil {
 		t.Fatal(err)
 	}
-	h.desk = scheduling.New(h.store, scheduling.Options{Domains: domains, MaxAttendees: 50, Now: h.clock})
+	conf, err := parseConfig(s.File, strings.Join(append([]string{fmt.Sprintf("domains = [%q]", domains[0])}, s.Config...), "\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.desk = scheduling.New(h.store, scheduling.Options{Domains: domains, MaxAttendees: 50, TellOthers: conf.Scheduling.TellOthers, Now: h.clock})
+	h.fetch = published.New(published.Options{Store: h.store, Networks: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")}, Now: h.clock})
 	h.bridge, err = imipbridge.New(imipbridge.Options{Store: h.store, Desk: h.desk, Domains: domains,
 		Relay: h.relay.addr, From: "calendar@" + domains[0], Now: h.clock})
 	if err != nil {
@@ -253,7 +262,7 @@ func (h *stage) answer(code int, text string) error {
 	return fmt.Errorf("%d: %s", code, text)
 }
 
-func (h *stage) Put(who string, object []byte, tag *string) error {
+func (h *stage) Put(who string, object []byte, c dialogue.Condition) error {
 	uid := regexp.MustCompile(`(?m)^UID:(\S+)`).FindSubmatch(object)
 	if uid == nil {
 		return fmt.Errorf("an object without UID")
@@ -266,14 +275,7 @@ func (h *stage) Put(who string, object []byte, tag *string) error {
 		}
 		path = "/dav/calendars/" + h.person(who).Address + calendar + string(uid[1]) + ".ics"
 	}
-	header := []string{"Content-Type", "text/calendar; charset=utf-8"}
-	if tag != nil {
-		header = append(header, "If-Schedule-Tag-Match", *tag)
-	}
-	if h.seen {
-		_, _, get := h.dav(who, "GET", path, "")
-		header = append(header, "If-Match", get.Get("ETag"))
-	}
+	header := append(h.conditions(who, path, c), "Content-Type", "text/calendar; charset=utf-8")
 	code, text, put := h.dav(who, "PUT", path, string(object), header...)
 	if err := h.answer(code, text); err != nil {
 		return err
@@ -285,20 +287,39 @@ func (h *stage) Put(who string, object []byte, tag *string) error {
 	return nil
 }
 
-func (h *stage) Replace(who string, object []byte) error {
-	h.seen = true
-	defer func() { h.seen = false }()
-	return h.Put(who, object, nil)
+// conditions are the headers that say so.
+func (h *stage) conditions(who, path string, c dialogue.Condition) (header []string) {
+	h.t.Helper()
+	if c.Tag != nil {
+		header = append(header, "If-Schedule-Tag-Match", quoted(*c.Tag))
+	}
+	switch {
+	case c.Seen:
+		_, _, get := h.dav(who, "GET", path, "")
+		header = append(header, "If-Match", get.Get("ETag"))
+	case c.Unseen:
+		header = append(header, "If-Match", `"never"`)
+	}
+	return header
 }
 
-func (h *stage) Delete(who, uid string, silent bool) error {
+// quoted is a tag as a header has it; an empty one stays empty, as Apple's
+// programs send it.
+func quoted(tag string) string {
+	if tag == "" {
+		return ""
+	}
+	return `"` + tag + `"`
+}
+
+func (h *stage) Delete(who, uid string, silent bool, c dialogue.Condition) error {
 	path := h.find(who, uid)
 	if path == "" {
 		return fmt.Errorf("nothing to delete")
 	}
-	var header []string
+	header := h.conditions(who, path, c)
 	if silent {
-		header = []string{"Schedule-Reply", "F"}
+		header = append(header, "Schedule-Reply", "F")
 	}
 	code, text, _ := h.dav(who, "DELETE", path, "", header...)
 	return h.answer(code, text)
@@ -445,6 +466,14 @@ func (h *stage) roomObject(who, uid string) (body []byte, tag string) {
 // Settle does the queued jobs and sends the queued mails.
 func (h *stage) Settle() {
 	h.t.Helper()
+	if !h.rests {
+		h.settle()
+	}
+}
+
+// settle returns how many jobs there were.
+func (h *stage) settle() (done int) {
+	h.t.Helper()
 	for range 100 {
 		jobs, err := h.desk.WorkOnce(context.Background())
 		if err != nil {
@@ -454,11 +483,24 @@ func (h *stage) Settle() {
 		if err != nil {
 			h.t.Fatal(err)
 		}
-		if jobs+mails == 0 {
-			return
+		feeds, err := h.fetch.WorkOnce(context.Background())
+		if err != nil {
+			h.t.Fatal(err)
+		}
+		done += jobs
+		if jobs+mails+feeds == 0 {
+			return done
 		}
 	}
 	h.t.Fatal("the queues do not become empty")
+	return done
+}
+
+func (h *stage) Rest() { h.rests = true }
+
+func (h *stage) Work() int {
+	h.rests = false
+	return h.settle()
 }
 
 // Told reads a person's new mails, or his inbox, which he then empties as
@@ -473,11 +515,13 @@ func (h *stage) Told(who string) [][]byte {
 				continue
 			}
 			mail, err := imip.Parse([]byte(m.data), h.clock(), imip.Limits{})
-			if err != nil || len(mail.Objects) != 1 {
+			if err != nil || len(mail.Objects) == 0 {
 				h.t.Errorf("a mail to %s holds no iTIP message: %v\n%s", who, err, m.data)
 				continue
 			}
-			out = append(out, mail.Objects[0].Bytes())
+			for _, o := range mail.Objects {
+				out = append(out, o.Bytes())
+			}
 		}
 		h.relay.markRead(p.Address)
 		return out

@@ -2,12 +2,15 @@ package main
 
 import (
 	"context"
+	"encoding/xml"
 	"fmt"
+	"html"
 	"path"
 	"strings"
 
 	"github.com/convene-server/convene/db"
 	"github.com/convene-server/convene/scheduling"
+	"github.com/convene-server/convene/scheduling/dialogue"
 	"github.com/convene-server/convene/scheduling/ics"
 )
 
@@ -31,12 +34,18 @@ func (h *stage) calendar(who, name string) string {
 	return at
 }
 
-func (h *stage) Move(who, uid, calendar string) error { return h.carry("MOVE", who, uid, calendar) }
-func (h *stage) Copy(who, uid, calendar string) error { return h.carry("COPY", who, uid, calendar) }
+func (h *stage) Move(who, uid, calendar string, c dialogue.Condition) error {
+	return h.carry("MOVE", who, uid, calendar, c)
+}
 
-func (h *stage) carry(method, who, uid, calendar string) error {
+func (h *stage) Copy(who, uid, calendar string, c dialogue.Condition) error {
+	return h.carry("COPY", who, uid, calendar, c)
+}
+
+func (h *stage) carry(method, who, uid, calendar string, c dialogue.Condition) error {
 	from := h.find(who, uid)
-	code, text, moved := h.dav(who, method, from, "", "Destination", h.web.URL+h.calendar(who, calendar)+path.Base(from))
+	header := append(h.conditions(who, from, c), "Destination", h.web.URL+h.calendar(who, calendar)+path.Base(from))
+	code, text, moved := h.dav(who, method, from, "", header...)
 	if err := h.answer(code, text); err != nil {
 		return err
 	}
@@ -83,10 +92,13 @@ func (h *stage) Default(who, calendar string) error {
 func (h *stage) Grant(who, box, whom string, privileges []string) error {
 	var b strings.Builder
 	for _, p := range privileges {
-		b.WriteString("<privilege><" + p + ` xmlns="urn:ietf:params:xml:ns:caldav"/></privilege>`)
+		if !strings.Contains(p, ":") {
+			p = "C:" + p
+		}
+		b.WriteString("<D:privilege><" + p + "/></D:privilege>")
 	}
-	code, text, _ := h.dav(who, "ACL", h.home(who)+box+"/", `<acl xmlns="DAV:"><ace><principal><href>/dav/principals/`+h.person(whom).Address+
-		`/</href></principal><grant>`+b.String()+`</grant></ace></acl>`, "Content-Type", "text/xml")
+	code, text, _ := h.dav(who, "ACL", h.place(who, box), `<D:acl`+davNames+`><D:ace><D:principal><D:href>/dav/principals/`+h.person(whom).Address+
+		`/</D:href></D:principal><D:grant>`+b.String()+`</D:grant></D:ace></D:acl>`, "Content-Type", "text/xml")
 	return h.answer(code, text)
 }
 
@@ -166,4 +178,53 @@ func (h *stage) items(who string) (paths []string) {
 		}
 	}
 	return paths
+}
+
+const davNames = ` xmlns:D="DAV:" xmlns:C="urn:ietf:params:xml:ns:caldav"`
+
+// place is the path of what a script names: a calendar, the home, the principal.
+func (h *stage) place(who, of string) string {
+	switch of {
+	case "principal":
+		return "/dav/principals/" + h.person(who).Address + "/"
+	case "home":
+		return h.home(who)
+	case "inbox", "outbox":
+		return h.home(who) + of + "/"
+	}
+	return h.calendar(who, of)
+}
+
+func (h *stage) SetProperty(who, of, name, value string) error {
+	if !strings.HasPrefix(value, "<") {
+		value = html.EscapeString(value)
+	}
+	code, text, _ := h.dav(who, "PROPPATCH", h.place(who, of), `<D:propertyupdate`+davNames+`><D:set><D:prop><`+name+`>`+value+`</`+name+`></D:prop></D:set></D:propertyupdate>`,
+		"Content-Type", "text/xml")
+	if code == 207 && !strings.Contains(text, "HTTP/1.1 200") {
+		return fmt.Errorf("PROPPATCH: %s", text)
+	}
+	return h.answer(code, text)
+}
+
+func (h *stage) Property(who, of, name string) (value string, ok bool) {
+	h.t.Helper()
+	code, text, _ := h.dav(who, "PROPFIND", h.place(who, of), `<D:propfind`+davNames+`><D:prop><`+name+`/></D:prop></D:propfind>`, "Depth", "0", "Content-Type", "text/xml")
+	if code != 207 {
+		h.t.Fatalf("PROPFIND: %d %s", code, text)
+	}
+	_, local, _ := strings.Cut(name, ":")
+	for d := xml.NewDecoder(strings.NewReader(text)); ; {
+		token, err := d.Token()
+		if err != nil {
+			return "", false
+		}
+		if start, is := token.(xml.StartElement); is && start.Name.Local == local {
+			var in struct {
+				Text string `xml:",innerxml"`
+			}
+			err := d.DecodeElement(&in, &start)
+			return html.UnescapeString(in.Text), err == nil && strings.Contains(text, "HTTP/1.1 200")
+		}
+	}
 }

@@ -5,10 +5,13 @@
 // server.
 //
 // A script is lines of words; indented lines below a statement belong to it;
-// "#" begins a comment. First come the people:
+// "#" begins a comment. First comes how the server is configured, if it matters,
+// as convene.toml has it, then the people:
 //
+//	scheduling.tell_others = 3
 //	ann   person  ann@example.org [alias ...]    has a calendar here
 //	bob   outside bob@example.com                has nothing but mail
+//	x{1..50} outside x{1..50}@example.com        fifty people
 //	blue  room    blue@example.org               answers for itself
 //	    schedule_in_freebusy 2                   by these rules of the policy
 //	all   group   all@example.org ann bob        who is in it, further groups too
@@ -17,9 +20,12 @@
 //
 //	now 2026-01-10T09:00:00Z
 //	put ann                   writes an object; the lines are its properties
-//	put ann if-tag            the same with If-Schedule-Tag-Match: what she saw last
-//	edit ben                  changes the copy that he has, as his program would;
-//	                          "seen" behind it: with If-Match, nothing came between:
+//	put ann if-tag            the same with If-Schedule-Tag-Match: what she saw last;
+//	                          old-tag: what she saw before the last act; empty-tag: an
+//	                          empty one. seen: with If-Match, nothing came between;
+//	                          unseen: with an ETag that was never there. So behind
+//	                          edit, delete, move and copy too
+//	edit ben                  changes the copy that he has, as his program would:
 //	    old => new            every line of the copy that holds old has new in its place
 //	    - text                lines that hold text are gone
 //	    + line                a line more in the first event
@@ -52,10 +58,16 @@
 //	import ann                an administrator stores an object of hers
 //	remove ann [ben]          she is gone; what she organized is Ben's
 //	grant ann inbox ben schedule-deliver-reply ...    Ben has these privileges
-//	                          there, nobody else any
+//	                          there, nobody else any; D:read in a calendar
 //	keep ann                  from here on the items of her inbox stay there,
 //	clear ann                 until her program deletes them
 //	sweep                     a day's work of the server
+//	property ann calendar C:schedule-calendar-transp    sets a property of that
+//	    <C:transparent/>      calendar, or of her inbox, home or principal: XML, or text
+//	publish bob               at a URL of his the lines below can be read,
+//	card ann bob              and her address book says so
+//	rest                      the server leaves alone what is queued, until
+//	work 2                    it does that: so many jobs
 //
 // Object lines are properties of one VEVENT; a line "--" begins the next one
 // and "BEGIN:VALARM" stands for itself. UID:1, DTSTAMP and what encloses them
@@ -73,10 +85,14 @@
 //	tag ben kept|renewed      his Schedule-Tag, compared with before the act
 //	lies ben work             the calendar that his copy is in
 //	inbox ben 2               that many items are in his inbox
+//	shows ann calendar C:x    that property of hers, and the lines are in it
 //	busy ann bob 20310203T000000Z 20310204T000000Z    what Ann is told of Bob's
 //	                          time, period by period: "BUSY START/END"; "known
 //	                          START/END" if it is less than she asked for, or
-//	                          "unknown", or "refused"
+//	                          "unknown", or "refused"; "event START/END SUMMARY" of
+//	                          what fills it. "with LINE" before them adds a property
+//	                          to the question. bob,x{1..50} asks about all of them at
+//	                          once; then each line begins with who it is about
 //
 // Messages that nobody told of are an error: a script names them all. Under
 // told and object stand lines that the object must have:
@@ -136,6 +152,7 @@ func (s *Script) Open(name string) []Person {
 // Script is a parsed dialogue.
 type Script struct {
 	File   string
+	Config []string // lines of convene.toml
 	People []Person
 	Steps  []Step
 }
@@ -149,9 +166,12 @@ type Step struct {
 
 // NeedsServer reports whether the script has a part that the core alone cannot
 // play: a room that asks or tells its owner or looks at the answers of others,
-// rules of a group, somebody for whom the server answers, and what
-// administrators do.
+// rules of a group, somebody for whom the server answers, a configuration, and
+// what administrators do.
 func (s *Script) NeedsServer() bool {
+	if len(s.Config) > 0 {
+		return true
+	}
 	for _, p := range s.People {
 		if p.Kind != "room" && len(p.Policy) > 0 {
 			return true
@@ -161,7 +181,7 @@ func (s *Script) NeedsServer() bool {
 		}
 	}
 	return slices.ContainsFunc(s.Steps, func(t Step) bool {
-		return slices.Contains(clerical, t.Words[0]) || t.Words[0] == "join" || t.Words[0] == "leave" || t.Words[0] == "rename"
+		return slices.Contains(clerical, t.Words[0]) || t.Words[0] == "prefer" && t.Words[2] == "freebusy_bundling" || t.Words[0] == "join" || t.Words[0] == "leave" || t.Words[0] == "rename"
 	})
 }
 
@@ -185,7 +205,7 @@ func Read(file string) (*Script, error) {
 }
 
 var verbs = map[string][2]int{ // least and most words behind it
-	"now": {1, 1}, "put": {1, 2}, "edit": {1, 2}, "answer": {2, 3}, "delete": {1, 2}, "mail": {3, 3}, "send": {3, 12},
+	"now": {1, 1}, "put": {1, 3}, "edit": {1, 3}, "answer": {2, 3}, "delete": {1, 4}, "mail": {3, 3}, "send": {3, 12},
 	"propose": {3, 4}, "accept": {2, 3}, "decline": {2, 3}, "split": {3, 3}, "meeting": {1, 1},
 	"refused": {1, 1}, "ignored": {0, 0}, "told": {2, 2}, "object": {1, 1}, "none": {1, 1}, "agree": {0, 0}, "tag": {2, 2},
 	"prefer": {3, 3}, "available": {1, 1}, "busy": {4, 4}, "join": {2, 2}, "leave": {2, 2}, "rename": {2, 2},
@@ -218,12 +238,17 @@ func Parse(text string) (*Script, error) {
 		if err != nil {
 			return nil, fmt.Errorf("%d: %w", i+1, err)
 		}
-		if len(words) > 2 && (words[1] == "person" || words[1] == "outside" || words[1] == "room" || words[1] == "group") {
-			if len(s.Steps) > 0 || names[words[0]] {
-				return nil, fmt.Errorf("%d: people come first, each once", i+1)
+		if len(words) > 2 && words[1] == "=" {
+			if len(s.People) > 0 {
+				return nil, fmt.Errorf("%d: the configuration comes first", i+1)
 			}
-			names[words[0]] = true
-			s.People = append(s.People, Person{Name: words[0], Kind: words[1], Address: words[2], Aliases: words[3:]})
+			s.Config = append(s.Config, bare)
+			continue
+		}
+		if len(words) > 2 && slices.Contains(kinds, words[1]) {
+			if err := s.introduce(bare, names); err != nil {
+				return nil, fmt.Errorf("%d: %w", i+1, err)
+			}
 			continue
 		}
 		n, known := verbs[words[0]]
@@ -238,7 +263,7 @@ func Parse(text string) (*Script, error) {
 			if _, err := time.Parse(time.RFC3339, words[1]); err != nil {
 				return nil, fmt.Errorf("%d: %w", i+1, err)
 			}
-		case "refused", "ignored", "agree", "meeting", "sweep":
+		case "refused", "ignored", "agree", "meeting", "sweep", "rest", "work":
 		default:
 			if !names[words[1]] {
 				return nil, fmt.Errorf("%d: who is %s?", i+1, words[1])
@@ -255,6 +280,24 @@ func Parse(text string) (*Script, error) {
 		return nil, fmt.Errorf("1: a dialogue needs people who do something")
 	}
 	return s, nil
+}
+
+var kinds = []string{"person", "outside", "room", "group"}
+
+// introduce adds who a line names.
+func (s *Script) introduce(line string, names map[string]bool) error {
+	for _, one := range many(line) {
+		words, err := split(one)
+		if err != nil {
+			return err
+		}
+		if len(s.Steps) > 0 || names[words[0]] {
+			return fmt.Errorf("people come first, each once")
+		}
+		names[words[0]] = true
+		s.People = append(s.People, Person{Name: words[0], Kind: words[1], Address: words[2], Aliases: words[3:]})
+	}
+	return nil
 }
 
 // recipients are to whom a mail program sends something.

@@ -2,15 +2,17 @@ package dialogue
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 )
 
 // Keeper is a Driver whose people have several calendars, and come and go. A
 // calendar that is not there is made.
 type Keeper interface {
 	// Move moves a person's copy into another of his calendars.
-	Move(who, uid, calendar string) error
+	Move(who, uid, calendar string, c Condition) error
 	// Drop removes a calendar with all that is in it.
 	Drop(who, calendar string) error
 	// Import stores an object as an administrator brings it from elsewhere.
@@ -27,11 +29,11 @@ type Clerk interface {
 	// Store writes an object into a calendar, whatever the person has elsewhere.
 	Store(who, calendar string, object []byte) error
 	// Copy copies a person's copy into another of his calendars.
-	Copy(who, uid, calendar string) error
+	Copy(who, uid, calendar string, c Condition) error
 	// Default says where invitations to a person go.
 	Default(who, calendar string) error
-	// Grant gives whom these privileges on a person's inbox or outbox, and nobody
-	// else any.
+	// Grant gives whom these privileges on a person's inbox, outbox or calendar, and
+	// nobody else any.
 	Grant(who, box, whom string, privileges []string) error
 	// Keep leaves the items of a person's inbox where they are, from now on.
 	Keep(who string)
@@ -41,16 +43,28 @@ type Clerk interface {
 	Clear(who string) error
 	// Sweep does what a server does once a day.
 	Sweep() error
+	// SetProperty sets a property of a person's calendar, or of his inbox, home or
+	// principal: XML, or text. Property returns it, ok says whether it is there.
+	SetProperty(who, of, name, value string) error
+	Property(who, of, name string) (value string, ok bool)
+	// Publish lets an object be read at a URL of a person outside; Card lets
+	// somebody's address book name that URL.
+	Publish(whom string, object []byte) error
+	Card(who, whom string) error
+	// Rest leaves alone what is queued, until Work does it, and counts the jobs.
+	Rest()
+	Work() (jobs int)
 }
 
 // keeping are the verbs of Keeper and Clerk, with the least and most words
 // behind them; clerical are those that the core alone cannot play.
 var (
 	keeping = map[string][2]int{
-		"move": {2, 2}, "drop": {2, 2}, "import": {1, 1}, "remove": {1, 2}, "lies": {2, 2},
-		"store": {2, 2}, "copy": {2, 2}, "default": {2, 2}, "grant": {3, 9}, "keep": {1, 1}, "inbox": {2, 2}, "clear": {1, 1}, "sweep": {0, 0},
+		"move": {2, 4}, "drop": {2, 2}, "import": {1, 1}, "remove": {1, 2}, "lies": {2, 2},
+		"store": {2, 2}, "copy": {2, 4}, "default": {2, 2}, "grant": {3, 9}, "keep": {1, 1}, "inbox": {2, 2}, "clear": {1, 1}, "sweep": {0, 0},
+		"property": {3, 3}, "shows": {3, 3}, "publish": {1, 1}, "card": {2, 2}, "rest": {0, 0}, "work": {1, 1},
 	}
-	clerical = []string{"store", "copy", "default", "grant", "keep", "inbox", "clear", "sweep"}
+	clerical = []string{"store", "copy", "default", "grant", "keep", "inbox", "clear", "sweep", "property", "shows", "publish", "card", "rest", "work"}
 )
 
 // gone is the Kind of who was removed.
@@ -76,7 +90,7 @@ func (r *run) keep(s Step) {
 	}
 	switch w[0] {
 	case "move":
-		r.act(func() error { return k.Move(w[1], r.uid, w[2]) })
+		r.act(func() error { return k.Move(w[1], r.uid, w[2], r.condition(w[1], w[3:])) })
 	case "drop":
 		r.act(func() error { return k.Drop(w[1], w[2]) })
 	case "import":
@@ -101,7 +115,7 @@ func (r *run) keep(s Step) {
 	case "store":
 		written(func(body []byte) error { return c.Store(w[1], w[2], body) })
 	case "copy":
-		r.act(func() error { return c.Copy(w[1], r.uid, w[2]) })
+		r.act(func() error { return c.Copy(w[1], r.uid, w[2], r.condition(w[1], w[3:])) })
 	case "default":
 		r.act(func() error { return c.Default(w[1], w[2]) })
 	case "grant":
@@ -116,5 +130,28 @@ func (r *run) keep(s Step) {
 		r.act(func() error { return c.Clear(w[1]) })
 	case "sweep":
 		r.act(c.Sweep)
+	case "property":
+		r.act(func() error { return c.SetProperty(w[1], w[2], w[3], strings.Join(s.Body, "\n")) })
+	case "shows":
+		value, ok := c.Property(w[1], w[2], w[3])
+		for _, l := range s.Body {
+			ok = ok && strings.Contains(value, l)
+		}
+		if !ok {
+			r.failf("%s of %s's %s is %q", w[3], w[1], w[2], value)
+		}
+	case "publish":
+		written(func(body []byte) error { return c.Publish(w[1], body) })
+	case "card":
+		r.act(func() error { return c.Card(w[1], w[2]) })
+	case "rest":
+		c.Rest()
+	case "work":
+		r.act(func() error {
+			if n := c.Work(); strconv.Itoa(n) != w[1] {
+				return fmt.Errorf("the server had %d jobs; want %s", n, w[1])
+			}
+			return nil
+		})
 	}
 }

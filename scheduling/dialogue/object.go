@@ -51,7 +51,7 @@ func (r *run) object(lines []string, method string) ([]byte, error) {
 			b.WriteString("UID:" + uid + "\r\n")
 		}
 		if !have("DTSTAMP") {
-			b.WriteString("DTSTAMP:" + r.now.UTC().Format("20060102T150405Z") + "\r\n")
+			b.WriteString("DTSTAMP:" + r.now.UTC().Format(utcForm) + "\r\n")
 		}
 		for _, l := range event {
 			b.WriteString(r.expand(l) + "\r\n")
@@ -72,17 +72,17 @@ func (r *run) object(lines []string, method string) ([]byte, error) {
 	return []byte(b.String()), nil
 }
 
-// many writes out a line with "{1..50}" in it.
+// many writes out a line with "{1..50}" in it, once or several times.
 func many(l string) []string {
-	before, rest, _ := strings.Cut(l, "{1..")
-	count, after, ok := strings.Cut(rest, "}")
+	_, rest, _ := strings.Cut(l, "{1..")
+	count, _, ok := strings.Cut(rest, "}")
 	n, err := strconv.Atoi(count)
 	if !ok || err != nil {
 		return []string{l}
 	}
 	var out []string
 	for i := range n {
-		out = append(out, before+strconv.Itoa(i+1)+after)
+		out = append(out, strings.ReplaceAll(l, "{1.."+count+"}", strconv.Itoa(i+1)))
 	}
 	return out
 }

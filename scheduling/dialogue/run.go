@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -18,16 +19,13 @@ import (
 // People are given by name; a refusal is an error that is an *itip.Refusal.
 type Driver interface {
 	Now(time.Time)
-	// Put writes the object to where the person has it, or anew. tag, if not
-	// nil, is sent as If-Schedule-Tag-Match.
-	Put(who string, object []byte, tag *string) error
-	Delete(who, uid string, silent bool) error
+	// Put writes the object to where the person has it, or anew.
+	Put(who string, object []byte, c Condition) error
+	Delete(who, uid string, silent bool, c Condition) error
 	// Mail brings an iTIP mail in; ignored tells that it had no effect.
 	Mail(from, to string, method itip.Method, object []byte) (ignored bool, err error)
 	// Send shows a copy of an iTIP mail that a person here sent from a mail program.
 	Send(from string, to []string, method itip.Method, object []byte) (ignored bool, err error)
-	// Replace writes the object with If-Match: the person has read what is there.
-	Replace(who string, object []byte) error
 	// Propose asks for another time on the page that needs no calendar program.
 	Propose(who, uid string, rid ics.RID, start, end time.Time) error
 	// Decide accepts or declines what attendee proposed, on a page as well.
@@ -40,13 +38,22 @@ type Driver interface {
 	Prefer(who, name, value string) error
 	// Available stores when a person can be met.
 	Available(who string, object []byte) error
-	// Busy returns what a person is told of another's time, as a script has it.
-	Busy(who, whom string, from, to time.Time) ([]string, error)
+	// Busy returns what a person is told of others' time, as a script has it. The
+	// lines of with are properties of the question.
+	Busy(who string, whom []string, from, to time.Time, with []string) ([][]string, error)
 	// Settle lets everything happen that is queued.
 	Settle()
 	// Told returns and forgets the messages that reached a person: mails, or
 	// inbox items.
 	Told(who string) [][]byte
+}
+
+// Condition is what a write demands of what is there; if it fails, the error
+// is a *itip.Refusal with the precondition "412".
+type Condition struct {
+	Tag    *string // If-Schedule-Tag-Match
+	Seen   bool    // If-Match: the person has read what is there
+	Unseen bool    // If-Match: he has read something else
 }
 
 // Administrator is a Driver that changes who is there; only servers are.
@@ -87,6 +94,7 @@ type run struct {
 	told    map[string][]*ics.Object
 	seen    map[string]string // tag that a person's program saw last
 	tags    map[string]string // tag before the last act
+	older   map[string]string // and before the act before that
 }
 
 func (r *run) failf(format string, args ...any) {
@@ -120,11 +128,11 @@ func (r *run) step(s Step) {
 		r.uid = w[1]
 	case "propose":
 		r.act(func() error {
-			start, err := time.Parse("20060102T150405Z", w[2])
+			start, err := time.Parse(utcForm, w[2])
 			if err != nil {
 				return err
 			}
-			end, err := time.Parse("20060102T150405Z", w[3])
+			end, err := time.Parse(utcForm, w[3])
 			if err != nil {
 				return err
 			}
@@ -140,7 +148,7 @@ func (r *run) step(s Step) {
 			if err != nil {
 				return err
 			}
-			return r.d.Put(w[1], body, r.condition(w))
+			return r.d.Put(w[1], body, r.condition(w[1], w[2:]))
 		})
 	case "edit":
 		r.act(func() error {
@@ -152,10 +160,7 @@ func (r *run) step(s Step) {
 			if err != nil {
 				return err
 			}
-			if len(w) > 2 && w[2] == "seen" {
-				return r.d.Replace(w[1], []byte(body))
-			}
-			return r.d.Put(w[1], []byte(body), r.condition(w))
+			return r.d.Put(w[1], []byte(body), r.condition(w[1], w[2:]))
 		})
 	case "answer":
 		r.act(func() error {
@@ -171,10 +176,14 @@ func (r *run) step(s Step) {
 			if n == nil {
 				return fmt.Errorf("%s is not invited to that", w[1])
 			}
-			return r.d.Put(w[1], n.Bytes(), nil)
+			return r.d.Put(w[1], n.Bytes(), Condition{})
 		})
 	case "delete":
-		r.act(func() error { return r.d.Delete(w[1], r.uid, len(w) == 3) })
+		more, silent := w[2:], len(w) > 2 && w[2] == "silent"
+		if silent {
+			more = w[3:]
+		}
+		r.act(func() error { return r.d.Delete(w[1], r.uid, silent, r.condition(w[1], more)) })
 	case "mail":
 		r.act(func() error {
 			body, err := r.object(s.Body, w[3])
@@ -265,14 +274,29 @@ func ridOf(words []string, at int) ics.RID {
 	return ""
 }
 
-// condition is what "if-tag" behind a put or an edit demands: the Schedule-Tag
-// that the person's program saw last; nil without it.
-func (r *run) condition(words []string) *string {
-	if len(words) < 3 {
-		return nil
+// condition reads the words behind a write and whom it is of.
+func (r *run) condition(who string, words []string) (c Condition) {
+	r.t.Helper()
+	for _, w := range words {
+		tag := ""
+		switch w {
+		case "if-tag":
+			tag = r.seen[who]
+		case "old-tag":
+			tag = r.older[who]
+		case "empty-tag":
+		case "seen":
+			c.Seen = true
+			continue
+		case "unseen":
+			c.Unseen = true
+			continue
+		default:
+			r.failf("%s is no condition", w)
+		}
+		c.Tag = &tag
 	}
-	tag := r.seen[words[1]]
-	return &tag
+	return c
 }
 
 // act does one thing and gathers what people hear of it.
@@ -281,6 +305,7 @@ func (r *run) act(f func() error) {
 	r.closeAct()
 	r.now = r.now.Add(time.Second) // people are slower than that, and DTSTAMPs differ
 	r.d.Now(r.now)
+	r.older = maps.Clone(r.tags)
 	for _, p := range r.s.People {
 		if p.Here() {
 			_, r.tags[p.Name] = r.d.Object(p.Name, r.uid)
@@ -358,43 +383,6 @@ func (r *run) expectTold(who, method string, lines []string) {
 		wrong = who + " was not told " + method
 	}
 	r.failf("%s", wrong)
-}
-
-func (r *run) expectBusy(w, lines []string) {
-	const form = "20060102T150405Z"
-	from, err := time.Parse(form, w[3])
-	to, err2 := time.Parse(form, w[4])
-	if err != nil || err2 != nil {
-		r.failf("%s and %s are no times in UTC", w[3], w[4])
-		return
-	}
-	got, err := r.d.Busy(w[1], w[2], from, to)
-	if err != nil {
-		r.failf("%v", err)
-		return
-	}
-	if !slices.Equal(got, lines) {
-		r.failf("%s is told of %s's time\n\t%s\nand not\n\t%s", w[1], w[2], strings.Join(got, "\n\t"), strings.Join(lines, "\n\t"))
-	}
-}
-
-// BusyLines words busy time as scripts have it: a VFREEBUSY object that
-// answers a question about [from, to).
-func BusyLines(o *ics.Object, from, to time.Time) ([]string, error) {
-	const form = "20060102T150405Z"
-	b, err := itip.ReadBusyTime(o, o.First())
-	if err != nil {
-		return nil, err
-	}
-	var out []string
-	if !b.From.Equal(from) || !b.To.Equal(to) {
-		out = append(out, "known "+b.From.Format(form)+"/"+b.To.Format(form))
-	}
-	types := map[ics.BusyType]string{ics.Busy: "BUSY", ics.Tentative: "BUSY-TENTATIVE", ics.Unavailable: "BUSY-UNAVAILABLE"}
-	for _, s := range b.Spans {
-		out = append(out, types[s.Type]+" "+s.Start.Format(form)+"/"+s.End.Format(form))
-	}
-	return out, nil
 }
 
 func (r *run) expectObject(who string, lines []string) {

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/convene-server/convene/scheduling/dialogue"
 	"github.com/convene-server/convene/scheduling/ics"
 )
 
@@ -65,7 +66,7 @@ func (s *simulation) write(who *somebody, what string, root *ics.Component) {
 	s.clock()
 	s.acting = who.name + ": " + what
 	done := s.log.begin(who.core, s.now, "put "+who.name+" # "+what, o)
-	err := who.core.Put(who.name, o.Bytes(), nil)
+	err := who.core.Put(who.name, o.Bytes(), dialogue.Condition{})
 	done(false, err)
 	if now := s.object(who); now != nil && err == nil {
 		who.cached = now.Bytes()
@@ -83,7 +84,7 @@ func (s *simulation) remove(who *somebody, silent bool) {
 		who.silent = true
 	}
 	done := s.log.begin(who.core, s.now, statement, nil)
-	err := who.core.Delete(who.name, "1", silent)
+	err := who.core.Delete(who.name, "1", silent, dialogue.Condition{})
 	done(false, err)
 	who.cached = nil
 	s.after(who.core, err)

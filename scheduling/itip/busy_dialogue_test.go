@@ -1,7 +1,9 @@
 package itip_test
 
 import (
+	"errors"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/convene-server/convene/scheduling/dialogue"
@@ -19,11 +21,15 @@ func (c *core) Available(who string, object []byte) error {
 	return nil
 }
 
-// busyTime is when somebody is busy, by his objects and what he says.
-func (c *core) busyTime(who string, from, to time.Time) (BusyTime, error) {
+// busyTime is when somebody is busy, by his objects and what he says, without
+// one meeting that is none of his time.
+func (c *core) busyTime(who string, from, to time.Time, mask string) (BusyTime, error) {
 	b := BusyTime{From: from, To: to, Stamp: c.now}
 	self := c.actor(who, "").Self
-	for _, e := range c.store[who] {
+	for uid, e := range c.store[who] {
+		if uid == mask {
+			continue
+		}
 		err := e.obj.Instances(from, to, time.UTC, ics.Bound{}, func(i ics.Instance) bool {
 			b.Spans = append(b.Spans, ics.Span{Start: i.Start, End: i.End, Type: ics.Effect(i.Component, self)})
 			return true
@@ -51,7 +57,28 @@ func (c *core) busyTime(who string, from, to time.Time) (BusyTime, error) {
 	return b, nil
 }
 
-func (c *core) Busy(who, whom string, from, to time.Time) ([]string, error) {
+func (c *core) Busy(who string, whom []string, from, to time.Time, with []string) (told [][]string, err error) {
+	mask := ""
+	for _, l := range with {
+		m, ok := strings.CutPrefix(l, "X-CALENDARSERVER-MASK-UID:")
+		if !ok {
+			return nil, errors.New("the core knows nothing of " + l)
+		}
+		if e := c.store[who][m]; e != nil && c.actor(who, m).Self(ics.Organizer(e.obj.First())) {
+			mask = m
+		}
+	}
+	for _, name := range whom {
+		lines, err := c.busyOf(who, name, from, to, mask)
+		if err != nil {
+			return nil, err
+		}
+		told = append(told, lines)
+	}
+	return told, nil
+}
+
+func (c *core) busyOf(who, whom string, from, to time.Time, mask string) ([]string, error) {
 	var b BusyTime
 	var err error
 	switch {
@@ -63,7 +90,7 @@ func (c *core) Busy(who, whom string, from, to time.Time) ([]string, error) {
 	case who != whom && c.prefs[whom+" freebusy_sharing"] == "no":
 		return []string{"refused"}, nil
 	default:
-		if b, err = c.busyTime(whom, from, to); err != nil {
+		if b, err = c.busyTime(whom, from, to, mask); err != nil {
 			return nil, err
 		}
 	}
@@ -80,7 +107,7 @@ func (c *core) busyMail(from, to string, method Method, o *ics.Object) (ignored 
 		if by, _ := c.name(ics.Organizer(first)); by != from || asked == nil || wrong != "" || c.prefs[to+" freebusy_sharing"] != "share" && c.person(to).Kind != "room" {
 			return true, nil
 		}
-		b, err := c.busyTime(to, start, end)
+		b, err := c.busyTime(to, start, end, "")
 		if err != nil {
 			return true, err
 		}

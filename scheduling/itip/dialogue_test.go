@@ -50,7 +50,6 @@ type core struct {
 	heard     map[string]bool                   // rooms that answered what is being settled
 	quotas    map[string][]string               // by name and organizer: room and UID
 	known     map[string][]BusyTime             // by person and whom
-	seen      bool                              // the write in hand is of what was read
 	left      map[string]map[string]*ics.Object // what people remember that they no longer have
 
 	mailer   string           // whose mail program has told people already, in the act in hand
@@ -191,7 +190,7 @@ func (c *core) Decide(who, uid, attendee string, rid ics.RID, accept bool) error
 			continue
 		}
 		if accept {
-			return c.Put(who, Accepted(e.obj, p).Bytes(), nil)
+			return c.Put(who, Accepted(e.obj, p).Bytes(), dialogue.Condition{})
 		}
 		c.tick()
 		c.close(who, uid, []Proposal{p})
@@ -254,7 +253,7 @@ func (c *core) Told(who string) [][]byte {
 	return got
 }
 
-func (c *core) Put(who string, object []byte, tag *string) error {
+func (c *core) Put(who string, object []byte, cond dialogue.Condition) error {
 	c.tick()
 	after, err := ics.Parse(object, ics.Limits{})
 	if err != nil {
@@ -264,13 +263,13 @@ func (c *core) Put(who string, object []byte, tag *string) error {
 	var before *ics.Object
 	if e != nil {
 		before = e.obj
-		if tag != nil && *tag != fmt.Sprint(e.tag) {
-			return &Refusal{Precondition: "412", Detail: "If-Schedule-Tag-Match"}
-		}
+	}
+	if err := c.check(who, after.UID(), cond); err != nil {
+		return err
 	}
 	me := c.actor(who, after.UID())
 	me.Left = c.left[who][after.UID()]
-	out, err := Originate(me, before, after, Options{Seen: c.seen})
+	out, err := Originate(me, before, after, Options{Seen: cond.Seen})
 	if err != nil {
 		return err
 	}
@@ -287,6 +286,15 @@ func (c *core) Put(who string, object []byte, tag *string) error {
 	return nil
 }
 
+// check is what an HTTP door says of a write's conditions, before anything else.
+func (c *core) check(who, uid string, cond dialogue.Condition) error {
+	_, tag := c.Object(who, uid)
+	if cond.Unseen || cond.Tag != nil && *cond.Tag != tag {
+		return &Refusal{Precondition: "412"}
+	}
+	return nil
+}
+
 // storable checks what the core gives to be stored.
 func storable(o *ics.Object) error {
 	again, err := ics.Parse(o.Bytes(), ics.Limits{})
@@ -299,11 +307,14 @@ func storable(o *ics.Object) error {
 	return nil
 }
 
-func (c *core) Delete(who, uid string, silent bool) error {
+func (c *core) Delete(who, uid string, silent bool, cond dialogue.Condition) error {
 	c.tick()
 	e := c.store[who][uid]
 	if e == nil {
 		return errors.New("nothing to delete")
+	}
+	if err := c.check(who, uid, cond); err != nil {
+		return err
 	}
 	out, err := Originate(c.actor(who, uid), e.obj, nil, Options{NoReply: silent})
 	if err != nil {
@@ -372,9 +383,9 @@ func (c *core) Send(from string, to []string, method Method, object []byte) (boo
 	case after == have:
 		return true, nil
 	case after == nil:
-		return false, c.Delete(from, uid, false)
+		return false, c.Delete(from, uid, false, dialogue.Condition{})
 	}
-	return false, c.Put(from, after.Bytes(), nil)
+	return false, c.Put(from, after.Bytes(), dialogue.Condition{})
 }
 
 // sendDecline closes what somebody declined from his mail program.
@@ -401,13 +412,6 @@ func (c *core) sendDecline(who string, have, sent *ics.Object) (bool, error) {
 func (c *core) mailedAlready(m Message) bool {
 	by, _ := c.name(m.From)
 	return c.mailer != "" && by == c.mailer && (c.forwards && m.Method == Request || slices.Contains(c.spoken, m.To))
-}
-
-// Replace writes what a person has read: with If-Match.
-func (c *core) Replace(who string, object []byte) error {
-	c.seen = true
-	defer func() { c.seen = false }()
-	return c.Put(who, object, nil)
 }
 
 func (c *core) keep(who, uid string, out Outcome) {

@@ -5,15 +5,19 @@ import (
 	"maps"
 	"slices"
 
+	"github.com/convene-server/convene/scheduling/dialogue"
 	"github.com/convene-server/convene/scheduling/ics"
 	. "github.com/convene-server/convene/scheduling/itip"
 )
 
 // Move has no effect on the meeting; the resource is another one (decision 16).
-func (c *core) Move(who, uid, calendar string) error {
+func (c *core) Move(who, uid, calendar string, cond dialogue.Condition) error {
 	e := c.store[who][uid]
 	if e == nil {
 		return errors.New("nothing to move")
+	}
+	if err := c.check(who, uid, cond); err != nil {
+		return err
 	}
 	e.calendar = calendar
 	e.tag++
@@ -24,7 +28,7 @@ func (c *core) Move(who, uid, calendar string) error {
 func (c *core) Drop(who, calendar string) error {
 	for _, uid := range slices.Sorted(maps.Keys(c.store[who])) {
 		if c.Lies(who, uid) == calendar {
-			if err := c.Delete(who, uid, false); err != nil {
+			if err := c.Delete(who, uid, false, dialogue.Condition{}); err != nil {
 				return err
 			}
 		}
@@ -64,7 +68,7 @@ func (c *core) Remove(who, heir string) error {
 				continue
 			}
 		}
-		if err := c.Delete(who, uid, false); err != nil {
+		if err := c.Delete(who, uid, false, dialogue.Condition{}); err != nil {
 			return err
 		}
 	}
