@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/convene-server/convene/db"
 	"github.com/convene-server/convene/directory/cuaddr"
@@ -140,6 +141,9 @@ func (s *sitting) askOwner(j db.Job) error {
 			gone = gone && strings.EqualFold(c.Value("STATUS"), "CANCELLED")
 			me := ics.Attendee(c, self)
 			open = open || me != nil && ics.PartStat(me) == "TENTATIVE"
+		}
+		if last, ends := booking.Last(nil, s.d.opt.Bound); ends && !last.After(s.now.Add(-24*time.Hour)) {
+			open = false // nothing is to come: the earlier part of a series
 		}
 	}
 	switch {

@@ -2,6 +2,7 @@ package scheduling
 
 import (
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"slices"
@@ -171,9 +172,18 @@ func (s *sitting) regrouped(j db.Job) error {
 	if err != nil {
 		return err
 	}
+	h, done, err := s.regroupRest(h, group, me, m, meeting)
+	if done || err != nil {
+		return err
+	}
 	r := itip.Regroup(me, h.obj, m)
+	return s.follow(h, group, r, meeting)
+}
+
+// follow brings what a change of a group makes of a meeting to everybody in it.
+func (s *sitting) follow(h *holding, group db.Principal, r itip.Regrouped, meeting db.Invited) error {
 	note := db.Decision{
-		Direction: "local", Door: "queue", UID: j.UID, Principal: organizer.ID, From: group.Address,
+		Direction: "local", Door: "queue", UID: h.uid, Principal: h.owner.ID, From: group.Address,
 		Rule: "the group has changed", Outcome: "applied",
 	}
 	if r.Over > 0 {
@@ -194,7 +204,7 @@ func (s *sitting) regrouped(j db.Job) error {
 		return err
 	}
 	s.decide(note)
-	err = s.originate(h, r.Object, itip.Options{Seen: true}, "queue")
+	err := s.originate(h, r.Object, itip.Options{Seen: true}, "queue")
 	if no := (*itip.Refusal)(nil); errors.As(err, &no) { // it stays as it is
 		s.drop()
 		note.Outcome, note.Rule, note.Detail = "refused", no.Precondition, no.Detail
@@ -202,6 +212,71 @@ func (s *sitting) regrouped(j db.Job) error {
 		return nil
 	}
 	return err
+}
+
+// regroupRest lets the change follow into what is to come of a series that has
+// begun: the series is parted now (caldav-recursplit §3), so that who joins is not
+// invited to what was before he came, and who leaves keeps what he was at. Not
+// done: it has not begun, or cannot be parted, and changes as a whole. So does a
+// series of very many people, because parting it would write all their copies at
+// once.
+func (s *sitting) regroupRest(h *holding, group db.Principal, me itip.Actor, m itip.Membership, meeting db.Invited) (*holding, bool, error) {
+	at, begun := itip.Underway(me, h.obj)
+	if !begun {
+		return h, false, nil
+	}
+	if at == "" {
+		return h, true, nil // the last one is on
+	}
+	uid := partedUID(h.uid, at)
+	if uid == "" || len(ics.Attendees(h.obj.Master())) > s.d.opt.LocalInline {
+		return h, false, nil
+	}
+	if !slices.Contains(s.want.uids, uid) {
+		return h, true, &wider{locks{uids: []string{uid}}}
+	}
+	taken, err := s.tx.ObjectsByUID(uid, h.owner.ID)
+	if err != nil || len(taken) > 0 {
+		return h, false, err
+	}
+	var no *itip.Refusal
+	set := rand.Text()
+	parts, err := itip.Split(me, h.obj, string(at), uid, set)
+	if errors.As(err, &no) {
+		return h, false, nil
+	}
+	if err != nil {
+		return h, true, err
+	}
+	r := itip.Regroup(me, parts.From, m)
+	if r.Object == nil {
+		return h, true, s.follow(h, group, r, meeting)
+	}
+	_, err = s.apart(h, parts, uid, set, "local", "queue", func(msg itip.Message) bool {
+		return msg.UID == h.uid && m.Left(msg.To) && !itip.Invites(r.Object, func(a cuaddr.Address) bool { return a.Fold() == msg.To.Fold() })
+	})
+	if errors.As(err, &no) { // the copy of somebody cannot be parted
+		s.drop()
+		h, err := s.part(h.owner, h.uid)
+		if err == nil {
+			err = s.meetIn(h.obj)
+		}
+		return h, false, err
+	}
+	if err != nil {
+		return h, true, err
+	}
+	return h, true, s.follow(h, group, r, meeting)
+}
+
+// partedUID names what a series was before an instance; "": no name is left for
+// it.
+func partedUID(uid string, at ics.RID) string {
+	uid += "-until-" + string(at)
+	if len(uid) > maxSplitUID {
+		return ""
+	}
+	return uid
 }
 
 // membership puts a change of a group into the words of the core, as far as it

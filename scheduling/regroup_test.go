@@ -111,3 +111,31 @@ func TestRegroupGoesOn(t *testing.T) {
 		}
 	})
 }
+
+// A series that has begun changes as a whole where it cannot be parted: in a
+// meeting of too many, or where the name of its earlier part is taken.
+func TestRegroupKeepsWhole(t *testing.T) {
+	each(t, func(h *house) {
+		h.persons("ann", "ben", "dan")
+		whole := func(uid string, desk *scheduling.Desk) {
+			h.Helper()
+			team := h.add(db.Group, "team."+uid)
+			h.write(func(tx *db.Tx) error { return tx.SetMembers(team.ID, []string{"ben@example.org"}) })
+			h.put("ann", strings.Replace(invitation(uid, "20260224T1000", "20260224T1100", "ann", "team."+uid), "SUMMARY", "RRULE:FREQ=WEEKLY;COUNT=4\r\nSUMMARY", 1))
+			h.write(func(tx *db.Tx) error {
+				return scheduling.Regroup(tx, team, func() error { return tx.SetMembers(team.ID, []string{"ben@example.org", "dan@example.org"}) })
+			})
+			if _, err := desk.WorkOnce(h.ctx); err != nil {
+				h.Fatal(err)
+			}
+			if o := h.object("dan", uid); o.Master().Value("RRULE") != "FREQ=WEEKLY;COUNT=4" {
+				t.Errorf("Dan has of %s\n%s", uid, o.Bytes())
+			}
+		}
+		opt := options()
+		opt.LocalInline = 2
+		whole("m1", scheduling.New(h.store, opt))
+		h.put("ann", event("m2-until-20260303T100000Z", "20260310T1000", "20260310T1100"))
+		whole("m2", h.desk)
+	})
+}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
+	"slices"
 	"strings"
 
 	"github.com/convene-server/convene/db"
@@ -109,20 +110,32 @@ func (s *sitting) split(sp Split, named bool, set string) (from, before *holding
 	if err := s.maySend(owner, parts.Messages); err != nil {
 		return nil, nil, err
 	}
-	people, err := s.splitters(from.obj, owner)
+	before, err = s.apart(from, parts, sp.UID, set, "user", sp.Door, nil)
+	return from, before, err
+}
+
+// apart puts the two parts of an organizer's series where they belong, in the
+// calendars of everybody here, and tells those outside. but leaves out messages
+// that something else is about to replace; nil: none.
+func (s *sitting) apart(from *holding, parts itip.Parting, uid, set, direction, door string, but func(itip.Message) bool) (before *holding, err error) {
+	owner, prior := from.owner, from.obj
+	people, err := s.splitters(prior, owner)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	prior := from.obj
-	before = s.halve(from, parts, sp.UID)
-	if err := s.splitCopies(people, row.UID, sp.UID, set, parts); err != nil {
-		return nil, nil, err
+	before = s.halve(from, parts, uid)
+	if err := s.splitCopies(people, from.uid, uid, set, parts); err != nil {
+		return nil, err
 	}
 	s.decide(db.Decision{
-		Direction: "user", Door: sp.Door, UID: row.UID, Principal: owner.ID, From: owner.Address,
-		Rule: "series split at " + string(parts.At), Outcome: "applied", Detail: "what was before is " + sp.UID,
+		Direction: direction, Door: door, UID: from.uid, Principal: owner.ID, From: owner.Address,
+		Rule: "series split at " + string(parts.At), Outcome: "applied", Detail: "what was before is " + uid,
 	})
-	turn := letters(parts.Messages, owner, prior, sp.Door, false)
+	msgs := parts.Messages
+	if but != nil {
+		msgs = slices.DeleteFunc(slices.Clone(msgs), but)
+	}
+	turn := letters(msgs, owner, prior, door, false)
 	for _, l := range turn {
 		l.outside = true // who is here has it already
 	}
@@ -135,11 +148,11 @@ func (s *sitting) split(sp Split, named bool, set string) (from, before *holding
 		}
 		status := map[cuaddr.Address]string{}
 		if err := s.circulate(about, status); err != nil {
-			return nil, nil, err
+			return nil, err
 		}
 		s.stamp(h, status)
 	}
-	return from, before, s.index()
+	return before, s.index()
 }
 
 // splitters returns the attendees here who have a copy to be split too, and

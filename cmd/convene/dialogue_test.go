@@ -238,7 +238,7 @@ func (h *stage) query(who, calendar, component, uid string) (paths []string) {
 	h.t.Helper()
 	code, text, _ := h.dav(who, "REPORT", "/dav/calendars/"+h.person(who).Address+"/"+calendar,
 		`<C:calendar-query xmlns="DAV:" xmlns:C="urn:ietf:params:xml:ns:caldav"><prop><getetag/></prop><C:filter><C:comp-filter name="VCALENDAR"><C:comp-filter name="`+component+`">`+
-			`<C:prop-filter name="UID"><C:text-match collation="i;octet">`+html.EscapeString(uid)+`</C:text-match></C:prop-filter></C:comp-filter></C:comp-filter></C:filter></C:calendar-query>`,
+			`<C:prop-filter name="UID"><C:text-match collation="i;octet" match-type="equals">`+html.EscapeString(uid)+`</C:text-match></C:prop-filter></C:comp-filter></C:comp-filter></C:filter></C:calendar-query>`,
 		"Depth", "1", "Content-Type", "text/xml")
 	if code != 207 {
 		h.t.Fatalf("calendar-query of %s: %d\n%s", who, code, text)

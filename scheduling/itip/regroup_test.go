@@ -100,3 +100,33 @@ func TestRegroup(t *testing.T) {
 		t.Errorf("%d lines, %d over the bound", n, r.Over)
 	}
 }
+
+// What is to come of a series, and whether any of it has been.
+func TestUnderway(t *testing.T) {
+	berlin, err := time.LoadLocation("Europe/Berlin")
+	if err != nil {
+		t.Fatal(err)
+	}
+	me := Actor{Floating: berlin, Now: time.Date(2031, 2, 10, 23, 30, 0, 0, time.UTC)} // the 11th in Berlin
+	test := func(event string, begun bool, next ics.RID) {
+		t.Helper()
+		text := "BEGIN:VCALENDAR\nVERSION:2.0\nPRODID:x\nBEGIN:VEVENT\nUID:1\nDTSTAMP:20310101T000000Z\n" + event + "\nEND:VEVENT\nEND:VCALENDAR\n"
+		o, err := ics.Parse([]byte(strings.ReplaceAll(text, "\n", "\r\n")), ics.Limits{Bytes: 1 << 16, Properties: 1 << 10})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, was := Underway(me, o); got != next || was != begun {
+			t.Errorf("%s: %q %v, want %q %v", event, got, was, next, begun)
+		}
+	}
+	test("DTSTART:20310209T100000Z", false, "")
+	test("DTSTART:20310211T100000Z\nRRULE:FREQ=DAILY", false, "20310211T100000Z")
+	test("DTSTART:20310209T100000Z\nRRULE:FREQ=DAILY", true, "20310211T100000Z")
+	test("DTSTART:20310209T233000Z\nRRULE:FREQ=DAILY", true, "20310210T233000Z") // begins now
+	test("DTSTART;TZID=Europe/Berlin:20310209T100000\nRRULE:FREQ=DAILY", true, "20310211T090000Z")
+	test("DTSTART:20310209T000000\nRRULE:FREQ=DAILY", true, "20310212T000000")        // half past midnight there
+	test("DTSTART;VALUE=DATE:20310209\nRRULE:FREQ=DAILY", true, "20310212")           // today has begun
+	test("DTSTART;VALUE=DATE:20310211\nRRULE:FREQ=DAILY;COUNT=2", true, "20310212")   // so here
+	test("DTSTART:20310210T230000Z\nDURATION:PT1H\nRDATE:20310201T230000Z", true, "") // the last one is on
+	test("DTSTART:20310101T100000Z\nRRULE:FREQ=DAILY;COUNT=5", true, "")              // over
+}

@@ -130,6 +130,30 @@ func Revision(o *ics.Object) int {
 	return n
 }
 
+// Underway reports whether a series of events has begun, and returns the first
+// instance to come, in the form that Split takes; "" if there is none.
+func Underway(me Actor, o *ics.Object) (next ics.RID, begun bool) {
+	m := o.Master()
+	if m == nil || !o.Recurs() || o.Kind() != "VEVENT" {
+		return "", false
+	}
+	t, _ := span(o, m)
+	now := me.Now.UTC()
+	switch t.Form {
+	case ics.Date: // today has begun
+		now = me.Now.In(me.floating()).AddDate(0, 0, 1)
+	case ics.Floating:
+		now = me.Now.In(me.floating())
+	case ics.Zoned:
+		t.Form = ics.UTC
+	}
+	next, begun, err := me.instanceAt(o, ics.RID(written(now, t.Form)))
+	if err != nil {
+		return "", false
+	}
+	return next, begun
+}
+
 // splitPoint reads the rid parameter in the form of the event's DTSTART.
 func splitPoint(o *ics.Object, rid string) (ics.RID, bool) {
 	form := ics.Form(0)
