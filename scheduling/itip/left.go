@@ -172,6 +172,25 @@ func (me Actor) keepsOut(left, in *series, p *part) bool {
 	return declines(now) || slices.Contains(outlast, ics.PartStat(now)) && ics.PartStat(said) != ics.PartStat(now)
 }
 
+// standing are the occurrences of a series that comes (back) for which he gave an
+// answer that stands though he removed his copy: that to the series is none to
+// them.
+func (me Actor) standing(left, in *series, have func(ics.RID) bool) []*ics.Component {
+	var out []*ics.Component
+	for _, old := range left.parts {
+		l := old.self(me)
+		if old.rid == "" || old.off || l == nil || !slices.Contains(outlast, ics.PartStat(l)) || have(old.rid) {
+			continue
+		}
+		occ := in.regular(old.rid)
+		if occ == nil || ics.Attendee(occ, me.Self) == nil || !sameTime(left.obj, old.comp, in.obj, occ) {
+			continue
+		}
+		out = append(out, me.anew(left, in, &part{comp: occ, rid: old.rid}))
+	}
+	return out
+}
+
 // declines reads somebody's line; a published event may have none of his.
 func declines(l *ics.Prop) bool { return l != nil && ics.PartStat(l) == "DECLINED" }
 

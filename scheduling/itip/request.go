@@ -75,6 +75,10 @@ func (me Actor) firstCopy(in *series, msg Message) Outcome {
 		}
 		root.Children = append(root.Children, c)
 	}
+	if masterOf(root) != nil {
+		here := newSeries(msg.Body, root)
+		root.Children = append(root.Children, me.standing(left, in, func(r ics.RID) bool { return here.byRID[r] != nil })...)
+	}
 	switch {
 	case !asked && late:
 		return ignored("he removed it, or it was cancelled, after this was written")
@@ -212,8 +216,11 @@ func (me Actor) update(have *ics.Object, in *series, msg Message) Outcome {
 			}
 		}
 	}
-	if in.master != nil && away[""] && me.endedHere(was, in, merged) {
-		applied = true
+	if in.master != nil && away[""] {
+		heard = append(heard, me.standing(left, in, func(r ics.RID) bool { return was.byRID[r] != nil || in.byRID[r] != nil })...)
+		if me.endedHere(was, in, merged) {
+			applied = true
+		}
 	}
 	if whole && merged[""] != nil && was.master != nil && merged[""] == was.master.comp {
 		whole = false // a stale series with newer instances
@@ -246,6 +253,12 @@ func (me Actor) update(have *ics.Object, in *series, msg Message) Outcome {
 		}
 	}
 	if whole && merged[""] != nil {
+		if was.master == nil {
+			for _, c := range me.standing(left, in, func(r ics.RID) bool { return placed[r] || merged[r] != nil }) {
+				placed[in.obj.RID(c)] = true
+				comps = append(comps, c)
+			}
+		}
 		comps = append(comps, cancelledSince(left, in, func(r ics.RID) bool { return placed[r] })...)
 	}
 	comps = visible(have, comps)
