@@ -223,7 +223,10 @@ func (x *exchange) acl(segments []string, slash bool) error {
 		if err := guard(tx); err != nil {
 			return err
 		}
-		return tx.SetACEs(on, id, set)
+		if err := tx.SetACEs(on, id, set); err != nil {
+			return err
+		}
+		return directory.Withdraw(tx, *r.owner)
 	})
 	if err != nil {
 		return err

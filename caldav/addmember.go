@@ -36,7 +36,7 @@ func (x *exchange) addMember(p place) error {
 	switch coll.kind {
 	case kCalendar:
 		p.member += ".ics"
-		return x.putEvent(coll, p.member)
+		return x.putEvent(coll, p.member, false)
 	case kBook:
 		p.member += ".vcf"
 		return x.putCard(coll, p.member)

@@ -271,6 +271,10 @@ func (x *exchange) stateOf(tx *db.Tx, ref string, locks map[homeKey][]db.DavLock
 		return "", tokens, ignoreAbsent(err)
 	}
 	o, err := tx.Object(c.ID, p.member)
+	if err == nil && owner.ID != x.me.ID && c.Kind == db.Calendar && !x.grants[owner.ID].Acts {
+		own, err := tx.OwnOf(x.me.ID, []int64{o.ID})
+		return db.SeenETag(o.ETag, own[o.ID]), tokens, err
+	}
 	return o.ETag, tokens, ignoreAbsent(err)
 }
 

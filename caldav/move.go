@@ -201,11 +201,15 @@ func (x *exchange) move(segments []string, slash bool) error {
 	if c.Under, err = x.guard(x.touch(t.from).goes(), touchAt(t.owner, t.to).comes()); err != nil {
 		return err
 	}
+	if c.Guest, err = x.asGuest(t.coll); err != nil {
+		return err
+	}
 	w, err := x.desk.Move(x.ctx, scheduling.Move{Actor: x.me, Collection: t.from.obj.Collection, Name: t.from.obj.Name,
 		To: t.coll.coll.ID, ToName: t.to.member, Overwrite: t.overwrite, Conditions: c, Door: doorName})
 	if err != nil {
 		return x.absolute(err, t.from.owner)
 	}
+	w.Rewritten = c.Guest != 0 // what he sees has an entity tag of its own
 	return x.sendWritten(w, memberHref(t.coll.href, t.to.member), w.Created)
 }
 
@@ -235,6 +239,9 @@ func (x *exchange) copy(segments []string, slash bool) error {
 		c.IfNoneMatch = []string{"*"}
 	}
 	if c.Under, err = x.guard(touchAt(t.owner, t.to).comes()); err != nil {
+		return err
+	}
+	if c.Guest, err = x.asGuest(t.coll); err != nil {
 		return err
 	}
 	w, err := x.desk.Put(x.ctx, scheduling.Put{Actor: x.me, Collection: t.coll.coll.ID, Name: t.to.member, Body: t.from.obj.Body, Conditions: c, Door: doorName, Copy: true})

@@ -135,6 +135,7 @@ func (x *exchange) put(segments []string, slash bool) error {
 	case err != nil:
 		return err
 	}
+	var only error // why nothing may change but what I have for myself
 	switch coll.kind {
 	case kInbox, kOutbox:
 		// RFC 6638 §2.1, §2.2: only the server makes something there.
@@ -142,7 +143,10 @@ func (x *exchange) put(segments []string, slash bool) error {
 	case kPlain:
 	default:
 		if err := x.mayPut(coll, p); err != nil {
-			return err
+			if coll.kind != kCalendar || !x.mayKeepOwn(coll) {
+				return err
+			}
+			only = err
 		}
 	}
 	h := x.r.Header
@@ -158,7 +162,12 @@ func (x *exchange) put(segments []string, slash bool) error {
 	case kBook:
 		err = x.putCard(coll, p.member)
 	default:
-		err = x.putEvent(coll, p.member)
+		err = x.putEvent(coll, p.member, only != nil)
+		if only != nil && err != nil {
+			if s := x.explain(err).Status; s != http.StatusPreconditionFailed && s < 500 {
+				err = only
+			}
+		}
 	}
 	if x.prefer.Representation && err != nil && x.explain(err).Status == http.StatusPreconditionFailed {
 		// RFC 8144 §3.2: what is there instead.
@@ -240,7 +249,7 @@ func (x *exchange) readObject(mediaTypes []string, badType, tooLarge *dav.Error)
 }
 
 // putEvent writes an object of a calendar by way of the desk.
-func (x *exchange) putEvent(coll *resource, name string) error {
+func (x *exchange) putEvent(coll *resource, name string, own bool) error {
 	body, err := x.readObject([]string{"text/calendar", filter.JCal},
 		&dav.Error{Status: http.StatusForbidden, Cond: dav.C("supported-calendar-data"), Detail: "a calendar takes text/calendar"},
 		&dav.Error{Status: http.StatusForbidden, Cond: dav.C("max-resource-size"), Detail: "an object may have " + strconv.FormatInt(x.maxResource, 10) + " octets"})
@@ -261,7 +270,10 @@ func (x *exchange) putEvent(coll *resource, name string) error {
 	if conditions.Under, err = x.guardPut(coll, name); err != nil {
 		return err
 	}
-	written, err := x.desk.Put(x.ctx, scheduling.Put{Actor: x.me, Collection: coll.coll.ID, Found: coll.coll, Name: name, Body: body, Door: doorName,
+	if conditions.Guest, err = x.asGuest(coll); err != nil {
+		return err
+	}
+	written, err := x.desk.Put(x.ctx, scheduling.Put{Actor: x.me, Collection: coll.coll.ID, Found: coll.coll, Name: name, Body: body, Door: doorName, Own: own,
 		Conditions: conditions, Free: coll.unlocked && x.r.Header["If"] == nil})
 	if err != nil {
 		return x.absolute(err, coll.owner)
@@ -411,6 +423,9 @@ func (x *exchange) deleteObject(coll *resource, p place) error {
 	conditions := x.conditions()
 	var err error
 	if conditions.Under, err = x.guard(touchAt(coll.owner, p).goes()); err != nil {
+		return err
+	}
+	if conditions.Guest, err = x.asGuest(coll); err != nil {
 		return err
 	}
 	return x.desk.Remove(x.ctx, scheduling.Remove{Actor: x.me, Collection: coll.coll.ID, Name: p.member, Conditions: conditions,

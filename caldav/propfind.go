@@ -64,8 +64,12 @@ func (x *exchange) renderMembers(ms *dav.MultiStatus, r *resource, p *plan) erro
 	if r.kind == kDirectory {
 		return x.renderDirectory(ms, r, p)
 	}
-	if r.kind&kSynced != 0 && p.lean(r) {
-		return x.renderLean(ms, r, p)
+	if r.kind&kSynced != 0 {
+		if lean, err := x.leanly(p, r); err != nil {
+			return err
+		} else if lean {
+			return x.renderLean(ms, r, p)
+		}
 	}
 	if r.kind&kColl != 0 {
 		err := x.eachMember(r, func(page []*resource) error {
@@ -176,7 +180,11 @@ func (x *exchange) eachMember(coll *resource, fn func(page []*resource) error) e
 		if err != nil {
 			return err
 		}
-		if err := fn(membersOf(coll, os)); err != nil {
+		rs, err := x.members(coll, os)
+		if err == nil {
+			err = fn(rs)
+		}
+		if err != nil {
 			return err
 		}
 		if len(os) < pageRows {
@@ -265,6 +273,9 @@ func (x *exchange) withBodies(rs []*resource, fn func([]*resource) error) error 
 				r.obj = o
 				page = append(page, r)
 			}
+		}
+		if err := x.asSeen(page); err != nil {
+			return err
 		}
 		if err := fn(page); err != nil {
 			return err

@@ -193,6 +193,9 @@ func (x *exchange) commit(r *resource, u *update) error {
 			if err := tx.SetProxies(r.owner.ID, r.writes, u.proxies); err != nil {
 				return err
 			}
+			if err := directory.Withdraw(tx, *r.owner); err != nil {
+				return err
+			}
 		}
 		if u.touched {
 			if err := tx.UpdateCollection(&u.coll); err != nil {

@@ -230,7 +230,11 @@ func (q *query) pages(n int, at func(int) (db.Object, filter.Answer), ms *dav.Mu
 			look = append(look, o)
 		}
 	}
-	if err := q.x.renderObjects(ms, membersOf(q.r, sure), q.plan); err != nil {
+	rs, err := q.x.members(q.r, sure)
+	if err == nil {
+		err = q.x.renderObjects(ms, rs, q.plan)
+	}
+	if err != nil {
 		return err
 	}
 	return q.x.withBodies(membersOf(q.r, look), func(page []*resource) error { return q.look(ms, page) })

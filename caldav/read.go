@@ -117,7 +117,15 @@ func readContentLength(x *exchange, r *resource, w *dav.Writer) bool {
 		w.Int(int64(len(containerText)))
 		return true
 	}
-	w.Int(r.obj.Size)
+	size := r.obj.Size
+	if r.guest && r.obj.Body == nil {
+		var err error
+		if size, err = x.sizeSeen(r); err != nil {
+			x.broken = err
+			return false
+		}
+	}
+	w.Int(size)
 	return true
 }
 

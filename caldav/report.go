@@ -165,7 +165,11 @@ func (x *exchange) renderIDs(ms *dav.MultiStatus, coll *resource, ids []int64, p
 		if err != nil {
 			return err
 		}
-		if err := x.renderLoaded(ms, membersOf(coll, os), p); err != nil {
+		rs, err := x.members(coll, os)
+		if err == nil {
+			err = x.renderLoaded(ms, rs, p)
+		}
+		if err != nil {
 			return err
 		}
 	}
@@ -184,8 +188,12 @@ func (x *exchange) idsWithBodies(coll *resource, ids []int64, fn func([]*resourc
 		if err != nil {
 			return err
 		}
+		rs, err := x.members(coll, os)
+		if err != nil {
+			return err
+		}
 		var small, large []*resource
-		for _, r := range membersOf(coll, os) {
+		for _, r := range rs {
 			if r.obj.Body == nil && r.obj.Size > 0 {
 				large = append(large, r)
 			} else {
@@ -276,7 +284,11 @@ func (x *exchange) multigetPage(ms *dav.MultiStatus, target *resource, colls map
 		if err != nil {
 			return err
 		}
-		for _, r := range membersOf(c, os) {
+		rs, err := x.members(c, os)
+		if err != nil {
+			return err
+		}
+		for _, r := range rs {
 			at := coll
 			at.member = r.obj.Name
 			found[at] = r
@@ -299,6 +311,9 @@ func (x *exchange) multigetPage(ms *dav.MultiStatus, target *resource, colls map
 				large.obj, err = tx.Object(r.obj.Collection, r.obj.Name)
 				return err
 			})
+			if err == nil {
+				err = x.asSeen([]*resource{&large})
+			}
 			if err != nil && !errors.Is(err, db.ErrNotFound) {
 				return err
 			}

@@ -35,9 +35,10 @@ type exchange struct {
 	listed  map[homeKey][]db.Collection
 	owners  map[string]*db.Principal // of other homes, by address in lower case
 	grants  map[int64]directory.Grants
-	acting  []db.Proxy      // for whom I may act
-	sharers []*db.Principal // who has granted me something
-	usage   map[int64]int64 // octets that people keep
+	tags    map[int64]map[int64]string // of what I have for myself in calendars of others
+	acting  []db.Proxy                 // for whom I may act
+	sharers []*db.Principal            // who has granted me something
+	usage   map[int64]int64            // octets that people keep
 	locks   map[homeKey][]db.DavLock
 	// lockedAt is when locks were looked at, by the database's clock.
 	lockedAt time.Time

@@ -27,6 +27,9 @@ func (x *exchange) split(r *resource, query url.Values) error {
 	if conditions.Under, err = x.guardPut(coll, r.obj.Name); err != nil {
 		return err
 	}
+	if conditions.Guest, err = x.asGuest(coll); err != nil {
+		return err
+	}
 	halves, err := x.desk.Split(x.ctx, scheduling.Split{
 		Actor: x.me, Collection: r.coll.ID, Name: r.obj.Name, At: query.Get("rid"), UID: query.Get("uid"),
 		Conditions: conditions, Door: doorName,
@@ -41,12 +44,16 @@ func (x *exchange) split(r *resource, query url.Values) error {
 		if halves.From.ScheduleTag != "" {
 			h["Schedule-Tag"] = []string{`"` + halves.From.ScheduleTag + `"`}
 		}
-		h["Etag"] = []string{`"` + halves.From.ETag + `"`}
+		if conditions.Guest == 0 {
+			h["Etag"] = []string{`"` + halves.From.ETag + `"`}
+		}
 		x.w.WriteHeader(http.StatusNoContent)
 		return nil
 	}
 	h.Set("Preference-Applied", "return=representation")
-	h["Etag"] = []string{`"` + halves.From.ETag + `"`}
+	if conditions.Guest == 0 {
+		h["Etag"] = []string{`"` + halves.From.ETag + `"`}
+	}
 	ms := x.multistatus()
 	for _, href := range []string{r.href, fresh} {
 		segments, _, err := dav.Segments(href)

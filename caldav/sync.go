@@ -88,7 +88,11 @@ func (x *exchange) syncCollection(r *resource, root *dav.Element) error {
 		}
 	}
 	ms := x.multistatus()
-	if from.modseq == 0 && s.Limit == 0 && p.lean(r) {
+	lean, err := x.leanly(p, r)
+	if err != nil {
+		return err
+	}
+	if from.modseq == 0 && s.Limit == 0 && lean {
 		// From the beginning: what is there now, and nothing is gone.
 		if err := x.renderLean(ms, r, p); err != nil {
 			return err
@@ -139,7 +143,10 @@ func (x *exchange) syncCollection(r *resource, root *dav.Element) error {
 // renderChanges writes a page: what is gone with 404 (RFC 6578 §3.5.2), the
 // rest with its properties.
 func (x *exchange) renderChanges(ms *dav.MultiStatus, coll *resource, os []db.Object, p *plan) error {
-	rs := membersOf(coll, os)
+	rs, err := x.members(coll, os)
+	if err != nil {
+		return err
+	}
 	var changed []*resource
 	for _, r := range rs {
 		if r.obj.Deleted {

@@ -56,6 +56,9 @@ type resource struct {
 	// unlocked: of kColl, for PUT: there was no lock in the owner's homes.
 	unlocked bool
 
+	// guest: of kEvent, as somebody sees it who is a guest in that calendar.
+	guest bool
+
 	dead []db.Property // once loaded
 }
 
@@ -462,5 +465,8 @@ func (x *exchange) objectAt(p place) (r *resource, version int64, err error) {
 	_, member := kindOf(k)
 	coll := &db.Collection{ID: o.Collection, Owner: who.ID, Kind: k, Name: p.coll}
 	r = &resource{kind: member, href: memberHref(collectionHref(who, coll), o.Name), owner: who, coll: coll, obj: o}
-	return r, version, x.visible(r)
+	if err := x.visible(r); err != nil {
+		return r, version, err
+	}
+	return r, version, x.asSeen([]*resource{r})
 }

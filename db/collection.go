@@ -212,6 +212,7 @@ func (tx *Tx) DeleteCollection(id int64) error {
 	}
 	for _, q := range []string{
 		`DELETE FROM property WHERE resource = 'object' AND id IN (SELECT id FROM object WHERE collection = $1)`,
+		`DELETE FROM own WHERE object IN (SELECT id FROM object WHERE collection = $1)`,
 		`DELETE FROM property WHERE resource = 'collection' AND id = $1`,
 		`DELETE FROM personal WHERE collection = $1`,
 		`DELETE FROM ace WHERE resource = 'collection' AND id = $1`,

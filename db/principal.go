@@ -219,6 +219,7 @@ func (tx *Tx) DeletePrincipal(id int64) error {
 		`DELETE FROM proxy WHERE principal = $1 OR proxy = $1`,
 		`DELETE FROM gone WHERE owner = $1`,
 		`DELETE FROM personal WHERE principal = $1`,
+		`DELETE FROM own WHERE principal = $1`,
 		`DELETE FROM preference WHERE principal = $1`,
 		`DELETE FROM quarantine WHERE principal = $1`,
 		`DELETE FROM proposal WHERE principal = $1`,

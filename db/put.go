@@ -365,19 +365,21 @@ func (tx *Tx) dropRecords(slots, series []int64) error {
 }
 
 // standing reads what a change needs of a live object; ErrConflict if it is no
-// longer as loaded. The collection is locked, so it stays so.
-func (tx *Tx) standing(id, expected int64) (o Object, err error) {
-	err = tx.row(`SELECT `+objectColumns+` FROM object o WHERE o.id = $1 AND o.modseq = $2 AND o.deleted = 0`, []any{id, expected}, o.fields()...)
+// longer as loaded. The collection is locked, so it stays so. owned counts who
+// has something for himself of it.
+func (tx *Tx) standing(id, expected int64) (o Object, owned int64, err error) {
+	err = tx.row(`SELECT `+objectColumns+`, (SELECT count(*) FROM own w WHERE w.object = o.id) FROM object o WHERE o.id = $1 AND o.modseq = $2 AND o.deleted = 0`,
+		[]any{id, expected}, append(o.fields(), &owned)...)
 	if errors.Is(err, ErrNotFound) {
 		err = tx.fail(fmt.Errorf("%w: an object", ErrConflict))
 	}
-	return o, err
+	return o, owned, err
 }
 
 // DeleteObject leaves a tombstone with the given modseq; ErrConflict if the
 // object is no longer as loaded.
 func (tx *Tx) DeleteObject(id, modseq, expected int64) error {
-	o, err := tx.standing(id, expected)
+	o, owned, err := tx.standing(id, expected)
 	if err != nil {
 		return err
 	}
@@ -397,6 +399,11 @@ func (tx *Tx) DeleteObject(id, modseq, expected int64) error {
 	if _, err := tx.exec(`DELETE FROM property WHERE resource = 'object' AND id = $1`, id); err != nil {
 		return err
 	}
+	if owned > 0 { // the row may become another object of that name
+		if _, err := tx.exec(`DELETE FROM own WHERE object = $1`, id); err != nil {
+			return err
+		}
+	}
 	return tx.dropBodies([]before{{o.body, o.record}}, 0)
 }
 
@@ -408,7 +415,7 @@ func (tx *Tx) MoveObject(id, expected int64, from, to int64, name string, fromMo
 	if err := needText([]string{name}); err != nil {
 		return err
 	}
-	o, err := tx.standing(id, expected)
+	o, _, err := tx.standing(id, expected)
 	if err != nil {
 		return err
 	}

@@ -46,6 +46,9 @@ type Grants struct {
 	Collections            map[int64]Rights // by id, those of the home included
 	// Visible tells in which of the homes there is anything to see.
 	VisibleCalendars, VisibleBooks bool
+	// Acts: he acts in the owner's name (calendar-proxy-write). Everybody else is
+	// a guest.
+	Acts bool
 }
 
 // Granted tells what me may do in the homes of owner, who is somebody else: by
@@ -78,6 +81,7 @@ func Granted(tx *db.Tx, me, owner db.Principal) (Grants, error) {
 	for _, p := range proxies {
 		if grantees[p.Proxy] {
 			acting |= ProxyRights(p.Writes)
+			g.Acts = g.Acts || p.Writes
 		}
 	}
 	g.CalendarHome |= acting
@@ -126,6 +130,33 @@ func Granted(tx *db.Tx, me, owner db.Principal) (Grants, error) {
 	g.VisibleCalendars = g.VisibleCalendars || g.CalendarHome&Knowing != 0
 	g.VisibleBooks = g.VisibleBooks || g.BookHome&Knowing != 0
 	return g, nil
+}
+
+// Withdraw removes what guests have for themselves of objects in the homes of
+// owner that they may not read any more.
+func Withdraw(tx *db.Tx, owner db.Principal) error {
+	guests, err := tx.Owning(owner.ID)
+	if err != nil {
+		return err
+	}
+	for _, id := range guests {
+		guest, err := tx.Principal(id)
+		if err != nil {
+			return err
+		}
+		g, err := Granted(tx, guest, owner)
+		if err != nil {
+			return err
+		}
+		for collection, may := range g.Collections {
+			if may&Read == 0 {
+				if err := tx.DropOwn(id, collection); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	return nil
 }
 
 // Decided are the rights that entries give to somebody who goes by these

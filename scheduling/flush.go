@@ -23,6 +23,9 @@ func (s *sitting) flush() error {
 	if err := s.flushObjects(); err != nil {
 		return err
 	}
+	if err := s.flushOwn(); err != nil {
+		return err
+	}
 	if err := s.flushProposals(); err != nil {
 		return err
 	}

@@ -28,6 +28,8 @@ type holding struct {
 	newTag    bool            // RFC 6638 §3.2.10
 	scheduled bool            // it is a scheduling object resource (RFC 6638 §3.1)
 	held      *db.Quarantined // in quarantine: makes nothing busy (decision 11)
+	guest     int64           // who writes it, if he is a guest there
+	own       []byte          // what he has for himself of it, once it is written
 
 	stored db.Object // after flush
 }

@@ -42,7 +42,7 @@ func (s *sitting) move(m Move) (h *holding, created bool, err error) {
 	if err != nil {
 		return nil, false, err
 	}
-	if err := m.Conditions.Check(&row); err != nil {
+	if err := s.met(m.Conditions, &row); err != nil {
 		return nil, false, err
 	}
 	col, owner, err := s.open(m.Actor, m.Collection)

@@ -42,9 +42,13 @@ func (d *Desk) Put(ctx context.Context, p Put) (Written, error) {
 		d.refused(ctx, err, db.Decision{Door: p.Door, UID: obj.UID(), Principal: p.Actor.ID, From: p.Actor.Address})
 		return Written{}, err
 	}
+	seen := h.obj.Bytes()
+	if p.Conditions.Guest != 0 {
+		seen = itip.SeenBy(seen, h.own)
+	}
 	return Written{
-		Created: created, ETag: h.stored.ETag, ScheduleTag: h.stored.ScheduleTag,
-		Rewritten:  !bytes.Equal(itip.Shown(h.obj.Bytes()), p.Body),
+		Created: created, ETag: db.SeenETag(h.stored.ETag, h.own), ScheduleTag: h.stored.ScheduleTag,
+		Rewritten:  !bytes.Equal(itip.Shown(seen), p.Body),
 		Collection: h.collection, Name: h.name,
 	}, nil
 }
@@ -177,6 +181,12 @@ func (s *sitting) put(p Put, obj *ics.Object) (h *holding, created bool, err err
 	if err := s.lockDeciding(owner); err != nil {
 		return nil, false, err
 	}
+	if p.Conditions.Guest != 0 {
+		var same bool
+		if obj, same, err = s.ownOf(h, col, obj, p); err != nil || same {
+			return h, !there, err
+		}
+	}
 	if !p.Silent && itip.Ranged(obj) { // what is imported is kept as it is
 		me, err := s.actor(h, false)
 		if err == nil {
@@ -289,7 +299,7 @@ func (s *sitting) open(actor db.Principal, collection int64) (db.Collection, db.
 func (s *sitting) target(h *holding, rows []db.OwnedObject, obj *ics.Object, p Put) (there bool, err error) {
 	at := slices.IndexFunc(rows, func(r db.OwnedObject) bool { return r.Collection == p.Collection && r.Name == p.Name })
 	if at >= 0 {
-		if err := p.Conditions.Check(&rows[at].Object); err != nil {
+		if err := s.met(p.Conditions, &rows[at].Object); err != nil {
 			return false, err
 		}
 		return true, s.fill(h, &rows[at].Object)
@@ -302,7 +312,7 @@ func (s *sitting) target(h *holding, rows []db.OwnedObject, obj *ics.Object, p P
 	other, err := s.tx.Object(p.Collection, p.Name)
 	switch {
 	case err == nil:
-		if err := p.Conditions.Check(&other); err != nil {
+		if err := s.met(p.Conditions, &other); err != nil {
 			return false, err
 		}
 		// RFC 4791 §5.3.2.1: nor overwrite a resource with another UID.

@@ -50,7 +50,7 @@ func (s *sitting) remove(r Remove) error {
 	if err != nil {
 		return err
 	}
-	if err := r.Conditions.Check(&row); err != nil {
+	if err := s.met(r.Conditions, &row); err != nil {
 		return err
 	}
 	col, owner, err := s.open(r.Actor, r.Collection)

@@ -79,6 +79,9 @@ type Conditions struct {
 	// collections that change are locked: what a door demands beyond this (locks
 	// and If lists of RFC 4918 §10.4). Its error ends the change.
 	Under func(*db.Tx) error
+	// Guest is who acts, if he is a guest in that calendar: the entity tags are
+	// those of the object as he sees it (itip.SeenBy). 0: as it is stored.
+	Guest int64
 }
 
 // Put is one write of a calendar object by a user.
@@ -97,6 +100,8 @@ type Put struct {
 	Door       string // for the decision record: "dav", "rsvp", "lmtp", "import"
 	Silent     bool   // import: stores, sends nothing
 	Copy       bool   // COPY: the UID must not be in another calendar of the owner (decision 23)
+	// Own: the actor, a guest, may change nothing but what he has for himself.
+	Own bool
 }
 
 // Written is the answer to a Put or a Move.

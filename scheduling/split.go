@@ -71,7 +71,7 @@ func (s *sitting) split(sp Split, named bool, set string) (from, before *holding
 	if err != nil {
 		return nil, nil, err
 	}
-	if err := sp.Conditions.Check(&row); err != nil {
+	if err := s.met(sp.Conditions, &row); err != nil {
 		return nil, nil, err
 	}
 	col, owner, err := s.open(sp.Actor, sp.Collection)
@@ -178,6 +178,7 @@ func (s *sitting) halve(h *holding, parts itip.Parting, uid string) *holding {
 			changed: true, newTag: true, scheduled: h.scheduled,
 		}
 		s.hold(uid, b)
+		s.heirs = append(s.heirs, [2]*holding{h, b})
 	}
 	h.obj, h.changed, h.newTag = parts.From, true, true
 	return b

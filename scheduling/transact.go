@@ -104,6 +104,8 @@ type sitting struct {
 	records  map[recordKey]db.Indexed
 
 	explicits map[*ics.Object]*ics.Object
+
+	heirs [][2]*holding // of what guests have for themselves: the second gets what the first has
 }
 
 // thread is one person's part in a conversation.
@@ -207,7 +209,7 @@ func (s *sitting) part(owner db.Principal, uid string) (*holding, error) {
 // the decision about it remains.
 func (s *sitting) drop() {
 	s.order, s.inbox, s.deliveries, s.jobs, s.decisions, s.busy, s.parted = nil, nil, nil, nil, nil, nil, nil
-	s.roundUps = nil
+	s.roundUps, s.heirs = nil, nil
 	s.pending, s.proposed, s.closed = nil, nil, nil
 	clear(s.holdings)
 }
