@@ -88,6 +88,9 @@ func (x *exchange) syncCollection(r *resource, root *dav.Element) error {
 		}
 	}
 	ms := x.multistatus()
+	if s.Token != "" && from.modseq == now.modseq && from.id == 0 {
+		return ms.End(now.String()) // nothing has changed since, as its row says
+	}
 	lean, err := x.leanly(p, r)
 	if err != nil {
 		return err
