@@ -137,7 +137,7 @@ func (x *exchange) syncHome(r *resource, root *dav.Element) error {
 			changed = append(changed, c)
 		}
 	}
-	gone, err := x.goneFrom(r, known, now, all, deep)
+	gone, renamed, err := x.goneFrom(r, known, now, all, deep)
 	if err != nil {
 		return err
 	}
@@ -172,7 +172,11 @@ func (x *exchange) syncHome(r *resource, root *dav.Element) error {
 			return err
 		}
 		if deep && c.kind != kOutbox {
-			if err := x.renderSince(ms, c, known[c.coll.ID], p); err != nil {
+			since := known[c.coll.ID]
+			if renamed[c.coll.ID] {
+				since = 0 // its members, too, are at addresses that nobody knows
+			}
+			if err := x.renderSince(ms, c, since, p); err != nil {
 				return err
 			}
 		}
@@ -212,11 +216,11 @@ type left struct {
 	href       string
 }
 
-// goneFrom tells which of the known collections are gone, were renamed, or may
-// not be read any longer.
-func (x *exchange) goneFrom(r *resource, known, now homeState, all []*resource, deep bool) ([]left, error) {
+// goneFrom tells which of the known collections are gone, were renamed (by id,
+// those that are still there), or may not be read any longer.
+func (x *exchange) goneFrom(r *resource, known, now homeState, all []*resource, deep bool) (out []left, renamed map[int64]bool, err error) {
 	if len(known) == 0 {
-		return nil, nil
+		return nil, nil, nil
 	}
 	var rows []db.Gone
 	cs, err := x.collections(r.owner, r.wing())
@@ -227,24 +231,28 @@ func (x *exchange) goneFrom(r *resource, known, now homeState, all []*resource, 
 		})
 	}
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	used := map[string]bool{}
+	used := map[string]int64{}
 	for _, c := range all {
-		used[c.coll.Name] = true
+		used[c.coll.Name] = c.coll.ID
 	}
-	var out []left
 	named := map[int64]bool{}
+	renamed = map[int64]bool{}
 	add := func(id, modseq int64, name string) {
-		if !used[name] && (deep || parentPath(name) == "") {
-			used[name] = true
+		if used[name] == 0 && (deep || parentPath(name) == "") {
+			used[name] = id
 			out = append(out, left{id, modseq, homeHref(r.wing(), r.owner) + encodePath(name) + "/"})
 		}
 		named[id] = true
 	}
 	for _, g := range rows {
 		if modseq, knew := known[g.Collection]; knew && modseq <= g.Modseq {
+			if by := used[g.Name]; deep && now[by] != 0 && by != g.Collection {
+				return nil, nil, errToken // an address is told once (RFC 6578 §3.5): as there, and what was below it would stay
+			}
 			add(g.Collection, modseq, g.Name)
+			renamed[g.Collection] = now[g.Collection] != 0
 		}
 	}
 	for _, c := range cs { // still there, but not for me
@@ -254,8 +262,8 @@ func (x *exchange) goneFrom(r *resource, known, now homeState, all []*resource, 
 	}
 	for id := range known {
 		if now[id] == 0 && !named[id] {
-			return nil, errToken // gone for so long that nobody knows its name
+			return nil, nil, errToken // gone for so long that nobody knows its name
 		}
 	}
-	return out, nil
+	return out, renamed, nil
 }

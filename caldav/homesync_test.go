@@ -72,6 +72,22 @@ func TestHomeSync(t *testing.T) {
 		body := "<D:sync-collection><D:sync-token>" + at + "</D:sync-token><D:prop/></D:sync-collection>"
 		equal(t, "Depth: infinity", names(t, h.report(ann, annHome, body, "Depth", "infinity"), annHome), []string{"calendar/", "calendar/a.ics 404"})
 		equal(t, "Depth: 1", names(t, h.report(ann, annHome, body, "Depth", "1"), annHome), []string{"calendar/"})
+		// All of what was renamed has a new address, however deep it lies; what came under an old
+		// name is not what was there: from the beginning then.
+		h.do(ann, "MKCOL", annHome+"files/", "").want(t, 201)
+		h.do(ann, "MKCOL", annHome+"files/sub/", "").want(t, 201)
+		h.do(ann, "PUT", annHome+"files/sub/f.txt", "f", "Content-Type", "text/plain").want(t, 201)
+		h.do(ann, "MKCALENDAR", annHome+"old/", "").want(t, 201)
+		h.put(ann, annHome+"old/b.ics", event("b", "20261102T100000Z", "20261102T110000Z", "")).want(t, 201)
+		at = token(sync(ann, annHome, "", "infinite", ""))
+		h.do(ann, "MOVE", annHome+"old/", "", "Destination", annHome+"new/").want(t, 201)
+		h.do(ann, "MOVE", annHome+"files/", "", "Destination", annHome+"folder/").want(t, 201)
+		r = sync(ann, annHome, at, "infinite", "")
+		equal(t, "renamed", names(t, r, annHome), []string{"files/ 404", "files/sub/ 404", "folder/", "folder/sub/", "folder/sub/f.txt", "new/", "new/b.ics", "old/ 404"})
+		h.do(ann, "MKCALENDAR", annHome+"old/", "").want(t, 201)
+		sync(ann, annHome, at, "infinite", "").refused(t, 403, "D:valid-sync-token")
+		equal(t, "one level", names(t, sync(ann, annHome, at, "1", ""), annHome), []string{"files/ 404", "folder/", "new/", "old/"})
+		equal(t, "since then", names(t, sync(ann, annHome, token(r), "infinite", ""), annHome), []string{"old/"})
 		sync(ann, annHome, "", "infinite", "<D:limit><D:nresults>1</D:nresults></D:limit>").refused(t, 403, "D:number-of-matches-within-limits")
 
 		// A guest hears of what he may read, and that he may no longer.
