@@ -116,6 +116,11 @@ func (v *revision) claim() error {
 		p.moved()
 		for i := range p.comp.Props {
 			a := &p.comp.Props[i]
+			if a.Name == "ATTENDEE" && ics.CalAddress(a).IsZero() && agent(a) == byServer && a.Param("SCHEDULE-STATUS") != StatusInvalidUser {
+				p.comp.Props[i] = a.WithParam("SCHEDULE-STATUS", StatusInvalidUser) // RFC 6638 §3.2.9: no message reaches that
+				v.is.dirty = true
+				p.moved()
+			}
 			if a.Name == "ATTENDEE" && v.me.Kind != nil && !a.HasParam("CUTYPE") {
 				if kind := v.me.Kind(ics.CalAddress(a)); kind != "" { // all programs then show it as what it is
 					p.comp.Props[i] = a.WithParam("CUTYPE", kind)
