@@ -14,6 +14,7 @@ import (
 	"github.com/emersion/go-sasl"
 	"github.com/emersion/go-smtp"
 
+	"github.com/convene-server/convene/directory/cuaddr"
 	"github.com/convene-server/convene/scheduling/itip"
 )
 
@@ -101,10 +102,10 @@ func transaction(c *smtp.Client, from, to string, data []byte) error {
 		}
 		opts.UTF8 = true
 	}
-	if err := c.Mail(quoteMailbox(from), opts); err != nil {
+	if err := c.Mail(quoteMailbox(cuaddr.Unquoted(from)), opts); err != nil {
 		return err
 	}
-	if err := c.Rcpt(quoteMailbox(to), nil); err != nil {
+	if err := c.Rcpt(quoteMailbox(cuaddr.Unquoted(to)), nil); err != nil {
 		return err
 	}
 	w, err := c.Data()

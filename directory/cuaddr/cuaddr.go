@@ -86,7 +86,56 @@ func parseMail(s string) (Address, error) {
 	if domain == "" || strings.ContainsAny(domain, " \t<>\",;/") {
 		return Address{}, ErrInvalid
 	}
-	return Address{"mailto:" + s[:at+1] + domain}, nil
+	local := s[:at]
+	if strings.HasPrefix(local, `"`) {
+		bare, ok := unquote(local)
+		if !ok {
+			return Address{}, ErrInvalid
+		}
+		local = quote(bare)
+	}
+	return Address{"mailto:" + local + "@" + domain}, nil
+}
+
+// unquote returns what a quoted local part says (RFC 5321 §4.1.2).
+func unquote(local string) (string, bool) {
+	if len(local) < 3 || local[0] != '"' || local[len(local)-1] != '"' {
+		return "", false
+	}
+	var b strings.Builder
+	for s := local[1 : len(local)-1]; s != ""; s = s[1:] {
+		if s[0] == '\\' {
+			s = s[1:]
+		} else if s[0] == '"' {
+			return "", false
+		}
+		if s == "" {
+			return "", false
+		}
+		b.WriteByte(s[0])
+	}
+	return b.String(), true
+}
+
+// quote puts quotes around a local part that needs them; one that does not is
+// the same mailbox without (RFC 5321 §4.1.2).
+func quote(local string) string {
+	if local[0] != '.' && !strings.HasSuffix(local, ".") && !strings.Contains(local, "..") && !strings.ContainsAny(local, " \t<>,;@:\\\"()[]") {
+		return local
+	}
+	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(local) + `"`
+}
+
+// Unquoted returns a mail address as Mail returns it with its local part as it
+// is meant, without quotes: as SMTP hands it over, and for whoever quotes by
+// himself.
+func Unquoted(mail string) string {
+	if at := strings.LastIndexByte(mail, '@'); at > 0 {
+		if bare, ok := unquote(mail[:at]); ok {
+			return bare + mail[at:]
+		}
+	}
+	return mail
 }
 
 func parsePath(p string) (Address, error) {

@@ -42,9 +42,31 @@ func TestParse(t *testing.T) {
 	test("mailto:ann@ben@example.org", "")
 	test("mailto:ann@[IPv6:::1]", "mailto:ann@[ipv6:::1]")
 	test(`mailto:"a@b"@example.org`, `mailto:"a@b"@example.org`)
+	test(`mailto:"ann"@example.org`, "mailto:ann@example.org") // the same mailbox (RFC 5321 §4.1.2)
+	test(`mailto:%22a%20b%22@example.org`, `mailto:"a b"@example.org`)
+	test(`mailto:"a\b\"c\\d"@example.org`, `mailto:"ab\"c\\d"@example.org`)
+	test(`mailto:".a"@example.org`, `mailto:".a"@example.org`)
+	test(`mailto:"a"b"@example.org`, "")
+	test(`mailto:""@example.org`, "")
+	test(`mailto:"a\"@example.org`, "")
+	test(`mailto:"@example.org`, "")
 	test("ann", "")
 	test("mailto:ann@example.org\r\nBcc: eve@example.org", "")
 	test("mailto:ann%0d%0aBcc@example.org", "mailto:ann%0d%0aBcc@example.org") // stays encoded: no line can be injected
+}
+
+func TestUnquoted(t *testing.T) {
+	test := func(in, want string) {
+		t.Helper()
+		if got := Unquoted(in); got != want {
+			t.Errorf("Unquoted(%s) = %s, want %s", in, got, want)
+		}
+	}
+	test("ann@example.org", "ann@example.org")
+	test(`"a b"@example.org`, "a b@example.org")
+	test(`"a\"b\\c@d"@example.org`, `a"b\c@d@example.org`)
+	test(`"a@example.org`, `"a@example.org`)
+	test("ann", "ann")
 }
 
 func TestParts(t *testing.T) {

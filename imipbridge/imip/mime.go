@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"mime"
 	"strings"
+	"unicode/utf8"
 )
 
 // part is one leaf of a mail.
@@ -221,5 +222,20 @@ func unhex(c byte) (byte, bool) {
 	return 0, false
 }
 
-// encodeWord makes an encoded word of s where it needs one (RFC 2047).
-func encodeWord(s string) string { return mime.QEncoding.Encode("utf-8", s) }
+// encodeWord makes encoded words of s where it needs them (RFC 2047), also
+// where it would be read as one: what somebody wrote is shown as he wrote it.
+func encodeWord(s string) string {
+	if !strings.Contains(s, "=?") {
+		return mime.QEncoding.Encode("utf-8", s)
+	}
+	var words []string
+	for s != "" {
+		n := min(len(s), 45) // 75 characters with what is around it (RFC 2047 §2)
+		for n < len(s) && !utf8.RuneStart(s[n]) {
+			n--
+		}
+		words = append(words, "=?utf-8?b?"+base64.StdEncoding.EncodeToString([]byte(s[:n]))+"?=")
+		s = s[n:]
+	}
+	return strings.Join(words, " ")
+}

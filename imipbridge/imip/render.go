@@ -10,6 +10,7 @@ import (
 	"strings"
 	"unicode"
 
+	"github.com/convene-server/convene/directory/cuaddr"
 	"github.com/convene-server/convene/scheduling/ics"
 )
 
@@ -147,7 +148,12 @@ func methodName(s string) string {
 }
 
 func address(b Mailbox) string {
-	a := mail.Address{Name: oneLine(b.Name, 80), Address: b.Address.Mail()}
+	a := mail.Address{Name: oneLine(b.Name, 80), Address: cuaddr.Unquoted(b.Address.Mail())}
+	if strings.Contains(a.Name, "=?") { // within quotes it is none (RFC 2047 §5), but many read it
+		name := encodeWord(a.Name)
+		a.Name = ""
+		return name + " " + a.String()
+	}
 	return a.String()
 }
 

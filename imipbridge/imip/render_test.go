@@ -346,6 +346,26 @@ func TestTask(t *testing.T) {
 		"Done: Water the plants", "Ann Example completed “Water the plants”", "Due: Monday, 9 February 2026, 10:00")
 }
 
+// Words that look encoded are shown as they were written; a quoted local part
+// is quoted once.
+func TestLooksEncoded(t *testing.T) {
+	const words = "=?utf-8?q?=0D=0ABcc:_x@example.com?= and a second one, =?utf-8?b?ZsO8cg==?= für 2026"
+	m := message(t, vevent("REQUEST", "DTSTART:20260209T100000Z\nSUMMARY:"+strings.ReplaceAll(words, ",", "\\,")+"\nORGANIZER:mailto:ann@example.org\nATTENDEE:mailto:cleo@example.net\n"))
+	m.From.Name = "=?utf-8?q?Bob?= Arbor"
+	m.To.Address, _ = cuaddr.Parse(`mailto:"cleo q"@example.net`)
+	h, _, _, _, _ := shape(t, render(t, m))
+	if subject, err := new(mime.WordDecoder).DecodeHeader(h.Get("Subject")); err != nil || subject != "Invitation: "+words {
+		t.Errorf("subject %q, %v", subject, err)
+	}
+	from, err := mail.ParseAddress(h.Get("From"))
+	if err != nil || from.Name != m.From.Name {
+		t.Errorf("From: %s: %v, %v", h.Get("From"), from, err)
+	}
+	if to := h.Get("To"); !strings.Contains(to, `<"cleo q"@example.net>`) {
+		t.Errorf("To: %s", to)
+	}
+}
+
 // What a stranger writes into an event begins neither a header field, nor a
 // content line, nor an element.
 func TestNoInjection(t *testing.T) {
