@@ -35,6 +35,8 @@ func TestInvitedByNobody(t *testing.T) {
 		h.put("ben", body("u6", "ann"), func(p *scheduling.Put) { p.Silent = true })
 		h.put("ben", strings.Replace(body("u7", "ann"), "ORGANIZER:", "ORGANIZER;SCHEDULE-AGENT=NONE:", 1))
 		h.put("ben", invitation("u8", "20260303T1000", "20260303T1100", "ann", "cem"))
+		// Nor can the server take over what a program scheduled (RFC 6638 §3.2.2.3).
+		no(body("u7", "ann"))
 		// What was imported goes on.
 		h.put("ben", h.answered("ben", "u6", "ACCEPTED"))
 		// As soon as she has it, it is a copy like any other; who is not invited asks her.

@@ -215,7 +215,7 @@ func (s *sitting) put(p Put, obj *ics.Object) (h *holding, created bool, err err
 // invited, too. Old meetings, and those of colleagues whose calendars are not here
 // yet, may be brought along from elsewhere.
 func (s *sitting) invited(h *holding, obj *ics.Object, silent bool) error {
-	if silent || h.was != nil && !s.d.opt.Strict {
+	if silent || h.was != nil && !s.d.opt.Strict && !itip.TakesOver(h.was, obj) {
 		return nil
 	}
 	if err := s.meetIn(h.was, obj); err != nil {

@@ -30,8 +30,8 @@ func (me Actor) receiveRequest(have *ics.Object, msg Message) (Outcome, error) {
 	if was, _ := organizerOf(have); !was.IsZero() && was != org && was.Fold() != org.Fold() && !msg.Successor && !me.replaces(have, in) { // decision 14
 		return Outcome{}, &Refusal{Precondition: AllowedOrganizerReceived, Detail: "a meeting with this UID has another organizer"}
 	}
-	if note(have) {
-		return me.firstCopy(in, msg), nil // he is invited to what he kept as a note
+	if note(have) || in.master == nil && !me.in(newSeries(have, have.Root())) {
+		return me.firstCopy(in, msg), nil // he is invited to what he kept as a note, or to single days of it
 	}
 	return me.update(have, in, msg), nil
 }

@@ -74,3 +74,11 @@ func Schedules(o *ics.Object, self func(cuaddr.Address) bool) (cuaddr.Address, b
 	org, l := organizerOf(o)
 	return org, l != nil && !self(org) && agent(l) == byServer && Invites(o, self)
 }
+
+// TakesOver reports whether the server schedules an attendee's copy from now on
+// that was left to a program before.
+func TakesOver(was, is *ics.Object) bool {
+	_, before := organizerOf(was)
+	_, now := organizerOf(is)
+	return before != nil && now != nil && agent(before) != byServer && agent(now) == byServer
+}
