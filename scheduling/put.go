@@ -187,10 +187,10 @@ func (s *sitting) put(p Put, obj *ics.Object) (h *holding, created bool, err err
 			return h, !there, err
 		}
 	}
-	if !p.Silent && itip.Ranged(obj) { // what is imported is kept as it is
+	if itip.Ranged(obj) {
 		me, err := s.actor(h, false)
 		if err == nil {
-			obj, err = me.Unranged(obj)
+			obj, err = me.Unranged(obj, p.Silent)
 		}
 		if err != nil {
 			return nil, false, err

@@ -113,11 +113,11 @@ func (me Actor) cancelFrom(have *ics.Object, s *series, c *part, why string) (*s
 	case sequence(c.comp) < sequence(s.master.comp):
 		return nil, staleRule(c.comp, s.master.comp)
 	case s.at(r) == nil:
-		return nil, "RANGE=THISANDFUTURE " + errUnknown.Error()
+		return nil, rangeRule(errUnknown)
 	}
 	before, err := me.earlier(have, r)
 	if err != nil {
-		return nil, "RANGE=THISANDFUTURE " + errEndless.Error()
+		return nil, rangeRule(errEndless)
 	}
 	if before == nil { // from its first instance on
 		if !me.cancelWhole(s, c, &why) {

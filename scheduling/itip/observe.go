@@ -99,34 +99,107 @@ func (me Actor) observedCancel(have, sent *ics.Object) (*ics.Object, string) {
 	case !me.organizes(sent) || !me.organizes(have):
 		return have, "sent in the name of somebody else"
 	}
-	root := have.Root().Clone()
+	after := have
 	for _, c := range sent.Main() {
-		r := sent.RID(c)
-		if r != "" {
-			root = dropInstance(root, r)
-			continue
+		var why string
+		switch id := c.Prop("RECURRENCE-ID"); {
+		case id != nil && id.HasParam("RANGE"):
+			after, why = me.calledOffFrom(after, c)
+		case id != nil:
+			after = me.calledOffAt(after, sent.RID(c), c)
+		default:
+			after, why = me.calledOffWhole(after, c)
 		}
-		if m := have.Master(); m != nil && sequence(c) < sequence(m) {
-			return have, staleRule(c, m)
+		if why != "" {
+			return have, why
 		}
-		gone := func(a cuaddr.Address) bool {
-			return ics.Attendee(c, func(b cuaddr.Address) bool { return a == b }) != nil
-		}
-		stays := func(p *ics.Prop) bool { a := ics.CalAddress(p); return !me.Self(a) && !gone(a) }
-		left := slices.ContainsFunc(have.Main(), func(h *ics.Component) bool { return slices.ContainsFunc(ics.Attendees(h), stays) })
-		if len(ics.Attendees(c)) == 0 || !left {
-			return nil, "cancelled by mail" // RFC 5546 §3.2.5: for everybody
-		}
-		for _, h := range root.Children {
-			h.RemoveFunc(func(p *ics.Prop) bool {
-				return p.Name == "ATTENDEE" && !me.Self(ics.CalAddress(p)) && gone(ics.CalAddress(p))
-			})
+		if after == nil || len(after.Main()) == 0 {
+			return nil, "cancelled by mail"
 		}
 	}
-	if len(ics.New(root).Main()) == 0 {
-		return nil, "cancelled by mail"
+	return after, "cancelled by mail"
+}
+
+// takenOff reports whether a CANCEL takes somebody off a component, and whether
+// others stay in it; one that names nobody, or all, is for everybody (RFC 5546
+// §3.2.5).
+func (me Actor) takenOff(cancel *ics.Component, from ...*ics.Component) (gone func(cuaddr.Address) bool, stay bool) {
+	gone = func(a cuaddr.Address) bool {
+		return ics.Attendee(cancel, func(b cuaddr.Address) bool { return a == b }) != nil
 	}
-	return ics.New(root), "cancelled by mail"
+	stays := func(p *ics.Prop) bool { a := ics.CalAddress(p); return !me.Self(a) && !gone(a) }
+	stay = len(ics.Attendees(cancel)) > 0 && slices.ContainsFunc(from, func(h *ics.Component) bool { return slices.ContainsFunc(ics.Attendees(h), stays) })
+	return gone, stay
+}
+
+func (me Actor) uninvite(c *ics.Component, gone func(cuaddr.Address) bool) {
+	c.RemoveFunc(func(p *ics.Prop) bool {
+		return p.Name == "ATTENDEE" && !me.Self(ics.CalAddress(p)) && gone(ics.CalAddress(p))
+	})
+}
+
+func (me Actor) calledOffWhole(have *ics.Object, c *ics.Component) (*ics.Object, string) {
+	if m := have.Master(); m != nil && sequence(c) < sequence(m) {
+		return have, staleRule(c, m)
+	}
+	gone, stay := me.takenOff(c, have.Main()...)
+	if !stay {
+		return nil, ""
+	}
+	root := have.Root().Clone()
+	for _, h := range root.Children {
+		me.uninvite(h, gone)
+	}
+	return ics.New(root), ""
+}
+
+// calledOffAt takes an instance out of a series, or some people out of it.
+func (me Actor) calledOffAt(have *ics.Object, r ics.RID, c *ics.Component) *ics.Object {
+	at := have.Occurrence(r)
+	if at == nil {
+		return have
+	}
+	gone, stay := me.takenOff(c, at)
+	if !stay {
+		return ics.New(dropInstance(have.Root(), r))
+	}
+	root := have.Root().Clone()
+	one := at.Clone()
+	me.uninvite(one, gone)
+	if i := slices.Index(have.Root().Children, at); i >= 0 {
+		root.Children[i] = one
+	} else {
+		root.Children = append(root.Children, one)
+	}
+	return ics.New(root)
+}
+
+// calledOffFrom ends a series before an instance, or takes some people out of
+// all that is left of it.
+func (me Actor) calledOffFrom(have *ics.Object, c *ics.Component) (*ics.Object, string) {
+	r := have.RID(c)
+	at := have.Occurrence(r)
+	if r == "" || at == nil {
+		return have, rangeRule(errUnknown)
+	}
+	if _, stay := me.takenOff(c, at); !stay && have.Master() != nil {
+		before, err := me.earlier(have, r)
+		if err != nil {
+			return have, rangeRule(errEndless)
+		}
+		return before, ""
+	}
+	all, err := me.instancesFrom(have, r)
+	if err == nil && weight(at)*len(all) > maxRangeOctets {
+		err = errEndless
+	}
+	if err != nil {
+		return have, rangeRule(err)
+	}
+	for _, n := range all { // also those with a component of their own
+		have = me.calledOffAt(have, n, c)
+	}
+	return have, ""
 }
 
 // dropInstance takes one instance out of a series and returns what is left.
@@ -151,6 +224,13 @@ func dropInstance(root *ics.Component, r ics.RID) *ics.Component {
 func (me Actor) observedReply(have, sent *ics.Object) (*ics.Object, string) {
 	if have == nil {
 		return nil, "no such meeting"
+	}
+	if Ranged(sent) { // never taken for an answer to one instance
+		each, err := me.unrange(have, sent)
+		if err != nil {
+			return have, rangeRule(err)
+		}
+		sent = each
 	}
 	after := have
 	for _, c := range sent.Main() {

@@ -30,11 +30,9 @@ func (me Actor) originate(before, after *ics.Object, opt Options) (Outcome, erro
 	if before != nil && before.UID() != after.UID() {
 		return Outcome{}, &Refusal{Precondition: NoUIDConflict, Detail: "an object's UID cannot change"}
 	}
-	if !opt.Silent {
-		var err error
-		if after, err = me.Unranged(after); err != nil {
-			return Outcome{}, err
-		}
+	after, err := me.Unranged(after, opt.Silent)
+	if err != nil {
+		return Outcome{}, err
 	}
 	s := newSeries(after, after.Root().Clone())
 	me.tidy(s)

@@ -20,6 +20,9 @@ var (
 	errForm    = errors.New("with a time in another form than the series")
 )
 
+// rangeRule says why nothing came of a RANGE.
+func rangeRule(why error) string { return "RANGE=THISANDFUTURE " + why.Error() }
+
 // unrange rewrites an object in which a RECURRENCE-ID speaks of an instance and
 // all later ones (RFC 5545 §3.2.13) into one that names each of them: no
 // program shows a RANGE, and no calendar object can hold it and be shown
@@ -94,16 +97,20 @@ func weight(c *ics.Component) int {
 
 // Unranged is an object that somebody writes with what it says of an instance
 // and all later ones written out. Of a series without an end that cannot be
-// done: then the error is a *Refusal.
-func (me Actor) Unranged(o *ics.Object) (*ics.Object, error) {
+// done: then the error is a *Refusal, or, where nothing is refused because it is
+// imported, the object stays as it is.
+func (me Actor) Unranged(o *ics.Object, imported bool) (*ics.Object, error) {
 	if !Ranged(o) {
 		return o, nil
 	}
 	out, err := me.unrange(nil, o)
-	if err != nil {
-		return nil, &Refusal{Precondition: SupportedData, Detail: "RANGE=THISANDFUTURE " + err.Error() + ": end the series and begin a new one"}
+	switch {
+	case err == nil:
+		return out, nil
+	case imported:
+		return o, nil
 	}
-	return out, nil
+	return nil, &Refusal{Precondition: SupportedData, Detail: rangeRule(err) + ": end the series and begin a new one"}
 }
 
 // instancesFrom lists the instances of a series from one on, in order.
@@ -167,9 +174,9 @@ func written(t time.Time, f ics.Form) string {
 
 // cannot answers a message with a RANGE that cannot be written out: a REQUEST
 // by a REPLY, a COUNTER by a DECLINECOUNTER, both with REQUEST-STATUS 3.14 (RFC
-// 5546 §3.6.24). Nothing is changed.
+// 5546 §3.6.27). Nothing is changed.
 func (me Actor) cannot(have *ics.Object, msg Message, why error) Outcome {
-	rule := "RANGE=THISANDFUTURE " + why.Error()
+	rule := rangeRule(why)
 	status := ics.NewProp("REQUEST-STATUS", "3.14;Unsupported capability;RANGE=THISANDFUTURE")
 	none := ignored("%s", rule)
 	in := newSeries(msg.Body, msg.Body.Root())

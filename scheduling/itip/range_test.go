@@ -20,7 +20,7 @@ func TestUnrangedBounds(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		out, err := Actor{}.Unranged(o)
+		out, err := Actor{}.Unranged(o, false)
 		var refused *Refusal
 		switch {
 		case components == 0:
