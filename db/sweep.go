@@ -9,7 +9,7 @@ import (
 // Keep says how long Sweep leaves what is no longer in use; zero keeps it for
 // ever.
 type Keep struct {
-	Tombstones time.Duration // of deleted objects and collections, and Parted; older sync tokens become invalid
+	Tombstones time.Duration // of deleted objects and collections, Parted and Kept; older sync tokens become invalid
 	Decisions  time.Duration
 	Recordings time.Duration // after their end
 	Inbox      time.Duration // messages in scheduling inboxes, which programs may have left there
@@ -23,7 +23,7 @@ const sweepMost = 500
 // without an object, old tombstones, old decisions and what is remembered of
 // meetings that are gone. It is for a daily tick; nothing depends on it.
 func (s *Store) Sweep(ctx context.Context, keep Keep) error {
-	for _, step := range []func(context.Context, Keep) error{s.sweepInboxes, s.sweepBodies, s.sweepTombstones, s.sweepParted, s.sweepDecisions, s.sweepQuarantine, s.sweepThreads, s.sweepFeeds, s.sweepPace, s.sweepRecordings} {
+	for _, step := range []func(context.Context, Keep) error{s.sweepInboxes, s.sweepBodies, s.sweepTombstones, s.sweepParted, s.sweepKept, s.sweepDecisions, s.sweepQuarantine, s.sweepThreads, s.sweepFeeds, s.sweepPace, s.sweepRecordings} {
 		if err := step(ctx, keep); err != nil {
 			return err
 		}

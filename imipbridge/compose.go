@@ -96,7 +96,7 @@ func (b *Bridge) compose(ctx context.Context, k keys, d *db.Delivery) (letter, e
 		Look:         b.look,
 		Invited:      invited,
 	}
-	if m.Speaker.Name == "" {
+	if m.Speaker.Name == "" && (reader == nil || reader.ID != sender.ID) {
 		m.Speaker.Name = sender.Name
 	}
 	language := sender.Language

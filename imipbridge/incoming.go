@@ -1,6 +1,7 @@
 package imipbridge
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -227,16 +228,34 @@ func (b *Bridge) ruleGroup(ctx context.Context, a *arrival, r recipient) (ruling
 	var members []db.Principal
 	if len(a.mail.Objects) > 0 {
 		err := b.store.Read(ctx, func(tx *db.Tx) (err error) {
-			members, _, err = directory.Expand(tx, r.principal)
+			members, err = b.listed(tx, r.principal)
 			return err
 		})
 		if err != nil {
 			return ruling{}, err
 		}
 	}
-	// What became of it in each member's calendar is not the list's to know.
-	_, err := b.deliver(ctx, a, r, members)
+	// What became of it in each member's calendar is not the list's to know. The
+	// group itself is told for those who join it later.
+	_, err := b.deliver(ctx, a, r, append(members, r.principal))
 	return ruling{mailbox: r.asked}, err
+}
+
+// listed returns those in a group who take part in scheduling: the mail itself is
+// all that the others get.
+func (b *Bridge) listed(tx *db.Tx, group db.Principal) ([]db.Principal, error) {
+	members, _, err := directory.Expand(tx, group)
+	if err != nil {
+		return nil, err
+	}
+	var ids []int64
+	for _, p := range members {
+		ids = append(ids, p.ID)
+	}
+	prefers, err := tx.PreferencesOf(ids)
+	return slices.DeleteFunc(members, func(p db.Principal) bool {
+		return cmp.Or(prefers[p.ID][directory.Participating], b.opt.Prefer[directory.Participating]) == "no"
+	}), err
 }
 
 // ruleAgent consumes iTIP for a room or resource, which has no mailbox

@@ -64,7 +64,8 @@ func (s *sitting) rsvp(a Answer) (result, error) {
 		return result{}, err
 	}
 	who := func(b cuaddr.Address) bool { return b == a.Attendee }
-	if p := s.find(a.Attendee); p != nil && p.Kind != db.Group && p.ID != organizer.ID {
+	outside := s.find(ics.Organizer(h.obj.First())) == nil // then it is the copy of whoever was told of it here
+	if p := s.find(a.Attendee); p != nil && p.Kind != db.Group && (p.ID != organizer.ID || outside) {
 		if err := s.load(a.UID, *p); err != nil {
 			return result{}, err
 		}

@@ -122,7 +122,7 @@ func (s *sitting) take(m Deliver) (result, error) {
 	if !storable(m.Body.UID()) {
 		return ignored("a UID that cannot be stored")
 	}
-	if m.Body.Kind() == "VFREEBUSY" {
+	if m.Body.Kind() == "VFREEBUSY" && m.Recipient.Kind != db.Group {
 		return s.busyMail(m)
 	}
 	if !scheduled(m.Body.Kind()) {
@@ -130,6 +130,9 @@ func (s *sitting) take(m Deliver) (result, error) {
 	}
 	if err := s.meet(slices.Concat(calendarUsers(m.Body), []cuaddr.Address{m.From, m.Sender}, m.Others)...); err != nil {
 		return result{}, err
+	}
+	if m.Recipient.Kind == db.Group {
+		return s.toList(m)
 	}
 	switch method := itip.Method(m.Body.Method()); method {
 	case itip.Request, itip.Add, itip.Cancel, itip.DeclineCounter, itip.Publish:
@@ -367,7 +370,16 @@ func (s *sitting) fromAttendee(m Deliver, method itip.Method) (result, error) {
 	if err := s.meetIn(h.obj); err != nil {
 		return result{}, err
 	}
-	if org := s.find(ics.Organizer(h.obj.First())); org == nil || org.ID != m.Recipient.ID {
+	org := s.find(ics.Organizer(h.obj.First()))
+	if self := s.find(m.Attendee); org == nil && method == itip.Reply && self != nil && self.ID == m.Recipient.ID {
+		// He was told here of a meeting of somebody outside, and answers to that.
+		acted, err := s.ownAct(m.Recipient, m)
+		if err != nil || !acted {
+			return result{rule: "a repetition: his copy says so already"}, err
+		}
+		return result{applied: true, rule: "his own act"}, nil
+	}
+	if org == nil || org.ID != m.Recipient.ID {
 		return ignored("the recipient is not the organizer")
 	}
 	attendee := m.Attendee

@@ -111,6 +111,8 @@ func (d *Desk) do(ctx context.Context, j db.Job) error {
 			return s.renamed(j)
 		case jobMember:
 			return s.regrouped(j)
+		case jobListed:
+			return s.listed(j)
 		}
 		return errors.New("scheduling: no such job: " + j.Kind)
 	})

@@ -29,6 +29,7 @@ type regroupArgs struct {
 
 	UID       string `json:",omitempty"` // regroup: go on after this meeting
 	Organizer int64  `json:",omitempty"`
+	Kept      bool   `json:",omitempty"` // regroup: of those from outside
 }
 
 // followed is how many conversations one job looks up for others to work on.
@@ -61,10 +62,15 @@ func Regroup(tx *db.Tx, group db.Principal, change func() error) error {
 		if len(args.Joined)+len(args.Left) == 0 {
 			continue
 		}
-		if met, err := tx.InvitedTo(g.ID, db.Invited{}, 1); err != nil || len(met) == 0 {
-			if err != nil {
-				return err
-			}
+		met, err := tx.InvitedTo(g.ID, db.Invited{}, 1)
+		if err != nil {
+			return err
+		}
+		kept, err := tx.KeptFor(g.ID, 0, "", 1)
+		if err != nil {
+			return err
+		}
+		if len(met)+len(kept) == 0 {
 			continue
 		}
 		raw, err := json.Marshal(args)
@@ -117,6 +123,9 @@ func (s *sitting) regroup(j db.Job) error {
 	if err := json.Unmarshal(j.Args, &args); err != nil {
 		return err
 	}
+	if args.Kept {
+		return s.regroupKept(j.Principal, args)
+	}
 	page, err := s.tx.InvitedTo(j.Principal, db.Invited{UID: args.UID, Organizer: args.Organizer}, followed)
 	if err != nil {
 		return err
@@ -130,11 +139,32 @@ func (s *sitting) regroup(j db.Job) error {
 		}
 	}
 	if len(page) < followed {
-		return nil
+		args.UID, args.Organizer, args.Kept = "", 0, true
+		return s.regroupKept(j.Principal, args)
 	}
 	last := page[len(page)-1]
 	args.UID, args.Organizer = last.UID, last.Organizer
 	return s.later(jobRegroup, "", j.Principal, args)
+}
+
+// regroupKept does so for the meetings of organizers outside.
+func (s *sitting) regroupKept(group int64, args regroupArgs) error {
+	page, err := s.tx.KeptFor(group, s.now.UnixMicro(), args.UID, followed)
+	if err != nil {
+		return err
+	}
+	at := args
+	at.UID, at.Kept = "", false
+	for _, uid := range page {
+		if err := s.later(jobListed, uid, group, at); err != nil {
+			return err
+		}
+	}
+	if len(page) < followed {
+		return nil
+	}
+	args.UID = page[len(page)-1]
+	return s.later(jobRegroup, "", group, args)
 }
 
 // regrouped lets the change of a group follow into one meeting, as if its

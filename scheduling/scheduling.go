@@ -152,7 +152,7 @@ const (
 
 // Deliver is one iTIP message that came by mail for one recipient.
 type Deliver struct {
-	Recipient db.Principal
+	Recipient db.Principal   // of a group: for those who join it later, each member gets it by himself
 	Address   cuaddr.Address // under which he was addressed
 	Body      *ics.Object    // one UID, with METHOD
 	From      cuaddr.Address // header From

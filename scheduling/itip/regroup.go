@@ -35,7 +35,7 @@ type Regrouped struct {
 // as a member only is taken out, or stays by another group that holds him. What
 // is over, the meeting or an occurrence of its own, stays as it was.
 func Regroup(me Actor, o *ics.Object, m Membership) (r Regrouped) {
-	if org, _ := organizerOf(o); org.IsZero() || !me.Self(org) || me.ended(o) {
+	if org, _ := organizerOf(o); org.IsZero() || !me.Self(org) || me.Ended(o) {
 		return r
 	}
 	s := newSeries(o, o.Root().Clone())
@@ -45,7 +45,7 @@ func Regroup(me Actor, o *ics.Object, m Membership) (r Regrouped) {
 		at := slices.IndexFunc(p.comp.Props, func(l ics.Prop) bool {
 			return l.Name == "ATTENDEE" && m.Group(ics.CalAddress(&l)) && agent(&l) == byServer
 		})
-		if at < 0 || p.off || p.rid != "" && me.ended(s.alone(p)) {
+		if at < 0 || p.off || p.rid != "" && me.Ended(s.alone(p)) {
 			continue
 		}
 		line := p.comp.Props[at]
@@ -120,8 +120,8 @@ func (me Actor) stays(p *part, l *ics.Prop, gone func(cuaddr.Address) bool) (by 
 	return by
 }
 
-// ended reports whether every instance of an object has ended.
-func (me Actor) ended(o *ics.Object) bool {
+// Ended reports whether every instance of an object has ended.
+func (me Actor) Ended(o *ics.Object) bool {
 	if o.Kind() == "VTODO" {
 		return finished(o)
 	}
@@ -181,4 +181,21 @@ func Disband(me Actor, o *ics.Object, group func(cuaddr.Address) bool) *ics.Obje
 		return nil
 	}
 	return s.object()
+}
+
+// Unanswered reports whether somebody is in all of an object as a member of a
+// group only, and has not answered any of it.
+func Unanswered(o *ics.Object, self, group func(cuaddr.Address) bool) bool {
+	some := false
+	for _, c := range o.Main() {
+		l := ics.Attendee(c, self)
+		if l == nil {
+			continue
+		}
+		if ics.PartStat(l) != "NEEDS-ACTION" || !slices.ContainsFunc(persons(l, "MEMBER"), group) {
+			return false
+		}
+		some = true
+	}
+	return some
 }
