@@ -16,30 +16,31 @@ const module = "github.com/convene-server/convene/"
 // floors gives every room its floor (ARCHITECTURE.md): a room imports only
 // from floors below its own, and the two doors never import each other.
 var floors = map[string]int{
-	"cmd/convene":         6,
-	"caldav":              5,
-	"published":           5,
-	"imipbridge":          5,
-	"scheduling":          4,
-	"imipbridge/imip":     4,
-	"scheduling/itip":     3,
-	"scheduling/policy":   3,
-	"caldav/filter":       3,
-	"scheduling/ics":      2,
-	"directory":           2,
-	"caldav/carddav":      2,
-	"directory/cuaddr":    1,
-	"db":                  1,
-	"words":               0,
-	"db/migrations":       0,
-	"db/sqlite":           0,
-	"caldav/dav":          1,
-	"caldav/record":       1,
-	"db/dbtest":           2, // for tests only
-	"scheduling/dialogue": 5, // for tests only
+	"cmd/convene":          6,
+	"caldav":               5,
+	"published":            5,
+	"imipbridge":           5,
+	"scheduling":           4,
+	"imipbridge/imip":      4,
+	"scheduling/itip":      3,
+	"scheduling/policy":    3,
+	"caldav/filter":        3,
+	"scheduling/ics":       2,
+	"directory":            2,
+	"caldav/carddav":       2,
+	"scheduling/ics/scale": 1,
+	"directory/cuaddr":     1,
+	"db":                   1,
+	"words":                0,
+	"db/migrations":        0,
+	"db/sqlite":            0,
+	"caldav/dav":           1,
+	"caldav/record":        1,
+	"db/dbtest":            2, // for tests only
+	"scheduling/dialogue":  5, // for tests only
 }
 
-var pure = []string{"scheduling/itip", "scheduling/policy", "scheduling/ics", "caldav/dav", "caldav/record", "caldav/filter", "caldav/carddav", "imipbridge/imip", "directory/cuaddr", "words"}
+var pure = []string{"scheduling/itip", "scheduling/policy", "scheduling/ics", "scheduling/ics/scale", "caldav/dav", "caldav/record", "caldav/filter", "caldav/carddav", "imipbridge/imip", "directory/cuaddr", "words"}
 
 // impure is what a pure room never imports.
 var impure = []string{"context", "database/sql", "net/http", "os", "log", "log/slog"}

@@ -9,25 +9,56 @@ import (
 	"github.com/convene-server/convene/db/dbtest"
 )
 
-// RFC 7529 §10: what cannot be expanded is not stored. The set is not told, so
-// that no program tries.
+// RFC 7529 §10: which calendars recurrences are counted in is told; what cannot
+// be expanded is not stored.
 func TestRscale(t *testing.T) {
 	h := newHouse(t, dbtest.New(t, "sqlite"))
 	put := func(rule string) reply {
 		return h.put(ann, annCalendar+"a.ics", event("a", "20261102T100000Z", "20261102T110000Z", "RRULE:"+rule))
 	}
-	put("RSCALE=HEBREW;FREQ=YEARLY;BYMONTH=5L").refused(t, 403, "C:supported-rscale")
-	put("RSCALE=chinese;FREQ=YEARLY").refused(t, 403, "C:supported-rscale")
-	put("RSCALE=GREGORIAN;FREQ=MONTHLY;SKIP=SIDEWAYS").want(t, 403)
+	put("RSCALE=ISLAMIC;FREQ=YEARLY").refused(t, 403, "C:supported-rscale")
+	put("RSCALE=x-mine;FREQ=YEARLY").refused(t, 403, "C:supported-rscale")
+	h.put(ann, annCalendar+"a.ics", event("a", "18991102T100000Z", "18991102T110000Z", "RRULE:RSCALE=CHINESE;FREQ=YEARLY")).refused(t, 403, "C:supported-rscale")
+	put("RSCALE=HEBREW;FREQ=YEARLY;BYMONTH=6L").refused(t, 403, "C:valid-calendar-data")
+	put("RSCALE=GREGORIAN;FREQ=MONTHLY;SKIP=SIDEWAYS").refused(t, 403, "C:valid-calendar-data")
 	put("RSCALE=GREGORIAN;FREQ=WEEKLY;SKIP=OMIT;COUNT=3").want(t, 201)
 	q := h.report(ann, annCalendar, queryOf(`<C:comp-filter name="VEVENT"><C:time-range start="20261109T100000Z" end="20261109T103000Z"/></C:comp-filter>`, "D:getetag"))
 	equal(t, "second week", names(t, q, annCalendar), []string{"a.ics"})
-	// RFC 7529 §4.1, §10.1
+	// RFC 7529 §4.1
 	h.put(ann, annCalendar+"b.ics", event("b", "20270131T100000Z", "20270131T110000Z", "RRULE:RSCALE=GREGORIAN;FREQ=MONTHLY;SKIP=BACKWARD")).want(t, 201)
 	q = h.report(ann, annCalendar, queryOf(`<C:comp-filter name="VEVENT"><C:time-range start="20270228T100000Z" end="20270228T103000Z"/></C:comp-filter>`, "D:getetag"))
 	equal(t, "February", names(t, q, annCalendar), []string{"b.ics"})
-	if w := h.propfind(ann, annCalendar, "0", "C:supported-rscale-set").row(t, annCalendar); w.text("C:supported-rscale-set") != "<C:supported-rscale>GREGORIAN</C:supported-rscale>" {
-		t.Errorf("%+v", w)
+	// A Chinese new year: found, expanded and busy on its day; the rule is kept as it was sent, and told in jCal (§9).
+	body := event("c", "20260217T100000Z", "20260217T110000Z", "RRULE:RSCALE=CHINESE;FREQ=YEARLY;BYMONTH=12L,1;SKIP=FORWARD")
+	h.put(ann, annCalendar+"c.ics", body).want(t, 201)
+	const newYear = `start="20270206T000000Z" end="20270207T000000Z"`
+	q = h.report(ann, annCalendar, queryOf(`<C:comp-filter name="VEVENT"><C:time-range `+newYear+`/></C:comp-filter>`, "D:getetag"))
+	equal(t, "new year", names(t, q, annCalendar), []string{"c.ics"})
+	q = h.report(ann, annCalendar, `<C:calendar-multiget xmlns:C="urn:ietf:params:xml:ns:caldav" xmlns:D="DAV:"><D:prop><C:calendar-data><C:expand `+newYear+`/></C:calendar-data></D:prop><D:href>`+annCalendar+`c.ics</D:href></C:calendar-multiget>`)
+	if data := q.row(t, annCalendar+"c.ics").text("C:calendar-data"); !strings.Contains(data, "DTSTART:20270206T100000Z") || strings.Contains(data, "RRULE") {
+		t.Error(data)
+	}
+	busy := h.report(ann, annCalendar, `<C:free-busy-query xmlns:C="urn:ietf:params:xml:ns:caldav"><C:time-range `+newYear+`/></C:free-busy-query>`)
+	if !strings.Contains(busy.body, "20270206T100000Z/") {
+		t.Error(busy.body)
+	}
+	if g := h.do(ann, "GET", annCalendar+"c.ics", "").want(t, 200); g.body != body {
+		t.Error(g.body)
+	}
+	if g := h.do(ann, "GET", annCalendar+"c.ics", "", "Accept", "application/calendar+json").want(t, 200); !strings.Contains(g.body, `{"rscale":"CHINESE","freq":"YEARLY","bymonth":["12L",1],"skip":"FORWARD"}`) {
+		t.Error(g.body)
+	}
+	// §10.1: on homes and calendars, and not in allprop.
+	for _, path := range []string{annCalendar, annHome} {
+		set := h.propfind(ann, path, "0", "C:supported-rscale-set").row(t, path).text("C:supported-rscale-set")
+		for _, name := range []string{"GREGORIAN", "CHINESE", "DANGI", "HEBREW", "ETHIOPIC", "ISLAMIC-CIVIL", "PERSIAN"} {
+			if !strings.Contains(set, "<C:supported-rscale>"+name+"</C:supported-rscale>") {
+				t.Errorf("%s: no %s in %s", path, name, set)
+			}
+		}
+		if all := h.do(ann, "PROPFIND", path, `<D:propfind xmlns:D="DAV:"><D:allprop/></D:propfind>`, "Depth", "0").want(t, 207); strings.Contains(all.body, "rscale") {
+			t.Error(all.body)
+		}
 	}
 }
 

@@ -44,7 +44,9 @@ func readComponentSets(x *exchange, r *resource, w *dav.Writer) bool {
 }
 
 func readRscales(x *exchange, r *resource, w *dav.Writer) bool {
-	w.Raw("<C:supported-rscale>GREGORIAN</C:supported-rscale>")
+	for _, name := range ics.Scales() {
+		w.Raw("<C:supported-rscale>" + name + "</C:supported-rscale>")
+	}
 	return true
 }
 

@@ -77,9 +77,6 @@ func (d *Desk) read(body []byte) (*ics.Object, error) {
 	if obj.LocalAcknowledged() != nil {
 		return nil, &itip.Refusal{Precondition: itip.ValidData, Detail: "ACKNOWLEDGED is not in UTC (RFC 9074 §6.1)"}
 	}
-	if obj.OtherScale() != nil {
-		return nil, &itip.Refusal{Precondition: itip.SupportedRscale, Detail: "recurrences are known in the Gregorian calendar only"}
-	}
 	if obj.Root().Prop("METHOD") != nil && organized(obj) {
 		// A program that stores an invitation as it came by mail means well.
 		// What concerns nobody else is refused for it (RFC 4791 §4.1).
@@ -89,8 +86,11 @@ func (d *Desk) read(body []byte) (*ics.Object, error) {
 	}
 	if err := obj.Check(); err != nil {
 		r := &itip.Refusal{Precondition: itip.ValidData, Detail: err.Error()}
-		if ics.Restricted(err) {
+		switch {
+		case ics.Restricted(err):
 			r.Precondition = itip.ValidResource
+		case ics.OtherScale(err):
+			r.Precondition = itip.SupportedRscale
 		}
 		return nil, r
 	}

@@ -290,6 +290,10 @@ func TestRecurrenceInWords(t *testing.T) {
 	test("RRULE:FREQ=YEARLY;BYMONTH=2,5;BYDAY=1MO;COUNT=3", "on these dates: 9 February 2026, 4 May 2026, 1 February 2027",
 		"an diesen Tagen: 9. Februar 2026, 4. Mai 2026, 1. Februar 2027", "à ces dates : 9 février 2026, 4 mai 2026, 1er février 2027")
 	test("RDATE;TZID=Europe/Berlin:20260301T100000", "on these dates: 9 February 2026, 1 March 2026", "an diesen Tagen: 9. Februar 2026, 1. März 2026", "à ces dates : 9 février 2026, 1er mars 2026")
+	// RFC 7529: no program but those that know the calendar could say more.
+	test("RRULE:RSCALE=CHINESE;FREQ=YEARLY;UNTIL=20290101", "on these dates: 9 February 2026, 29 January 2027, 18 January 2028",
+		"an diesen Tagen: 9. Februar 2026, 29. Januar 2027, 18. Januar 2028", "à ces dates : 9 février 2026, 29 janvier 2027, 18 janvier 2028")
+	test("RRULE:RSCALE=GREGORIAN;FREQ=YEARLY;SKIP=OMIT", "every year", "jedes Jahr", "tous les ans")
 	test("SUMMARY:x", "", "", "")
 }
 

@@ -228,6 +228,10 @@ func (d *describer) rule(v string, start time.Time) (string, bool) {
 			parts[k] = val
 		}
 	}
+	if parts["RSCALE"] == "GREGORIAN" && (parts["SKIP"] == "" || parts["SKIP"] == "OMIT") {
+		delete(parts, "RSCALE")
+		delete(parts, "SKIP")
+	}
 	n := 1
 	if i, err := strconv.Atoi(parts["INTERVAL"]); err == nil && i > 0 {
 		n = i

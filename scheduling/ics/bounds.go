@@ -95,19 +95,3 @@ func (o *Object) LocalAcknowledged() *Prop {
 	}
 	return nil
 }
-
-// OtherScale returns a recurrence rule in another calendar than the Gregorian
-// (RFC 7529 §4.1), which is never expanded rather than wrongly; nil if there is
-// none.
-func (o *Object) OtherScale() *Prop {
-	for _, c := range o.main {
-		for _, p := range c.PropsNamed("RRULE") {
-			for part := range strings.SplitSeq(strings.ToUpper(p.Value), ";") {
-				if name, v, _ := strings.Cut(strings.TrimSpace(part), "="); name == "RSCALE" && v != "GREGORIAN" {
-					return p
-				}
-			}
-		}
-	}
-	return nil
-}

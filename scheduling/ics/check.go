@@ -20,6 +20,18 @@ func (o *Object) Check() error {
 	if p := o.root.Prop("CALSCALE"); p != nil && !equalFold(p.Value, "GREGORIAN") {
 		return &SyntaxError{o.line(p), "CALSCALE: only the Gregorian calendar is known"}
 	}
+	for _, z := range o.root.Children {
+		if z.Name != "VTIMEZONE" {
+			continue
+		}
+		for _, c := range z.Children { // RFC 7529 §1: a rule of a zone may have one, too
+			for _, p := range c.PropsNamed("RRULE") {
+				if _, err := scaleOf(p.Value); err != nil {
+					return o.fault(p, err)
+				}
+			}
+		}
+	}
 	if len(o.main) == 0 {
 		return whole("no component but VTIMEZONE (RFC 4791 §4.1)")
 	}

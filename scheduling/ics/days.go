@@ -1,7 +1,5 @@
 package ics
 
-import "slices"
-
 // Days are counted from 1970-01-01 in the proleptic Gregorian calendar.
 
 // daysTo returns the day of a date.
@@ -64,22 +62,22 @@ func gcd(a, b int64) int64 {
 // or limits (the table of RFC 5545 §3.3.10), the days of a period are those
 // that satisfy all of them.
 type dayFilter struct {
-	open                 bool // every day
-	months               uint16
+	open                 bool   // every day
+	months               uint32 // a leap month's bit is leapMonth above that of its number
 	monthDays, monthEnds uint32 // from the first and from the last day
-	yearDays, yearEnds   []int
+	yearDayNos, yearEnds []int
 	weekNos              []int
 	days                 uint8 // every such weekday
 	nth                  []dayRule
 	nthOfMonth           bool // else of the year
 	wkst                 int
-	skip                 skip
+	scaled               *scaled // nil: the Gregorian calendar, without what it has not
 }
 
 func (f *dayFilter) set(r *rule) {
-	f.wkst, f.skip = r.wkst, r.skip
+	f.wkst = r.wkst
 	for _, m := range r.month {
-		f.months |= 1 << m
+		f.months |= m.bit()
 	}
 	for _, d := range r.monthDay {
 		if d > 0 {
@@ -90,7 +88,7 @@ func (f *dayFilter) set(r *rule) {
 	}
 	for _, d := range r.yearDay {
 		if d > 0 {
-			f.yearDays = append(f.yearDays, d)
+			f.yearDayNos = append(f.yearDayNos, d)
 		} else {
 			f.yearEnds = append(f.yearEnds, -d)
 		}
@@ -118,6 +116,10 @@ type date struct {
 }
 
 func (f *dayFilter) match(day int64) bool {
+	if f.scaled != nil {
+		t, ok := f.scaled.date(day)
+		return ok && f.matches(&t)
+	}
 	y, m, d := civil(day)
 	return f.matches(&date{day, y, m, d, monthDays(y, m), int(day-daysTo(y, 1, 1)) + 1, yearLen(y), weekday(day)})
 }
@@ -133,9 +135,6 @@ func yearLen(y int) int {
 func (f *dayFilter) year(y int, out *[]int64) {
 	for m := 1; m <= 12; m++ {
 		f.month(y, m, out)
-	}
-	if f.skip == forward { // the first of a month twice
-		*out = slices.Compact(*out)
 	}
 }
 
@@ -156,20 +155,6 @@ func (f *dayFilter) month(y, m int, out *[]int64) {
 			t.weekday = 0
 		}
 	}
-	if f.skip == omit || f.monthDays>>(t.monthLen+1) == 0 {
-		return
-	}
-	// RFC 7529 §4.1: for a day that this month does not have, its last one or
-	// the first of the next.
-	other := t.day
-	if f.skip == backward {
-		other--
-	}
-	rest := *f
-	rest.months, rest.monthDays, rest.monthEnds = 0, 0, 0
-	if n := len(*out); (n == 0 || (*out)[n-1] != other) && rest.match(other) {
-		*out = append(*out, other)
-	}
 }
 
 func (f *dayFilter) matches(t *date) bool {
@@ -184,7 +169,7 @@ func (f *dayFilter) matches(t *date) bool {
 			return false
 		}
 	}
-	if len(f.yearDays)+len(f.yearEnds) > 0 && !has(f.yearDays, t.yday) && !has(f.yearEnds, t.ylen-t.yday+1) {
+	if len(f.yearDayNos)+len(f.yearEnds) > 0 && !has(f.yearDayNos, t.yday) && !has(f.yearEnds, t.ylen-t.yday+1) {
 		return false
 	}
 	if len(f.weekNos) > 0 {
@@ -224,13 +209,19 @@ func (f *dayFilter) isNth(t *date) bool {
 func (f *dayFilter) weekNo(t *date) (no, of int) {
 	// The fourth day of a week decides about its year.
 	mid := t.day - floorMod(int64(t.weekday-f.wkst), 7) + 3
+	if f.scaled != nil {
+		first, next := f.scaled.weeks(mid, f.wkst)
+		return int(mid-first)/7 + 1, int(next-first) / 7
+	}
 	y, _, _ := civil(mid)
 	first := firstMid(y, f.wkst)
 	return int(mid-first)/7 + 1, int(firstMid(y+1, f.wkst)-first) / 7
 }
 
 // firstMid returns the fourth day of the first week of a year.
-func firstMid(y, wkst int) int64 {
-	jan1 := daysTo(y, 1, 1)
-	return jan1 + floorMod(int64(wkst+3-weekday(jan1)), 7)
+func firstMid(y, wkst int) int64 { return firstMidOf(daysTo(y, 1, 1), wkst) }
+
+// firstMidOf is firstMid of a year that begins on a day.
+func firstMidOf(day int64, wkst int) int64 {
+	return day + floorMod(int64(wkst+3-weekday(day)), 7)
 }

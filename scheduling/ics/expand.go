@@ -19,6 +19,7 @@ type ruleIter struct {
 	r      rule // with the parts that come from DTSTART filled in
 	start  int64
 	until  int64 // wall clock, inclusive
+	end    int64 // wall clock of the last second that there is
 	left   int   // instances to come, where COUNT is given
 	budget *budget
 	err    error
@@ -29,7 +30,7 @@ type ruleIter struct {
 	k      int64 // next period is first + k*interval
 	empty  int   // periods without an instance, one after another
 	last   int64 // wall clock of the last period with an instance
-	told   int64 // of rules that skip forward: the last instance
+	told   int64 // the last instance
 	filter dayFilter
 
 	// The current period: days x times, of which pick (BYSETPOS) selects.
@@ -54,7 +55,7 @@ const lastYear = 9999
 // iterate begins a walk at DTSTART, a wall clock. allDay drops what lies inside
 // a day (RFC 5545 §3.3.10: BYHOUR, BYMINUTE, BYSECOND are ignored for a DATE).
 func (r *rule) iterate(start int64, allDay bool, b *budget) *ruleIter {
-	it := &ruleIter{r: *r, start: start, until: maxTime, budget: b, last: start, told: start}
+	it := &ruleIter{r: *r, start: start, until: maxTime, end: endOfTime, budget: b, last: start, told: start}
 	if r.count > 0 {
 		it.left = r.count - 1
 		it.done = it.left == 0
@@ -62,6 +63,17 @@ func (r *rule) iterate(start int64, allDay bool, b *budget) *ruleIter {
 	day, tod := floorDiv(start, daySecs), int(floorMod(start, daySecs))
 	y, m, d := civil(day)
 	q := &it.r
+	first := monthRule{number: m}
+	if q.scale != nil {
+		it.filter.scaled = newScaled(q)
+		f := it.filter.scaled
+		it.end = min(it.end, f.end*daySecs-1)
+		if day < f.from || day >= f.end {
+			it.done = true
+			return it
+		}
+		first, d = f.own(day)
+	}
 	if allDay {
 		q.hour, q.minute, q.second = nil, nil, nil
 		if q.freq < daily {
@@ -79,11 +91,15 @@ func (r *rule) iterate(start int64, allDay bool, b *budget) *ruleIter {
 		case q.freq == yearly:
 			q.monthDay = []int{d}
 			if len(q.month) == 0 {
-				q.month = []int{m}
+				q.month = []monthRule{first}
 			}
 		}
 	}
 	it.filter.set(q)
+	if f := it.filter.scaled; f != nil {
+		f.months, f.monthDays = q.month, q.monthDay
+		y, m = f.yearOf(day).Number, f.index(day)
+	}
 	it.hs, it.ms, it.ss = q.hour, q.minute, q.second
 	if len(it.hs) == 0 {
 		it.hs = []int{tod / 3600}
@@ -99,7 +115,9 @@ func (r *rule) iterate(start int64, allDay bool, b *budget) *ruleIter {
 	case yearly:
 		it.first = int64(y)
 	case monthly:
-		it.first = int64(y)*12 + int64(m-1)
+		if it.first = int64(m); q.scale == nil {
+			it.first = int64(y)*12 + int64(m-1)
+		}
 	case weekly:
 		it.first = floorDiv(day-int64(floorMod(int64(weekday(day)-q.wkst), 7))+3, 7) // +3: 1970-01-01 was a Thursday
 	case daily:
@@ -119,8 +137,11 @@ func (r *rule) iterate(start int64, allDay bool, b *budget) *ruleIter {
 	switch q.freq {
 	case yearly:
 		most *= 366
+		if q.scale != nil {
+			most = most / 366 * (q.scale.MaxDays + 8) // a week may be moved into it
+		}
 	case monthly:
-		most *= 31
+		most *= 32
 	case weekly:
 		if most *= 7; len(q.day) > 0 {
 			most = most / 7 * len(q.day)
@@ -158,8 +179,14 @@ func (it *ruleIter) seek(wall int64) {
 	switch it.r.freq {
 	case yearly:
 		p = int64(y)
+		if f := it.filter.scaled; f != nil {
+			p = int64(f.cal.YearOf(floorDiv(wall, daySecs)))
+		}
 	case monthly:
 		p = int64(y)*12 + int64(m-1)
+		if f := it.filter.scaled; f != nil {
+			p = int64(f.index(floorDiv(wall, daySecs)))
+		}
 	case weekly:
 		p = floorDiv(floorDiv(wall, daySecs), 7)
 	case daily:
@@ -227,8 +254,8 @@ func (it *ruleIter) next() (int64, bool) {
 				it.done = true
 				return 0, false
 			}
-			if w <= it.start || it.r.skip == forward && w <= it.told {
-				continue // told in the month before
+			if w <= it.start || it.r.skip != omit && w <= it.told {
+				continue // told in the period before
 			}
 			it.told = w
 			if w > it.until {
@@ -284,6 +311,12 @@ func (it *ruleIter) load() {
 	var begin int64 // wall clock at which the period begins
 	switch it.r.freq {
 	case yearly:
+		if it.filter.scaled != nil {
+			if begin, it.done = it.scaledPeriod(p); it.done {
+				return
+			}
+			break
+		}
 		if p > lastYear {
 			it.done = true
 			return
@@ -291,6 +324,12 @@ func (it *ruleIter) load() {
 		begin = daysTo(int(p), 1, 1) * daySecs
 		it.filter.year(int(p), &it.days)
 	case monthly:
+		if it.filter.scaled != nil {
+			if begin, it.done = it.scaledPeriod(p); it.done {
+				return
+			}
+			break
+		}
 		y, m := int(p/12), int(p%12)+1
 		if y > lastYear {
 			it.done = true
@@ -345,7 +384,7 @@ func (it *ruleIter) load() {
 
 // tooFar ends the walk when a period begins after UNTIL or the last year.
 func (it *ruleIter) tooFar(begin int64) {
-	if begin > it.until || begin > endOfTime {
+	if begin > it.until || begin > it.end {
 		it.done = true
 	}
 }
@@ -391,7 +430,7 @@ func (it *ruleIter) skip(t int64) int64 {
 	day := floorDiv(t, daySecs)
 	if !it.filter.open && !it.filter.match(day) {
 		next := day + 1
-		if f := &it.filter; f.months != 0 {
+		if f := &it.filter; f.months != 0 && f.scaled == nil {
 			y, m, _ := civil(day)
 			if f.months&(1<<m) == 0 {
 				if m++; m > 12 {

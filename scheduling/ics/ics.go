@@ -14,6 +14,8 @@ package ics
 import (
 	"errors"
 	"fmt"
+
+	"github.com/convene-server/convene/scheduling/ics/scale"
 )
 
 // Limits bound what Parse accepts. The zero value of a field means the value
@@ -71,6 +73,29 @@ func (e restriction) Unwrap() error { return e.SyntaxError }
 func Restricted(err error) bool {
 	var r restriction
 	return errors.As(err, &r)
+}
+
+// scaleFault is the SyntaxError of a recurrence in a calendar that is not known.
+type scaleFault struct{ *SyntaxError }
+
+func (e scaleFault) Unwrap() error { return e.SyntaxError }
+
+// OtherScale reports whether an error of Check is about a recurrence in a
+// calendar, or in years of a calendar, that are not known (RFC 7529 §10): it is
+// never expanded rather than wrongly.
+func OtherScale(err error) bool {
+	var f scaleFault
+	return errors.As(err, &f)
+}
+
+// Scales returns the names of the calendars that recurrences may be counted in
+// (RFC 7529 §10.1).
+func Scales() []string {
+	out := make([]string, len(scale.All))
+	for i, c := range scale.All {
+		out[i] = c.Name
+	}
+	return out
 }
 
 func (e *SyntaxError) Error() string {

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/convene-server/convene/scheduling/ics/scale"
 )
 
 type freq uint8
@@ -37,14 +39,16 @@ type rule struct {
 	count                      int
 	until                      Time // Form 0: none
 	wkst                       int
-	month, monthDay, yearDay   []int
-	weekNo                     []int
+	month                      []monthRule
+	monthDay, yearDay, weekNo  []int
 	day                        []dayRule
 	hour, minute, second, spos []int
+	scale                      *scale.Calendar // nil: the Gregorian one
 	skip                       skip
 }
 
-// skip says what becomes of a day that a month does not have (RFC 7529 §4.1).
+// skip says what becomes of a month that a year does not have, and of a day that
+// a month or a year does not have (RFC 7529 §4.1).
 type skip uint8
 
 const (
@@ -60,6 +64,10 @@ var skips = map[string]skip{"OMIT": omit, "BACKWARD": backward, "FORWARD": forwa
 func parseRule(s string) (*rule, error) {
 	r := &rule{interval: 1}
 	seen := map[string]bool{}
+	cal, err := scaleOf(s)
+	if err != nil {
+		return nil, err
+	}
 	for part := range strings.SplitSeq(strings.TrimSpace(s), ";") {
 		if strings.TrimSpace(part) == "" {
 			continue
@@ -73,7 +81,6 @@ func parseRule(s string) (*rule, error) {
 			return nil, fmt.Errorf("%s twice", clip(name))
 		}
 		seen[name] = true
-		var err error
 		switch name {
 		case "FREQ":
 			if r.freq = freqs[v]; r.freq == 0 {
@@ -102,21 +109,18 @@ func parseRule(s string) (*rule, error) {
 		case "BYHOUR":
 			r.hour, err = numbers(v, 0, 23, false)
 		case "BYDAY":
-			r.day, err = byDay(v)
+			r.day, err = byDay(v, cal.Weeks())
 		case "BYMONTHDAY":
 			r.monthDay, err = numbers(v, 1, 31, true)
 		case "BYYEARDAY":
-			r.yearDay, err = numbers(v, 1, 366, true)
+			r.yearDay, err = numbers(v, 1, cal.MaxDays, true)
 		case "BYWEEKNO":
-			r.weekNo, err = numbers(v, 1, 53, true)
+			r.weekNo, err = numbers(v, 1, cal.Weeks(), true)
 		case "BYMONTH":
-			r.month, err = numbers(v, 1, 12, false)
+			r.month, err = byMonth(v, cal)
 		case "BYSETPOS":
-			r.spos, err = numbers(v, 1, 366, true)
-		case "RSCALE": // RFC 7529 §4.1
-			if v != "GREGORIAN" {
-				err = errors.New("only the Gregorian calendar is known")
-			}
+			r.spos, err = numbers(v, 1, cal.MaxDays, true)
+		case "RSCALE": // read before the others
 		case "SKIP":
 			if r.skip, ok = skips[v]; !ok {
 				err = errors.New("none of OMIT, BACKWARD and FORWARD")
@@ -138,12 +142,64 @@ func parseRule(s string) (*rule, error) {
 	case seen["SKIP"] && !seen["RSCALE"]: // RFC 7529 §4.1
 		return nil, errors.New("SKIP needs RSCALE")
 	}
+	if !cal.Gregorian() || r.skip != omit {
+		r.scale = cal
+	}
 	for _, d := range r.day {
 		if d.n != 0 && (r.freq != monthly && r.freq != yearly || len(r.weekNo) > 0) {
 			return nil, errors.New("BYDAY with a number needs FREQ=MONTHLY or YEARLY, without BYWEEKNO")
 		}
 	}
 	return r, nil
+}
+
+// scaleOf returns the calendar in which a rule counts (RFC 7529 §4): its limits
+// are those of the numbers.
+func scaleOf(s string) (*scale.Calendar, error) {
+	for part := range strings.SplitSeq(s, ";") {
+		if name, v, _ := strings.Cut(part, "="); equalFold(name, "RSCALE") {
+			if cal := scale.Named(trim(v)); cal != nil {
+				return cal, nil
+			}
+			return nil, &unknownScale{"RSCALE=" + clip(trim(v)) + " is no calendar that is known here"}
+		}
+	}
+	return gregorian, nil
+}
+
+var gregorian = scale.Named("GREGORIAN")
+
+// unknownScale is the error of a rule that counts what nobody here knows.
+type unknownScale struct{ reason string }
+
+func (e *unknownScale) Error() string { return e.reason }
+
+// reaches tells whether the calendar of a rule knows the day on which a series
+// begins.
+func (r *rule) reaches(wall int64) error {
+	if r.scale == nil {
+		return nil
+	}
+	if from, end := r.scale.Known(); wall < from*daySecs || wall >= end*daySecs {
+		return &unknownScale{fmt.Sprintf("RSCALE=%s is known from %s to %s, and the series begins outside of that", r.scale.Name,
+			unix(from*daySecs).Format("2006-01-02"), unix((end-1)*daySecs).Format("2006-01-02"))}
+	}
+	return nil
+}
+
+// byMonth reads months, of which leap months have an L (RFC 7529 §4.2).
+func byMonth(v string, cal *scale.Calendar) ([]monthRule, error) {
+	var out []monthRule
+	for s := range strings.SplitSeq(v, ",") {
+		num, leap := strings.CutSuffix(trim(s), "L")
+		n, err := strconv.Atoi(num)
+		if m := (monthRule{n, leap}); err != nil || !cal.Has(n, leap) {
+			return nil, fmt.Errorf("%q does not fit", clip(s))
+		} else if !slices.Contains(out, m) {
+			out = append(out, m)
+		}
+	}
+	return out, nil
 }
 
 func positive(v string) (int, error) {
@@ -175,7 +231,7 @@ func numbers(v string, lo, hi int, negative bool) ([]int, error) {
 	return slices.Compact(out), nil
 }
 
-func byDay(v string) ([]dayRule, error) {
+func byDay(v string, weeks int) ([]dayRule, error) {
 	var out []dayRule
 	for s := range strings.SplitSeq(v, ",") {
 		s = strings.TrimSpace(s)
@@ -189,7 +245,7 @@ func byDay(v string) ([]dayRule, error) {
 		d := dayRule{0, wd}
 		if num := s[:len(s)-2]; num != "" {
 			n, err := strconv.Atoi(num)
-			if err != nil || n == 0 || n < -53 || n > 53 {
+			if err != nil || n == 0 || n < -weeks || n > weeks {
 				return nil, fmt.Errorf("%q does not fit", clip(s))
 			}
 			d.n = n

@@ -151,7 +151,10 @@ func (o *Object) readSeries() (*series, error) {
 		switch p.Name {
 		case "RRULE", "EXRULE":
 			var r *rule
-			if r, err = parseRule(p.Value); err != nil {
+			if r, err = parseRule(p.Value); err == nil && t.start.Form != 0 {
+				err = r.reaches(t.start.Wall.Unix())
+			}
+			if err != nil {
 				break
 			}
 			if p.Name == "RRULE" {

@@ -236,7 +236,11 @@ func (o *Object) fault(p *Prop, err error) error {
 	if errors.As(err, &s) {
 		return err
 	}
-	return &SyntaxError{o.line(p), fmt.Sprintf("%s: %v: %q", p.Name, err, clip(p.Value))}
+	s = &SyntaxError{o.line(p), fmt.Sprintf("%s: %v: %q", p.Name, err, clip(p.Value))}
+	if other := (*unknownScale)(nil); errors.As(err, &other) {
+		return scaleFault{s}
+	}
+	return s
 }
 
 // line returns where a property stands in the bytes, 0 if it is not from them.

@@ -295,7 +295,8 @@ func rule(v string) map[string]string {
 	for kv := range strings.SplitSeq(strings.ToUpper(v), ";") {
 		k, v, _ := strings.Cut(kv, "=")
 		k, v = strings.TrimSpace(k), strings.TrimSpace(v)
-		if k == "" || v == "" || k == "INTERVAL" && v == "1" || k == "WKST" && v == "MO" {
+		if k == "" || v == "" || k == "INTERVAL" && v == "1" || k == "WKST" && v == "MO" ||
+			k == "RSCALE" && v == "GREGORIAN" || k == "SKIP" && v == "OMIT" {
 			continue
 		}
 		if strings.HasPrefix(k, "BY") {
