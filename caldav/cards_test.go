@@ -102,7 +102,7 @@ func TestCardRefusals(t *testing.T) {
 		}
 
 		h.putCard(ann, annBooks+"none/x.vcf", card("u-x", "X")).want(t, 409)
-		h.putCard(ann, annContacts, card("u-x", "X")).want(t, 405)
+		h.putCard(ann, annContacts, card("u-x", "X")).want(t, 403)
 		h.putCard(ann, annCalendar+"x.vcf", card("u-x", "X")).refused(t, 403, "C:supported-calendar-data")
 		// What other programs call the type.
 		h.do(ann, "PUT", annContacts+"y.vcf", card("u-y", "Y"), "Content-Type", "text/x-vcard").want(t, 201)

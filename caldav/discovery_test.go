@@ -1,6 +1,7 @@
 package caldav
 
 import (
+	"net/http"
 	"strconv"
 	"strings"
 	"testing"
@@ -32,6 +33,39 @@ func TestWellKnown(t *testing.T) {
 					}
 				}
 			}
+		}
+		// By the public name: where that leads, in full.
+		asked := func(host, proto, want string) {
+			t.Helper()
+			req, err := http.NewRequest("PROPFIND", h.http.URL+"/.well-known/caldav", nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			req.Host = host
+			if proto != "" {
+				req.Header.Set("X-Forwarded-Proto", proto)
+			}
+			if loc := h.send(req).want(t, 301).header.Get("Location"); loc != want {
+				t.Errorf("at %s: Location %q", host, loc)
+			}
+		}
+		asked("cal.example.org", "", "https://cal.example.org/dav/")
+		asked("cal.example.org", "https", "https://cal.example.org/dav/")
+		asked("cal.example.org", "http", "/dav/")
+		asked("other.example.org", "https", "/dav/")
+
+		// The folder around them, of which nobody learns anything.
+		for _, depth := range []string{"0", "1"} {
+			rows := h.propfind("", "/.well-known/", depth, "D:resourcetype D:owner").rows(t)
+			if len(rows) != 1 || rows[0].text("D:resourcetype") != "<D:collection/>" || !rows[0].lacks("D:owner") {
+				t.Errorf("%+v", rows)
+			}
+		}
+		h.propfind("", "/.well-known/", "infinity", "D:resourcetype").refused(t, 403, "D:propfind-finite-depth")
+		h.do("", "GET", "/.well-known/", "").want(t, 200)
+		h.do("", "OPTIONS", "/.well-known/", "").want(t, 200)
+		if r := h.do("", "PUT", "/.well-known/", "x").want(t, 405); r.header.Get("Allow") == "" {
+			t.Error("no Allow")
 		}
 		const ask = "D:resourcetype D:principal-URL D:current-user-principal"
 		h.propfind("", "/dav/", "0", ask).want(t, 401)

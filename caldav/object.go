@@ -124,7 +124,8 @@ func (x *exchange) put(segments []string, slash bool) error {
 		if _, err := x.find(segments); err != nil && !errors.Is(err, db.ErrNotFound) {
 			return err
 		}
-		return &dav.Error{Status: http.StatusMethodNotAllowed, Detail: "only objects in collections are written by PUT"}
+		// RFC 4918 §9.7.2 leaves the status open; Apple's server has this one.
+		return &dav.Error{Status: http.StatusForbidden, Detail: "only objects in collections are written by PUT"}
 	}
 	coll, err := x.collection(place{owner: p.owner, wing: p.wing, coll: p.coll})
 	switch {

@@ -134,8 +134,8 @@ func TestPutRefused(t *testing.T) {
 	each(t, func(t *testing.T, h *house) {
 		ok := event("a", "20261102T100000Z", "20261102T110000Z", "")
 		h.put(ann, annHome+"none/a.ics", ok).want(t, 409) // RFC 4918 §9.7.1
-		h.put(ann, annCalendar, ok).want(t, 405)
-		h.put(ann, annHome, ok).want(t, 405)
+		h.put(ann, annCalendar, ok).want(t, 403)
+		h.put(ann, annHome, ok).want(t, 403)
 		h.put(ann, annInbox+"a.ics", ok).refused(t, 403, "D:need-privileges")
 		h.put(ann, annOutbox+"a.ics", ok).refused(t, 403, "D:need-privileges")
 		h.put(ann, annTasks+"a.ics", ok).refused(t, 403, "C:supported-calendar-component")

@@ -116,7 +116,7 @@ func noCollectionAt(tx *db.Tx, coll *resource, name string) error {
 	case err != nil:
 		return err
 	}
-	return &dav.Error{Status: http.StatusMethodNotAllowed, Detail: "there is a collection of this name"}
+	return &dav.Error{Status: http.StatusForbidden, Detail: "there is a collection of this name"} // RFC 4918 §9.7.2
 }
 
 // deleteFile removes an ordinary file.

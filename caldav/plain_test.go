@@ -23,7 +23,7 @@ func TestPlainCollections(t *testing.T) {
 		h.do(ann, "MKCALENDAR", files+"cal/", "").refused(t, 403, "C:calendar-collection-location-ok")
 		h.do(ann, "MKCOL", annCalendar+"x/", "").refused(t, 403, "C:calendar-collection-location-ok")
 		r := h.do(ann, "PUT", files+"a/b/note", "<b>hello</b>", "Content-Type", "text/html; charset=utf-8").want(t, 201)
-		h.do(ann, "PUT", files+"a/b", "x").want(t, 405)
+		h.do(ann, "PUT", files+"a/b", "x").want(t, 403)
 		h.do(ann, "PUT", files+"none/x", "x").want(t, 409)
 		h.do(ann, "MKCOL", files+"a/b/note", "").want(t, 405)
 		g := h.do(ann, "GET", files+"a/b/note", "").want(t, 200)

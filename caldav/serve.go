@@ -110,14 +110,8 @@ func (d *door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // route tells the few paths apart that do not belong to the tree.
 func (x *exchange) route() error {
 	path := x.r.URL.EscapedPath()
-	switch strings.TrimSuffix(path, "/") {
-	case "/.well-known/caldav", "/.well-known/carddav":
-		// RFC 6764 §5. Relative, so that it leads to the origin that was asked:
-		// Thunderbird gives its password to no other.
-		x.w.Header().Set("Location", "/dav/")
-		x.w.Header().Set("Cache-Control", "max-age=3600")
-		x.w.WriteHeader(http.StatusMovedPermanently)
-		return nil
+	if done, err := x.wellKnown(path); done {
+		return err
 	}
 	if done, err := x.aux(path); done {
 		return err

@@ -167,7 +167,7 @@ func TestRefusedChangesNothing(t *testing.T) {
 		test(404, "", "DELETE", annCalendar+name, "")
 		test(404, "", "MKCALENDAR", annHome+name+"/", "")
 	}
-	test(405, "", "PUT", annCalendar+"b.ics/", ok, "Content-Type", "text/calendar")
+	test(403, "", "PUT", annCalendar+"b.ics/", ok, "Content-Type", "text/calendar")
 	test(409, "", "PUT", annHome+"none/b.ics", ok, "Content-Type", "text/calendar")
 
 	// Bodies that are not what they say (RFC 4791 §5.3.2.1, RFC 6352 §6.3.2.1).

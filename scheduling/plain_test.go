@@ -53,6 +53,19 @@ func TestPlainPut(t *testing.T) {
 	})
 }
 
+// What a program got wrong and what says plainly what was meant is put right,
+// and the program told so.
+func TestPutMended(t *testing.T) {
+	each(t, func(h *house) {
+		h.persons("ann")
+		body := event("u1", "20260303T1000", "20260303T1100")
+		w := h.put("ann", strings.Replace(body, "DTEND:20260303T110000Z", "DTEND:20250303T110000Z", 1))
+		if got := string(h.has("ann", "u1").Body); !w.Rewritten || strings.Contains(got, "DTEND") || !strings.Contains(got, "DTSTART:20260303T100000Z") {
+			t.Errorf("%+v, %s", w, got)
+		}
+	})
+}
+
 func TestPutRefusals(t *testing.T) {
 	each(t, func(h *house) {
 		h.persons("ann")
@@ -74,7 +87,21 @@ func TestPutRefusals(t *testing.T) {
 		if _, err := h.tryPut("ann", plain, func(p *scheduling.Put) { p.Collection = 1 << 40 }); !errors.Is(err, db.ErrNotFound) {
 			t.Errorf("no such collection: %v", err)
 		}
+		mars := event("u9", "20260303T1000", "20260303T1100")
+		mars = strings.Replace(mars, "DTSTART:20260303T100000Z", "DTSTART;TZID=Mars:20260303T100000", 1)
+		test(mars, itip.ValidTimezone)
+		test(mars, itip.ValidTimezone, func(p *scheduling.Put) { p.Name = "taken.ics" })
+		test(strings.Replace(plain, "DTEND:20260303T110000Z", "DTEND:20260303T110000", 1), itip.ValidData)
+		test(strings.Replace(plain, "DTEND:20260303T110000Z", "DTEND;VALUE=DATE:20260304", 1), itip.ValidData)
+		weekly := component("u1", "DTSTART:20260303T100000Z", "RRULE:FREQ=WEEKLY")
+		test(calendar(weekly, component("u1", "RECURRENCE-ID:20260310T110000Z", "DTSTART:20260310T120000Z")), itip.ValidData)
 		h.hasNot("ann", "u1")
+
+		// What is imported is kept, and may be changed afterwards.
+		if _, err := h.tryPut("ann", mars, func(p *scheduling.Put) { p.Silent = true }); err != nil {
+			t.Error(err)
+		}
+		h.put("ann", strings.Replace(mars, "Review", "Later", 1))
 
 		h.put("ann", plain)
 		second := func(p *scheduling.Put) { p.Name = "other.ics" }

@@ -84,6 +84,7 @@ func (d *Desk) read(body []byte) (*ics.Object, error) {
 		root.Remove("METHOD")
 		obj = ics.New(root)
 	}
+	obj = ics.Mended(obj)
 	if err := obj.Check(); err != nil {
 		r := &itip.Refusal{Precondition: itip.ValidData, Detail: err.Error()}
 		switch {
@@ -101,6 +102,20 @@ func (d *Desk) read(body []byte) (*ics.Object, error) {
 		return nil, &itip.Refusal{Precondition: itip.ValidResource, Detail: "the UID is too long"}
 	}
 	return obj, nil
+}
+
+// timely refuses what leaves open when something is.
+func timely(obj *ics.Object) error {
+	if id := obj.UnknownZone(); id != "" { // RFC 7809 §3.1.4
+		return &itip.Refusal{Precondition: itip.ValidTimezone, Detail: "nobody knows the time zone " + strconv.Quote(id) + ", and its VTIMEZONE is missing"}
+	}
+	if obj.LooseEnd() != nil { // RFC 5545 §3.8.2.2
+		return &itip.Refusal{Precondition: itip.ValidData, Detail: "DTSTART and DTEND are both of a time zone, or neither is"}
+	}
+	if p := obj.Misnamed(); p != nil { // RFC 5545 §3.8.4.4
+		return &itip.Refusal{Precondition: itip.ValidData, Detail: "RECURRENCE-ID: there is an instance on that day, at another time than " + p.Value}
+	}
+	return nil
 }
 
 // storable bounds a UID in octets; RFC 7986 §5.3 asks for at most 255.
@@ -168,6 +183,11 @@ func (s *sitting) put(p Put, obj *ics.Object) (h *holding, created bool, err err
 	rows, err := s.tx.ObjectsByUID(obj.UID(), owner.ID)
 	if err != nil {
 		return nil, false, err
+	}
+	if len(rows) == 0 && !p.Silent { // who has it already, as it came by mail, may answer
+		if err := timely(obj); err != nil {
+			return nil, false, err
+		}
 	}
 	h = &holding{owner: owner, collection: col.ID, name: p.Name}
 	there, err := s.target(h, rows, obj, p)

@@ -53,9 +53,10 @@ type Config struct {
 		Incoming   string // how mail comes to mailboxes whose owners did not choose
 	}
 	Scheduling struct {
-		PastGrace  time.Duration
-		InboxKeep  time.Duration // how long messages lie in inboxes that nobody empties
-		TellOthers int
+		PastGrace    time.Duration
+		MaxAttendees int           // of one component
+		InboxKeep    time.Duration // how long messages lie in inboxes that nobody empties
+		TellOthers   int
 		// LocalStrict: between people here the server alone schedules.
 		LocalStrict bool
 		PublicX     []string // X- properties that organizers tell, upper case
@@ -140,6 +141,9 @@ func (c *Config) complete(given map[string]bool, line func(string) int) (mistake
 	}
 	if !given["smtp.coalesce"] {
 		c.SMTP.Coalesce = 10 * time.Second
+	}
+	if c.Scheduling.MaxAttendees == 0 {
+		c.Scheduling.MaxAttendees = 5000
 	}
 	if c.Scheduling.PastGrace == 0 {
 		c.Scheduling.PastGrace = 7 * 24 * time.Hour // decision 18

@@ -22,6 +22,7 @@ func TestConfigDefaults(t *testing.T) {
 	want.SMTP.PerEvent, want.SMTP.PerUser = 5000, 10_000
 	want.Trust.Unverified, want.Trust.VerifyDKIM = "all", true
 	want.FreeBusy.Fetch, want.FreeBusy.MaxAttendees = true, 500
+	want.Scheduling.MaxAttendees = 5000
 	want.Scheduling.PastGrace, want.Scheduling.InboxKeep, want.Scheduling.TellOthers = 7*24*time.Hour, 30*24*time.Hour, 250
 	want.Mail.Incoming = "message-only"
 	want.Log.Level = "info"
@@ -90,6 +91,7 @@ func TestConfigMistakes(t *testing.T) {
 	test(ok+"[smtp]\ncoalesce = \"10\"\n", `convene.toml:3: smtp.coalesce: "10" is no time`)
 	test(ok+"[smtp]\ncoalesce = 10\n", `convene.toml:3: smtp.coalesce: 10 is no time`)
 	test(ok+"[scheduling]\nlocal_strict = 1\n", `convene.toml:3: scheduling.local_strict: 1 is neither true nor false`)
+	test(ok+"[scheduling]\nmax_attendees = 5001\n", `convene.toml:3: scheduling.max_attendees: 5001 is no number from 1 to 5000`)
 	test(ok+"[freebusy]\nmax_attendees = 0\n", `convene.toml:3: freebusy.max_attendees: 0 is no number from 1 to 5000`)
 	test(ok+"[scheduling]\npublic_x = [\"TEAM\"]\nshared_x = [\"x-convene-own\"]\n",
 		`convene.toml:3: scheduling.public_x: "TEAM" is no name of a private property`, `convene.toml:4: scheduling.shared_x: "x-convene-own" is what Convene keeps for itself`)

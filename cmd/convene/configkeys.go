@@ -71,6 +71,7 @@ var configKeys = []configKey{
 	{"mail.catalogues", stringInto(func(c *Config) *string { return &c.Mail.Catalogues }, optional(checkFolder))},
 	{"mail.templates", stringInto(func(c *Config) *string { return &c.Mail.Templates }, optional(checkFolder))},
 	{"mail.incoming", stringInto(func(c *Config) *string { return &c.Mail.Incoming }, oneOf(directory.MessageOnly, directory.SummaryThenMessage, directory.MessageThenSummary, directory.SummaryOnly, directory.SummaryWrapsMessage))},
+	{"scheduling.max_attendees", countInto(func(c *Config) *int { return &c.Scheduling.MaxAttendees }, 5000)},
 	{"scheduling.past_grace", spanInto(func(c *Config) *time.Duration { return &c.Scheduling.PastGrace })},
 	{"scheduling.inbox_keep", spanInto(func(c *Config) *time.Duration { return &c.Scheduling.InboxKeep })},
 	{"scheduling.tell_others", countInto(func(c *Config) *int { return &c.Scheduling.TellOthers }, 1_000_000)},

@@ -40,6 +40,7 @@ func newDesk(s *db.Store, c Config, log *slog.Logger) *scheduling.Desk {
 		DomainsComplete: c.DomainsComplete,
 		Coalesce:        c.SMTP.Coalesce,
 		PastGrace:       c.Scheduling.PastGrace,
+		MaxAttendees:    c.Scheduling.MaxAttendees,
 		TellOthers:      c.Scheduling.TellOthers,
 		Strict:          c.Scheduling.LocalStrict,
 		PublicX:         c.Scheduling.PublicX,

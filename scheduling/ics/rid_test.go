@@ -201,7 +201,7 @@ func TestCheck(t *testing.T) {
 	test("RECURRENCE-ID: neither", ev("RECURRENCE-ID:x", at))
 	test("line 11: RECURRENCE-ID: 20260102T090000Z is named twice", ev("RECURRENCE-ID:20260102T090000Z", at, "X:1")+ev("RECURRENCE-ID;TZID=Europe/Berlin:20260102T100000", at))
 	test("ok", "BEGIN:VTODO\nUID:1\nDUE:20260101T090000Z\nRRULE:FREQ=DAILY\nEND:VTODO\n")
-	test("RRULE: needs a DTSTART", "BEGIN:VTODO\nUID:1\nRRULE:FREQ=DAILY\nEND:VTODO\n")
+	test("RRULE: needs a DTSTART", "BEGIN:VJOURNAL\nUID:1\nRRULE:FREQ=DAILY\nEND:VJOURNAL\n")
 	test("more than 32 rules", ev(at, strings.Repeat("RRULE:FREQ=DAILY\n", 33)))
 }
 

@@ -172,7 +172,8 @@ func (o *Object) readSeries() (*series, error) {
 		switch {
 		case err != nil:
 			return nil, o.fault(p, err)
-		case t.start.Form == 0: // RFC 5545 §3.8.5.3; programs for tasks repeat what has a DUE alone
+		case t.start.Form == 0 && c.Name == "VTODO": // programs for tasks repeat what has no date at all: when it is done
+		case t.start.Form == 0: // RFC 5545 §3.8.5.3
 			return nil, &SyntaxError{o.line(p), p.Name + ": needs a DTSTART"}
 		case len(s.rules)+len(s.exrules) > 32:
 			return nil, &SyntaxError{o.line(p), p.Name + ": more than 32 rules"}

@@ -3,6 +3,7 @@ package ics
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 )
@@ -153,6 +154,19 @@ func (o *Object) Zones() []string {
 		walk(c)
 	}
 	return out
+}
+
+// UnknownZone returns a TZID that names no zone known here and has no VTIMEZONE
+// either; "" if there is none.
+func (o *Object) UnknownZone() string {
+	for _, id := range o.Zones() {
+		if namedZone(id) == nil && !slices.ContainsFunc(o.root.Children, func(c *Component) bool {
+			return c.Name == "VTIMEZONE" && trimZone(c.Value("TZID")) == trimZone(id)
+		}) {
+			return id
+		}
+	}
+	return ""
 }
 
 // length is how long something lasts. Weeks and days of a DURATION are nominal,

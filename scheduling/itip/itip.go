@@ -198,6 +198,7 @@ const (
 	NoUIDConflict            = "C:no-uid-conflict"
 	MaxResourceSize          = "C:max-resource-size"
 	MaxInstances             = "C:max-instances"
+	ValidTimezone            = "C:valid-timezone" // RFC 7809 §3.1.4
 	MinDateTime              = "C:min-date-time"
 	MaxDateTime              = "C:max-date-time"
 	SupportedRscale          = "C:supported-rscale" // RFC 7529 §10
