@@ -1,8 +1,6 @@
 package caldav
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"net/http"
 	"slices"
@@ -34,6 +32,12 @@ func (x *exchange) putCard(coll *resource, name string) error {
 	if err != nil {
 		return err
 	}
+	once := card.MembersOnce()
+	if once != nil {
+		if card, err = x.parseCard(once, carddav.Parse); err != nil {
+			return err
+		}
+	}
 	if err := x.fits(coll.owner, int64(len(card.Bytes()))); err != nil {
 		return err
 	}
@@ -46,7 +50,7 @@ func (x *exchange) putCard(coll *resource, name string) error {
 		return err
 	}
 	// RFC 6352 §6.3.2.3: the octets of a jCard are not what is stored.
-	written.Rewritten = written.Rewritten || x.sentJCard()
+	written.Rewritten = written.Rewritten || x.sentJCard() || once != nil
 	return x.sendWritten(written, memberHref(coll.href, name), false)
 }
 
@@ -153,22 +157,22 @@ func publishedBy(c *carddav.Card) (out []db.Published) {
 	return out
 }
 
-// uidFor gives a card without a UID (RFC 6352 §5.1 wants one) that of the card
-// which it replaces, or one made of its place: so a retry is the same card.
+// uidFor gives a card without a UID that of the card which it replaces. There
+// must be one (RFC 6352 §5.1): the precondition has the name that Apple's server
+// gave it.
 func (x *exchange) uidFor(c *cardWrite) (string, error) {
 	var old *db.Object
 	err := x.store.View(x.ctx, func(tx *db.Tx) (err error) {
 		old, err = cardAt(tx, c.coll.coll.ID, c.name)
 		return err
 	})
-	if err != nil {
+	switch {
+	case err != nil:
 		return "", err
+	case old == nil:
+		return "", &dav.Error{Status: http.StatusForbidden, Cond: dav.CR("valid-addressbook-object-resource"), Detail: "the card has no UID"}
 	}
-	if old != nil {
-		return old.UID, nil
-	}
-	sum := sha256.Sum256([]byte(c.coll.coll.Incarnation + "/" + c.name))
-	return hex.EncodeToString(sum[:16]), nil
+	return old.UID, nil
 }
 
 // cardAt loads the live object of a name, nil without one.

@@ -1,6 +1,8 @@
 package caldav
 
 import (
+	"bytes"
+	"encoding/xml"
 	"net/http"
 	"strings"
 
@@ -46,7 +48,13 @@ func (x *exchange) expand(ms *dav.MultiStatus, r *resource, props []dav.Expand, 
 		w := p.wants[i]
 		switch {
 		case w.prop == nil || w.prop.kinds&r.kind == 0:
-			if !writeDead(ms, r, w.name) {
+			if hrefs := deadHrefs(r, w.name); hrefs != nil && len(e.Props) > 0 {
+				ms.Open(w.name)
+				if err := x.expandHrefs(&ms.Writer, hrefs, e.Props, steps); err != nil {
+					return err
+				}
+				ms.Close(w.name)
+			} else if !writeDead(ms, r, w.name) {
 				ms.Absent(w.name)
 			}
 		case len(e.Props) == 0:
@@ -60,7 +68,12 @@ func (x *exchange) expand(ms *dav.MultiStatus, r *resource, props []dav.Expand, 
 				continue
 			}
 			ms.Open(w.name)
-			if err := x.expandHrefs(&ms.Writer, value.Bytes(), e.Props, steps); err != nil {
+			doc := dav.Document(dav.D("prop"), func(w *dav.Writer) { w.RawBytes(value.Bytes()) })
+			root, err := dav.Parse(bytes.NewReader(doc), dav.Limits{})
+			if err != nil {
+				return err
+			}
+			if err := x.expandHrefs(&ms.Writer, root.Children(), e.Props, steps); err != nil {
 				return err
 			}
 			ms.Close(w.name)
@@ -70,15 +83,28 @@ func (x *exchange) expand(ms *dav.MultiStatus, r *resource, props []dav.Expand, 
 	return x.broken
 }
 
-// expandHrefs writes, in place of the hrefs of a property, the responses of
-// the resources to which they lead.
-func (x *exchange) expandHrefs(w *dav.Writer, value []byte, props []dav.Expand, steps *int) error {
-	doc := dav.Document(dav.D("prop"), func(w *dav.Writer) { w.RawBytes(value) })
-	root, err := dav.Parse(strings.NewReader(string(doc)), dav.Limits{})
+// deadHrefs are the hrefs in a dead property; nil without any.
+func deadHrefs(r *resource, name xml.Name) (hrefs []*dav.Element) {
+	d := r.deadNamed(name)
+	if d == nil {
+		return nil
+	}
+	root, err := dav.Parse(strings.NewReader(d.XML), dav.Limits{})
 	if err != nil {
-		return err
+		return nil
 	}
 	for _, h := range root.Children() {
+		if h.Name == dav.D("href") {
+			hrefs = append(hrefs, h)
+		}
+	}
+	return hrefs
+}
+
+// expandHrefs writes, in place of the hrefs of a property, the responses of
+// the resources to which they lead.
+func (x *exchange) expandHrefs(w *dav.Writer, value []*dav.Element, props []dav.Expand, steps *int) error {
+	for _, h := range value {
 		if h.Name != dav.D("href") {
 			continue
 		}

@@ -103,6 +103,8 @@ func (x *exchange) destination(t *transfer, slash bool) (err error) {
 			return needs(t.coll.href, "bind")
 		case r.kind&kColl != 0 && (r.kind != kPlain || t.coll.kind != kPlain):
 			return misplaced(r.kind == kBook) // RFC 4791 §4.2, RFC 6352 §5.2
+		case r.kind == kFile && t.coll.kind == kCalendar && !slash && isCalendar(r.obj.Component):
+			// As if it were PUT there (RFC 4791 §5.3.2.1).
 		case r.kind&kMember != 0 && (slash && r.kind != kFile || t.coll.kind != containerOf(r.kind)):
 			e := &dav.Error{Status: http.StatusForbidden, Detail: "events go into calendars, cards into address books, files into plain collections"}
 			switch t.coll.kind {
@@ -152,7 +154,7 @@ func (x *exchange) mayTransfer(t *transfer, move bool) error {
 		switch _, err := x.locate(t.to); {
 		case err == nil:
 			need |= directory.Unbind
-			if t.from.kind&(kEvent|kCard) != 0 {
+			if t.from.kind&(kEvent|kCard) != 0 || t.coll != nil && t.coll.kind == kCalendar {
 				need = directory.WriteContent
 			}
 		case !errors.Is(err, db.ErrNotFound):
@@ -192,6 +194,8 @@ func (x *exchange) move(segments []string, slash bool) error {
 	switch {
 	case t.from.kind == kCard:
 		return x.moveCard(t)
+	case t.from.kind == kFile && t.coll != nil && t.coll.kind == kCalendar:
+		return x.enter(t, true)
 	case t.from.kind&kColl != 0 && t.from.owner.ID != t.owner.ID:
 		return &dav.Error{Status: http.StatusForbidden, Detail: "a collection stays with its owner"}
 	case t.from.kind != kEvent:
@@ -227,6 +231,11 @@ func (x *exchange) copy(segments []string, slash bool) error {
 	case kCalendar:
 		return &dav.Error{Status: http.StatusForbidden, Cond: dav.C("unique-scheduling-object-resource"), Detail: "what is in a calendar is there once"}
 	case kEvent:
+	case kFile:
+		if t.coll != nil && t.coll.kind == kCalendar {
+			return x.enter(t, false)
+		}
+		return x.copyTree(t)
 	default:
 		return x.copyTree(t)
 	}
@@ -249,4 +258,58 @@ func (x *exchange) copy(segments []string, slash bool) error {
 		return x.absolute(err, t.owner)
 	}
 	return x.sendWritten(w, memberHref(t.coll.href, t.to.member), w.Created)
+}
+
+// isCalendar reports whether the media type of a file is that of calendars.
+func isCalendar(media string) bool {
+	m, _, _ := strings.Cut(media, ";")
+	return strings.EqualFold(strings.TrimSpace(m), "text/calendar")
+}
+
+// enter makes an object of a calendar of a file: a PUT of its bytes, after
+// which a MOVE removes the file. If that fails, the same MOVE may be sent
+// again.
+func (x *exchange) enter(t *transfer, move bool) error {
+	if err := x.conditions().Check(&t.from.obj); err != nil { // they are about the source
+		return err
+	}
+	var c scheduling.Conditions
+	if !t.overwrite {
+		c.IfNoneMatch = []string{"*"}
+	}
+	into, err := x.guardPut(t.coll, t.to.member)
+	if err != nil {
+		return err
+	}
+	c.Under = into
+	if move {
+		leaves := x.touch(t.from).goes()
+		leaves.gone = false // not yet
+		out, err := x.guard(leaves)
+		if err != nil {
+			return err
+		}
+		c.Under = func(tx *db.Tx) error {
+			if err := into(tx); err != nil {
+				return err
+			}
+			return out(tx)
+		}
+	}
+	file := place{owner: t.to.owner, wing: t.from.wing(), coll: t.from.coll.Name, member: t.from.obj.Name}
+	from := collectionResource(t.from.owner, *t.from.coll)
+	w, err := x.desk.Put(x.ctx, scheduling.Put{Actor: x.me, Collection: t.coll.coll.ID, Name: t.to.member, Body: t.from.obj.Body, Conditions: c, Door: doorName})
+	if err != nil {
+		return x.absolute(err, t.owner)
+	}
+	if move {
+		if err := x.deleteFile(from, file); err != nil {
+			return err
+		}
+	}
+	at, err := x.whereIs(t.coll, t.to.member, w.Collection, w.Name)
+	if err != nil {
+		return err
+	}
+	return x.sendWritten(w, at, w.Created)
 }

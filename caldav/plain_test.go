@@ -57,6 +57,25 @@ func TestPlainCollections(t *testing.T) {
 		to("COPY", annCalendar, files+"e/").want(t, 403)
 		to("COPY", files+"a/b/note", annCalendar+"e.ics").want(t, 403)
 		to("MOVE", files+"a/", files+"e/", "Depth", "0").want(t, 400)
+
+		// A file of a calendar becomes an event, as if it were PUT there (RFC 4791 §5.3.2.1).
+		body := event("of-file", "20261102T100000Z", "20261102T110000Z", "")
+		h.put(ann, files+"good", body).want(t, 201)
+		h.put(ann, files+"bad", strings.Replace(body, "SUMMARY", "SUMM\xe4RY", 1)).want(t, 201)
+		for _, method := range []string{"COPY", "MOVE"} {
+			to(method, files+"bad", annCalendar+"bad.ics").refused(t, 403, "C:valid-calendar-data")
+			to(method, files+"good", annTasks+"good.ics").refused(t, 403, "C:supported-calendar-component")
+		}
+		to("COPY", files+"good", annCalendar+"of-file.ics").want(t, 201)
+		to("COPY", files+"good", annCalendar+"of-file.ics", "Overwrite", "F").want(t, 412)
+		to("COPY", files+"good", annCalendar+"twice.ics").refused(t, 403, "C:no-uid-conflict")
+		to("MOVE", files+"good", annCalendar+"of-file.ics").want(t, 204)
+		h.do(ann, "GET", files+"good", "").want(t, 404)
+		h.do(ann, "GET", files+"bad", "").want(t, 200)
+		if got := h.do(ann, "GET", annCalendar+"of-file.ics", "").want(t, 200).body; got != body {
+			t.Errorf("%q", got)
+		}
+		h.do(ann, "DELETE", files+"bad", "").want(t, 204)
 		h.do(ann, "GET", files+"c/b/note", "").want(t, 200)
 		h.do(ann, "GET", files+"d/b/note", "").want(t, 404)
 		if !strings.Contains(h.do(ann, "PROPFIND", files+"c/b/note", "", "Depth", "0").body, "urn:y") {

@@ -110,7 +110,11 @@ func (x *exchange) aclPrincipals(r *resource, root *dav.Element) error {
 	if err := oneProp(root); err != nil { // RFC 3744 §9.2
 		return err
 	}
-	p, err := planOf(dav.WantedIn(root), nil)
+	wanted := dav.WantedIn(root)
+	if !wanted.AllProp && !wanted.PropName && wanted.Props == nil {
+		return &dav.Error{Status: http.StatusBadRequest, Detail: "the report names no property"}
+	}
+	p, err := planOf(wanted, nil)
 	if err != nil {
 		return err
 	}

@@ -6,7 +6,6 @@ import (
 	"github.com/convene-server/convene/caldav/dav"
 	"github.com/convene-server/convene/db"
 	"github.com/convene-server/convene/directory"
-	"github.com/convene-server/convene/directory/cuaddr"
 )
 
 // Everybody has two groups of people who may act for him, each a principal
@@ -45,33 +44,17 @@ func readGroupMembers(x *exchange, r *resource, w *dav.Writer) bool {
 	var members []db.Principal
 	mine := false
 	ok := x.view(func(tx *db.Tx) error {
+		if r.kind != kProxy {
+			if mine = r.owner.Kind != db.Group; mine {
+				return nil
+			}
+			var err error
+			members, mine, err = x.membersOf(tx, r.owner)
+			return err
+		}
 		me, err := directory.Grantees(tx, x.me)
 		if err != nil {
 			return err
-		}
-		if r.kind != kProxy {
-			if mine = r.owner.Kind != db.Group; mine || !me[r.owner.ID] {
-				return nil
-			}
-			mine = true
-			names, err := tx.Members(r.owner.ID)
-			if err != nil {
-				return err
-			}
-			for _, n := range names {
-				a, err := cuaddr.Parse(n)
-				if err != nil {
-					continue
-				}
-				found, err := directory.LookupAll(tx, []cuaddr.Address{a})
-				if err != nil {
-					return err
-				}
-				if p, here := found[a]; here {
-					members = append(members, p)
-				}
-			}
-			return nil
 		}
 		all, err := tx.Proxies(r.owner.ID)
 		mine = r.owner.ID == x.me.ID

@@ -144,33 +144,6 @@ func readPrincipalURL(x *exchange, r *resource, w *dav.Writer) bool {
 	return true
 }
 
-func readGroupMembership(x *exchange, r *resource, w *dav.Writer) bool {
-	switch {
-	case r.owner.ID != x.me.ID && r.kind == kPrincipal:
-		return x.readDelegateOf(r.owner, w)
-	case r.owner.ID != x.me.ID:
-		return false // who is in which group is nobody else's business
-	case r.kind == kProxy:
-		return true // it is a group that is in no other
-	}
-	var groups []db.Principal
-	if !x.view(func(tx *db.Tx) (err error) {
-		groups, err = tx.GroupsOf(r.owner.ID)
-		return err
-	}) {
-		return false
-	}
-	for i := range groups {
-		w.Href(principalHref(&groups[i]))
-	}
-	for _, writes := range []bool{false, true} {
-		if !x.eachActedFor(writes, func(p *db.Principal) { w.Href(proxyHref(p, writes)) }) {
-			return false
-		}
-	}
-	return true
-}
-
 func readPrincipalCollections(x *exchange, r *resource, w *dav.Writer) bool {
 	w.Href(hrefPrincipals)
 	return true

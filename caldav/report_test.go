@@ -427,6 +427,13 @@ func TestPrincipalReports(t *testing.T) {
 		r = h.report(ann, annCalendar, `<D:acl-principal-prop-set><D:prop><D:displayname/></D:prop></D:acl-principal-prop-set>`)
 		equal(t, "acl-principal-prop-set", names(t, r, ""), []string{annSelf})
 		h.report(ann, annCalendar, `<D:acl-principal-prop-set><D:prop><D:displayname/></D:prop><D:prop><D:acl/></D:prop></D:acl-principal-prop-set>`).want(t, 400) // RFC 3744 §9.2
+		h.report(ann, annCalendar, `<D:acl-principal-prop-set><D:all/></D:acl-principal-prop-set>`).want(t, 400)
+		// Hrefs in what somebody keeps with a resource are followed too, where he may.
+		h.proppatch(ann, annHome, `<D:set><D:prop><D:mine>`+href(annCalendar)+`</D:mine><D:his>`+href(bobCalendar)+`</D:his></D:prop></D:set>`).want(t, 207)
+		w = h.report(ann, annHome, `<D:expand-property><D:property name="mine"><D:property name="resourcetype"/></D:property><D:property name="his"><D:property name="resourcetype"/></D:property></D:expand-property>`).row(t, annHome)
+		if !strings.Contains(w.text("D:mine"), "<D:resourcetype><D:collection/><C:calendar/></D:resourcetype>") || !w.has("D:his") || w.text("D:his") != "" {
+			t.Errorf("%+v", w)
+		}
 		h.do(ann, "ACL", annCalendar, `<D:acl xmlns:D="DAV:"/>`).want(t, 200)
 		h.do(ann, "ACL", "/dav/principals/", `<D:acl xmlns:D="DAV:"/>`).refused(t, 403, "D:no-protected-ace-conflict")
 	})

@@ -31,6 +31,8 @@ var table = []property{
 	{name: dav.D("alternate-URI-set"), kinds: kPrincipal | kProxy, spec: "RFC 3744 §4.1", read: readNothing},
 	{name: dav.D("group-member-set"), kinds: kPrincipal | kProxy, spec: "RFC 3744 §4.3", read: readGroupMembers, write: writeGroupMembers},
 	{name: dav.D("group-membership"), kinds: kPrincipal | kProxy, spec: "RFC 3744 §4.4", read: readGroupMembership},
+	{name: dav.CS("expanded-group-member-set"), kinds: kPrincipal | kProxy, spec: "of Apple's server", read: readExpandedMembers},
+	{name: dav.CS("expanded-group-membership"), kinds: kPrincipal | kProxy, spec: "of Apple's server", read: readExpandedMembership},
 	{name: dav.D("principal-collection-set"), kinds: kEvery, spec: "RFC 3744 §5.8", read: readPrincipalCollections},
 	{name: dav.D("owner"), kinds: kPrincipal | kProxy | kOwned, spec: "RFC 3744 §5.1", read: readOwner},
 	{name: dav.D("supported-privilege-set"), kinds: kEvery, spec: "RFC 3744 §5.3", read: readSupportedPrivileges},

@@ -46,6 +46,10 @@ const (
 	FreeBusyMessages = "freebusy_messages"
 	// EventRefreshing says whether who asks how things stand is answered.
 	EventRefreshing = "event_refreshing"
+	// Members says whether it is told who is in a group: unset to everybody here,
+	// who could invite it and see; Hidden to its members alone.
+	Members = "members"
+	Hidden  = "hidden"
 	// Notices says when somebody is told what an agent did as its rules say so
 	// (ACT_..._AND_NOTIFY): each time, or once a day of all.
 	Notices = "notices"

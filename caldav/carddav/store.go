@@ -62,6 +62,31 @@ func (c *Card) WithUID(uid string) []byte {
 	return out.Bytes()
 }
 
+// MembersOnce returns the bytes of a group without the lines that name a member
+// a second time, which programs of Apple would show twice; nil where there are
+// none. Nothing else changes.
+func (c *Card) MembersOnce() []byte {
+	var out []byte
+	from := 0
+	seen := map[string]bool{}
+	for i := range c.Props {
+		p := &c.Props[i]
+		if p.Name != "MEMBER" && p.Name != "X-ADDRESSBOOKSERVER-MEMBER" {
+			continue
+		}
+		if key := p.Name + ":" + p.Value; !seen[key] {
+			seen[key] = true
+			continue
+		}
+		out = append(out, c.raw[from:p.at]...)
+		from = p.at + len(p.raw)
+	}
+	if from == 0 {
+		return nil
+	}
+	return append(out, c.raw[from:]...)
+}
+
 func printable(r rune) rune {
 	if r < 0x20 || r == 0x7f {
 		return -1

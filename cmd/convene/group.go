@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/convene-server/convene/db"
+	"github.com/convene-server/convene/directory"
 	"github.com/convene-server/convene/scheduling"
 )
 
@@ -52,6 +53,8 @@ type groupSetCmd struct {
 	RemoveMember []string `sep:"none" placeholder:"ADDRESS" help:"Who is no member any more; may be repeated."`
 	Policy       []string `sep:"none" placeholder:"RULE" xor:"policy" help:"How rooms and resources in it answer from now on that have no rules of their own; may be repeated."`
 	NoPolicy     bool     `xor:"policy" help:"Without such rules."`
+	HideMembers  bool     `xor:"members" help:"Programs tell who is in it to its members alone."`
+	ShowMembers  bool     `xor:"members" help:"Programs tell it to everybody here."`
 }
 
 func (c *groupSetCmd) Run(e *env) error {
@@ -76,6 +79,11 @@ func (c *groupSetCmd) Run(e *env) error {
 		}
 		if err := c.FreeBusy.set(tx, p); err != nil {
 			return err
+		}
+		if c.HideMembers || c.ShowMembers {
+			if err := tx.SetPreference(p.ID, directory.Members, map[bool]string{true: directory.Hidden}[c.HideMembers]); err != nil {
+				return err
+			}
 		}
 		return setMembers(tx, *p, all, more, fewer)
 	})

@@ -200,6 +200,12 @@ func (c *showCmd) Run(e *env) error {
 			for _, m := range members {
 				row("member", m)
 			}
+			switch said, err := tx.Preference(p.ID, directory.Members); {
+			case err != nil:
+				return err
+			case said == directory.Hidden:
+				row("members told to", "members")
+			}
 			for rule := range strings.Lines(p.Policy) {
 				row("policy", strings.TrimSpace(rule))
 			}
