@@ -143,6 +143,11 @@ func (me Actor) include(s *series, r ics.RID, c *ics.Component, named bool) {
 		top.Set(ics.NewProp("DTSTAMP", v))
 		top.Remove(propReceived)
 	}
+	for _, p := range s.parts { // what he made of the series himself is of its revision
+		if occ := s.regular(p.rid); p.rid != "" && occ != nil && sequence(p.comp) < sequence(top) && me.sameContent(occ, p.comp) && sameTime(s.obj, occ, s.obj, p.comp) {
+			setSequence(p.comp, sequence(top))
+		}
+	}
 	if !named { // those of the series are invited to it
 		for _, l := range ics.Attendees(top) {
 			n := *l

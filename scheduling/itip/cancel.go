@@ -29,6 +29,7 @@ func (me Actor) receiveCancel(have *ics.Object, msg Message) (Outcome, error) {
 	}
 	s := newSeries(have, have.Root().Clone())
 	in := newSeries(msg.Body, msg.Body.Root())
+	exact := trim(msg.Body.Root().Value("PRODID")) == ProductID
 	done, stale := false, "nothing of it is in his copy"
 	var unseen []*part
 	for _, c := range in.parts {
@@ -50,7 +51,7 @@ func (me Actor) receiveCancel(have *ics.Object, msg Message) (Outcome, error) {
 			continue
 		}
 		if c.rid == "" {
-			if me.cancelWhole(s, c, &stale) {
+			if me.cancelWhole(s, c, exact, &stale) {
 				done = true
 			}
 			if s.master == nil { // the series itself may still come
@@ -63,7 +64,7 @@ func (me Actor) receiveCancel(have *ics.Object, msg Message) (Outcome, error) {
 			unseen = append(unseen, c)
 			continue
 		}
-		if older(c.comp, old.comp) && sequence(c.comp) < sequence(old.comp) {
+		if older(c.comp, old.comp) && (sequence(c.comp) < sequence(old.comp) || exact && old.rid == c.rid) {
 			stale = staleRule(c.comp, old.comp)
 			continue
 		}
@@ -120,7 +121,7 @@ func (me Actor) cancelFrom(have *ics.Object, s *series, c *part, why string) (*s
 		return nil, rangeRule(errEndless)
 	}
 	if before == nil { // from its first instance on
-		if !me.cancelWhole(s, c, &why) {
+		if !me.cancelWhole(s, c, false, &why) {
 			return nil, why
 		}
 		return s, why
@@ -151,14 +152,19 @@ func calledOff(s, in *series) *ics.Object {
 	return envelope(in.obj, Cancel, []*ics.Component{c})
 }
 
-func (me Actor) cancelWhole(s *series, c *part, stale *string) bool {
-	if top := s.master; top != nil && sequence(c.comp) < sequence(top.comp) { // RFC 5546 §4.2.9
+// cancelWhole marks all that a CANCEL of the whole is not older than. exact: its
+// DTSTAMP tells when it was made; not all programs write that.
+func (me Actor) cancelWhole(s *series, c *part, exact bool, stale *string) bool {
+	earlier := func(p *part) bool { // RFC 5546 §2.1.5, §4.2.9
+		return sequence(c.comp) < sequence(p.comp) || exact && older(c.comp, p.comp)
+	}
+	if top := s.master; top != nil && earlier(top) {
 		*stale = staleRule(c.comp, top.comp)
 		return false
 	}
 	done := false
 	for _, p := range s.parts {
-		if sequence(c.comp) < sequence(p.comp) && (s.master == nil || dtstamp(c.comp) < dtstamp(p.comp)) { // this one was told of later
+		if earlier(p) && (s.master == nil || dtstamp(c.comp) <= dtstamp(p.comp)) { // this one was told of later, or with it
 			*stale = staleRule(c.comp, p.comp)
 			continue
 		}

@@ -83,7 +83,7 @@ func (s *simulation) arrived(to string, m Message, out Outcome) {
 	for _, d := range out.Delegates {
 		s.known[s.at[d.To]] = true
 	}
-	if from == nil || from.core != s.at[m.To].core || m.Echo {
+	if from == nil || from.core != s.at[m.To].core || m.Echo || m.Method == Counter { // who proposes by hand may do so twice
 		return
 	}
 	s.told(m)

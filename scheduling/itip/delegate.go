@@ -131,9 +131,10 @@ func (r *replying) delegate(c, p *part, l *ics.Prop) {
 		}
 		p.comp.Add(line)
 		p.moved()
-		if r.ours && (find(c, a) == nil || sequence(c.comp) < sequence(p.comp)) {
+		if r.ours && (find(c, a) == nil || sequence(c.comp) < sequence(p.comp) || p.rid != "" && r.serial[a.Fold()]) {
 			// To the delegator he was in it already, or he knows an earlier revision
-			// than counts: his word is not enough.
+			// than counts, or the delegate has the series, in which no delegator changes
+			// anything: his word is not enough.
 			r.back = append(r.back, a)
 		} else {
 			r.invited = append(r.invited, a)

@@ -183,8 +183,8 @@ func (me Actor) standing(left, in *series, have func(ics.RID) bool) []*ics.Compo
 			continue
 		}
 		occ := in.regular(old.rid)
-		if occ == nil || ics.Attendee(occ, me.Self) == nil || !sameTime(left.obj, old.comp, in.obj, occ) {
-			continue
+		if occ == nil || ics.Attendee(occ, me.Self) == nil || !sameTime(left.obj, old.comp, in.obj, occ) || older(in.at(old.rid).comp, old.comp) {
+			continue // of the last, see removedSince
 		}
 		out = append(out, me.anew(left, in, &part{comp: occ, rid: old.rid}))
 	}

@@ -26,9 +26,10 @@ const (
 	// that he has not answered: in which revision (SEQUENCE). It is never sent.
 	paramAsked = "X-CONVENE-ASKED"
 	// propLapsed stands in an organizer's series for an instance that had another
-	// time for a while, "RECURRENCE-ID/SEQUENCE": answers to it count from this
-	// revision on. "RECURRENCE-ID/SEQUENCE/ADDRESS ADDRESS" is said of those from
-	// whom it was taken for a while. It is never sent.
+	// time for a while, or was none, "RECURRENCE-ID/SEQUENCE": answers to it count
+	// from this revision on. "RECURRENCE-ID/SEQUENCE/ADDRESS ADDRESS" is said of
+	// those from whom it was taken for a while, "RECURRENCE-ID+/SEQUENCE" of this
+	// instance and all later ones. It is never sent.
 	propLapsed = "X-CONVENE-LAPSED"
 	// propReceived stands in an attendee's copy whose DTSTAMP his program
 	// changed, as it may (RFC 6638 §3.2.2.1): the DTSTAMP that the organizer

@@ -20,7 +20,12 @@ func (me Actor) receiveReply(have *ics.Object, msg Message) (Outcome, error) {
 	}
 	s := newSeries(have, have.Root().Clone())
 	in := newSeries(msg.Body, msg.Body.Root())
-	r := &replying{me: me, s: s, in: in, why: "nobody answers in it", ours: trim(msg.Body.Root().Value("PRODID")) == ProductID}
+	r := &replying{me: me, s: s, in: in, why: "nobody answers in it", serial: map[string]bool{}, ours: trim(msg.Body.Root().Value("PRODID")) == ProductID}
+	if s.master != nil {
+		for _, a := range s.master.guests() {
+			r.serial[a.Fold()] = true
+		}
+	}
 	for _, c := range masterFirst(in.parts) {
 		r.component(c, msg.From)
 	}
@@ -113,7 +118,8 @@ type replying struct {
 	// crossed: whose answer counts, though it is for an earlier revision than
 	// the one that he was told since.
 	crossed []cuaddr.Address
-	ours    bool // the answer was made by a server like this one
+	ours    bool            // the answer was made by a server like this one
+	serial  map[string]bool // who was in the series before it
 }
 
 func (r *replying) component(c *part, from cuaddr.Address) {
@@ -189,7 +195,7 @@ func (r *replying) whole(c *part, l *ics.Prop, who cuaddr.Address) {
 		ps := ics.PartStat(m)
 		covered := counts && r.asMaster(p)
 		if r.ours { // it would name the instance if its answer were another
-			covered = (covered || !counts && r.asAnswered(p)) && !answeredSince(m, c.comp)
+			covered = (covered || !counts && r.asAnswered(p)) && !answeredSince(m, c.comp) && sequence(c.comp) >= r.lapsed(p.rid, who)
 		} else if ps != "NEEDS-ACTION" && ps != before && ps != ics.PartStat(l) {
 			continue
 		}

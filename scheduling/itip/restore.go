@@ -555,8 +555,10 @@ func (m *mend) answers(force bool) (out, late []answer) {
 			out = append(out, answer{comp: c, mine: *l, partstat: "DECLINED"})
 		}
 	}
-	if wholeSaid && whole != "DECLINED" {
-		out = append(out, m.away()...)
+	if wholeSaid { // and they are away in the revision that he answers
+		if away := m.away(); whole != "DECLINED" {
+			out = append(out, away...)
+		}
 	}
 	return out, late
 }

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/convene-server/convene/directory/cuaddr"
 	"github.com/convene-server/convene/scheduling/ics"
@@ -102,13 +103,13 @@ func (v *revision) lapse() {
 			v.is.dirty = true
 		}
 	}
-	remember := func(r ics.RID, whom ...string) {
+	remember := func(r string, whom ...string) {
 		if kept := m.comp.PropsNamed(propLapsed); len(kept) >= maxLapsed {
 			first := *kept[0]
 			m.comp.RemoveFunc(func(p *ics.Prop) bool { return p.Name == propLapsed && p.Value == first.Value })
 		}
 		m.moved()
-		m.comp.Add(ics.NewProp(propLapsed, strings.Join(append([]string{string(r), strconv.Itoa(sequence(m.comp))}, whom...), "/")))
+		m.comp.Add(ics.NewProp(propLapsed, strings.Join(append([]string{r, strconv.Itoa(sequence(m.comp))}, whom...), "/")))
 		v.is.dirty = true
 	}
 	for _, r := range v.rids {
@@ -122,7 +123,7 @@ func (v *revision) lapse() {
 		}
 		if !sameTime(v.was.obj, old.comp, v.is.obj, occ) {
 			m.comp.RemoveFunc(func(p *ics.Prop) bool { return p.Name == propLapsed && strings.HasPrefix(p.Value, string(r)+"/") })
-			remember(r)
+			remember(string(r))
 			continue
 		}
 		// RFC 5546 §2.1.5: what he said of it before the CANCEL that took it from him is
@@ -135,10 +136,59 @@ func (v *revision) lapse() {
 			}
 		}
 		if len(again) > 0 {
-			remember(r, strings.Join(again, " "))
+			remember(string(r), strings.Join(again, " "))
+		}
+	}
+	// An instance that comes, or comes back, is a new one: what somebody said of it
+	// when there was one before is of a meeting that was called off (RFC 5546
+	// §2.1.5).
+	if v.was.master == nil || sequence(m.comp) == 0 || !v.deltas[m].reschedule() {
+		return
+	}
+	for _, r := range more(datesOf(v.is.obj, m.comp, "EXDATE"), datesOf(v.was.obj, v.was.master.comp, "EXDATE")) {
+		if v.is.obj.HasInstance(r) {
+			remember(string(r))
+		}
+	}
+	fresh, end := v.fresh()
+	switch {
+	case end:
+		m.comp.RemoveFunc(func(p *ics.Prop) bool {
+			rid, _, _ := strings.Cut(p.Value, "/")
+			return p.Name == propLapsed && strings.HasSuffix(rid, "+") && rid >= string(fresh[0])
+		})
+		remember(string(fresh[0]) + "+")
+	case len(fresh) <= maxLapsed/2:
+		for _, r := range fresh {
+			remember(string(r))
 		}
 	}
 }
+
+// fresh returns the instances that a series did not have before, and whether they
+// are all of its instances from the first of them on.
+func (v *revision) fresh() (fresh []ics.RID, end bool) {
+	var all []ics.RID
+	err := v.is.obj.Instances(time.Time{}, time.Time{}, time.UTC, ics.Bound{}, func(i ics.Instance) bool {
+		all = append(all, i.RID)
+		return len(all) < maxLook
+	})
+	if err != nil {
+		return nil, false
+	}
+	for _, r := range sorted(all) {
+		if !v.was.obj.HasInstance(r) && v.was.byRID[r] == nil {
+			fresh = append(fresh, r)
+			end = true
+		} else {
+			end = false
+		}
+	}
+	return fresh, end && slices.Index(all, fresh[0])+len(fresh) == len(all)
+}
+
+// maxLook bounds how many instances are looked at for new ones.
+const maxLook = 1000
 
 // maxLapsed bounds what is remembered of taken back times.
 const maxLapsed = 50
@@ -150,7 +200,7 @@ func lapsed(master *ics.Component, r ics.RID, who cuaddr.Address) int {
 	for _, p := range master.PropsNamed(propLapsed) {
 		rid, rest, _ := strings.Cut(p.Value, "/")
 		from, whom, some := strings.Cut(rest, "/")
-		if rid != string(r) || some && !slices.Contains(strings.Fields(whom), who.Fold()) {
+		if start, later := strings.CutSuffix(rid, "+"); start != string(r) && !(later && start < string(r)) || some && !slices.Contains(strings.Fields(whom), who.Fold()) {
 			continue
 		}
 		if seq, err := strconv.Atoi(from); err == nil {
