@@ -2,6 +2,7 @@ package itip
 
 import (
 	"errors"
+	"strings"
 	"time"
 
 	"github.com/convene-server/convene/scheduling/ics"
@@ -172,12 +173,12 @@ func written(t time.Time, f ics.Form) string {
 	return t.Format("20060102T150405")
 }
 
-// cannot answers a message with a RANGE that cannot be written out: a REQUEST
-// by a REPLY, a COUNTER by a DECLINECOUNTER, both with REQUEST-STATUS 3.14 (RFC
-// 5546 §3.6.27). Nothing is changed.
-func (me Actor) cannot(have *ics.Object, msg Message, why error) Outcome {
-	rule := rangeRule(why)
-	status := ics.NewProp("REQUEST-STATUS", "3.14;Unsupported capability;RANGE=THISANDFUTURE")
+// cannot answers a message with what is not understood here, as a RANGE that
+// cannot be written out (3.14, RFC 5546 §3.6.27) or a recurrence in an unknown
+// calendar (3.1, RFC 7529 §7): a REQUEST by a REPLY, a COUNTER by a
+// DECLINECOUNTER, both with that REQUEST-STATUS. Nothing is changed.
+func (me Actor) cannot(have *ics.Object, msg Message, code, rule string) Outcome {
+	status := ics.NewProp("REQUEST-STATUS", code)
 	none := ignored("%s", rule)
 	in := newSeries(msg.Body, msg.Body.Root())
 	if len(in.parts) == 0 {
@@ -220,5 +221,6 @@ func (me Actor) cannot(have *ics.Object, msg Message, why error) Outcome {
 	if len(ms) == 0 {
 		return none
 	}
-	return Outcome{Messages: ms, Scheduled: true, KeepTag: true, Rule: "refused with 3.14: " + rule}
+	number, _, _ := strings.Cut(code, ";")
+	return Outcome{Messages: ms, Scheduled: true, KeepTag: true, Rule: "refused with " + number + ": " + rule}
 }

@@ -29,7 +29,7 @@ func Receive(me Actor, have *ics.Object, msg Message) (Outcome, error) {
 	if Ranged(msg.Body) && msg.Method != Cancel {
 		body, err := me.unrange(have, msg.Body)
 		if err != nil {
-			return me.cannot(have, msg, err), nil
+			return me.cannot(have, msg, "3.14;Unsupported capability;RANGE=THISANDFUTURE", rangeRule(err)), nil
 		}
 		msg.Body = body
 	}
@@ -59,7 +59,11 @@ func Receive(me Actor, have *ics.Object, msg Message) (Outcome, error) {
 		Free(me, &out)
 	}
 	if err == nil && out.Object != nil {
-		if bad := out.Object.Check(); bad != nil { // whatever a stranger sends, what is stored is sound
+		bad := out.Object.Check()
+		if ics.OtherScale(bad) && msg.Method == Request { // RFC 7529 §7
+			return me.cannot(have, msg, "3.1;Invalid property value;RRULE", bad.Error()), nil
+		}
+		if bad != nil { // whatever a stranger sends, what is stored is sound
 			return ignored("it would spoil the copy: %v", bad), nil
 		}
 	}
