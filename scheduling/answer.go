@@ -2,6 +2,7 @@ package scheduling
 
 import (
 	"context"
+	"errors"
 
 	"github.com/convene-server/convene/db"
 	"github.com/convene-server/convene/directory/cuaddr"
@@ -12,57 +13,19 @@ import (
 // Answer applies it to the organizer's copy, and to the attendee's own if he
 // is local.
 func (d *Desk) Answer(ctx context.Context, a Answer) (Verdict, error) {
-	var v Verdict
-	err := d.transact(ctx, locks{uids: []string{a.UID}}, func(s *sitting) error {
-		r, err := s.rsvp(a)
-		if err == nil {
-			err = s.index()
-		}
-		if no, ok := err.(*itip.Refusal); ok {
-			s.drop()
-			v = Verdict{Rule: no.Detail, Refusal: no}
-			s.decide(rsvpDecision(a, "refused", no.Detail))
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		v = Verdict{Applied: r.applied, Rule: r.rule}
-		outcome := "ignored"
-		if r.applied {
-			outcome = "applied"
-		}
-		s.decide(rsvpDecision(a, outcome, r.rule))
-		return nil
-	})
-	return v, err
-}
-
-func rsvpDecision(a Answer, outcome, rule string) db.Decision {
-	return db.Decision{
+	x := db.Decision{
 		Direction: "user", Door: a.Door, UID: a.UID, Method: string(itip.Reply), Principal: a.Organizer.Principal,
-		From: a.Attendee.String(), Belief: string(Proved), Rule: rule, Outcome: outcome, Detail: a.PartStat,
+		From: a.Attendee.String(), Belief: string(Proved), Outcome: "ignored", Detail: a.PartStat,
 	}
+	return d.page(ctx, x, func(s *sitting) (result, error) { return s.rsvp(a) })
 }
 
 func (s *sitting) rsvp(a Answer) (result, error) {
-	organizer, err := s.tx.Principal(a.Organizer.Principal)
-	if err == db.ErrNotFound {
-		return ignored("the organizer is gone")
+	h, err := s.organizersCopy(a.UID, a.Organizer)
+	if err != nil || h == nil {
+		return result{rule: "the meeting is gone"}, err
 	}
-	if err != nil {
-		return result{}, err
-	}
-	if err := s.load(a.UID, organizer); err != nil {
-		return result{}, err
-	}
-	h := s.holdings[thread{organizer.ID, a.UID}]
-	if h.obj == nil {
-		return ignored("the meeting is gone")
-	}
-	if err := s.meetIn(h.obj); err != nil {
-		return result{}, err
-	}
+	organizer := h.owner
 	who := func(b cuaddr.Address) bool { return b == a.Attendee }
 	outside := s.find(ics.Organizer(h.obj.First())) == nil // then it is the copy of whoever was told of it here
 	if p := s.find(a.Attendee); p != nil && p.Kind != db.Group && (p.ID != organizer.ID || outside) {
@@ -114,9 +77,7 @@ func (s *sitting) rsvp(a Answer) (result, error) {
 			s.refresh(organizer.ID, a.UID)
 		}
 		l := letters([]itip.Message{msg}, organizer, nil, a.Door, false)[0] // in his own name: the attendee is outside
-		if in := s.homes[organizer.ID].inbox; got.Inbox != nil && in != 0 {
-			s.inbox = append(s.inbox, inboxItem{in, got.Inbox})
-		}
+		s.toInbox(organizer.ID, got.Inbox)
 		if s.wantsCopy(organizer, msg.Method) {
 			s.mail(l, cuaddr.Mailto(organizer.Address), nil, true)
 		}
@@ -133,7 +94,7 @@ func (s *sitting) rsvp(a Answer) (result, error) {
 func (d *Desk) Bounced(ctx context.Context, principal int64, uid string, rcpt cuaddr.Address, status, detail string) error {
 	return d.transact(ctx, locks{uids: []string{uid}}, func(s *sitting) error {
 		owner, err := s.tx.Principal(principal)
-		if err == db.ErrNotFound {
+		if errors.Is(err, db.ErrNotFound) {
 			return nil
 		}
 		if err != nil {

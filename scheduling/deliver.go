@@ -454,18 +454,11 @@ func (s *sitting) ownAct(p db.Principal, m Deliver) (bool, error) {
 	if err := s.meetIn(h.obj); err != nil {
 		return false, err
 	}
-	self := s.self(p, false)
-	after := h.obj
-	for _, c := range m.Body.Main() {
-		him := ics.Attendee(c, self)
-		if him == nil {
-			continue
-		}
-		r := m.Body.RID(c)
-		if o := itip.Answered(after, self, r, c); o != nil {
-			after = o
-		}
+	me, err := s.actor(h, true)
+	if err != nil {
+		return false, err
 	}
+	after, _ := itip.Observed(me, h.obj, m.Body)
 	return s.act(h, after, m.Door, true)
 }
 

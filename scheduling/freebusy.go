@@ -215,7 +215,7 @@ func (in *insight) sees(r db.BusyRow) bool { return in.owners[r.Owner] || in.cal
 const maxInsight = 50
 
 // closed returns who has set entries on his inbox and let the asker not ask
-// for his busy time by them (RFC 6638 §6.1.3).
+// for his busy time by them (RFC 6638 §6.1.4).
 func (q FreeBusyQuery) closed(tx *db.Tx, owners []int64) (map[int64]bool, error) {
 	aces, err := tx.InboxACEs(owners)
 	if err != nil || len(aces) == 0 || q.Asker.ID == 0 {

@@ -167,7 +167,7 @@ func (s *sitting) pageOf(people []db.Principal, after int64) (page []db.Principa
 type refreshArgs struct{ After int64 }
 
 // refresh queues that the other attendees learn of a PARTSTAT (RFC 6638
-// §3.2.6). Many replies before it is done make one job.
+// §4.2). Many replies before it is done make one job.
 func (s *sitting) refresh(organizer int64, uid string) {
 	for _, j := range s.jobs {
 		if j.Kind == jobRefresh && j.Principal == organizer && j.UID == uid {
@@ -205,7 +205,7 @@ func (s *sitting) someoneHere(o *ics.Object, organizer int64) bool {
 
 // tellOthers brings the PARTSTATs in the organizer's copy to the local
 // attendees' copies: without mail, inbox item or new Schedule-Tag (RFC 6638
-// §3.2.6, §3.2.10).
+// §4.2, §3.2.10).
 func (s *sitting) tellOthers(j db.Job) error {
 	var args refreshArgs
 	if len(j.Args) > 0 {

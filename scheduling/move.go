@@ -9,7 +9,7 @@ import (
 )
 
 // Move puts an object elsewhere among its owner's calendars, without messages:
-// for others the meeting stays what it is (RFC 6638 §3.2.4.2). An object with
+// for others the meeting stays what it is (RFC 6638 §3.2.3.4). An object with
 // another UID is not overwritten (RFC 4791 §5.3.2.1).
 func (d *Desk) Move(ctx context.Context, m Move) (Written, error) {
 	l, err := d.lockObject(ctx, m.Collection, m.Name)

@@ -13,7 +13,7 @@ import (
 
 // Remove deletes an object: an organizer's cancels the meeting, an attendee's
 // declines it (RFC 6638 §3.2.1.3, §3.2.2.4). Inbox objects are deleted without
-// any effect (RFC 6638 §4.2). The error is db.ErrNotFound or one of Put's.
+// any effect. The error is db.ErrNotFound or one of Put's.
 func (d *Desk) Remove(ctx context.Context, r Remove) error {
 	l, err := d.lockObject(ctx, r.Collection, r.Name)
 	if err != nil {

@@ -129,7 +129,7 @@ type Remove struct {
 }
 
 // Move puts an object elsewhere among the actor's own calendars, without
-// messages (RFC 6638 §3.2.4 speaks of resources, decision 23 of homes).
+// messages (RFC 6638 §3.2.3.4).
 type Move struct {
 	Actor      db.Principal
 	Collection int64

@@ -211,6 +211,7 @@ func (s *sitting) drop() {
 	s.order, s.inbox, s.deliveries, s.jobs, s.decisions, s.busy, s.parted = nil, nil, nil, nil, nil, nil, nil
 	s.roundUps, s.heirs = nil, nil
 	s.pending, s.proposed, s.closed = nil, nil, nil
+	s.withdraw = nil
 	clear(s.holdings)
 }
 

@@ -152,7 +152,7 @@ type Outcome struct {
 	// where he need not be told.
 	Inbox *ics.Object
 	// Refresh says that the other attendees should learn of a PARTSTAT that
-	// changed, or of who is in the meeting (RFC 6638 §3.2.6): queued by the desk,
+	// changed, or of who is in the meeting (RFC 6638 §4.2): queued by the desk,
 	// coalesced, without mail. See Participation.
 	Refresh bool
 

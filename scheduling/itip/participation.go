@@ -9,7 +9,7 @@ import (
 
 // Participation returns an attendee's copy with the participation of the
 // others as the organizer's copy has it: who is in each occurrence that he has,
-// and what they answered (RFC 6638 §3.2.6), with the properties that attendees
+// and what they answered (RFC 6638 §4.2), with the properties that attendees
 // set for everybody (Actor.SharedX). Nothing else changes, self's own lines
 // never. It returns copy itself where nothing differs.
 func Participation(copy, organizers *ics.Object, self func(cuaddr.Address) bool, shared ...string) *ics.Object {
