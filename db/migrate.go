@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"syscall"
+	"strings"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/convene-server/convene/db/migrations"
 )
@@ -38,7 +40,8 @@ func (s *Store) settleEpoch(ctx context.Context) error {
 		if err != nil || string(had) == place {
 			return err
 		}
-		if had != nil {
+		older, _, _ := strings.Cut(place, "@") // as it was written before the file's birth was looked at
+		if had != nil && string(had) != older {
 			if err := tx.SetMeta("epoch", []byte(randomText())); err != nil {
 				return err
 			}
@@ -47,14 +50,20 @@ func (s *Store) settleEpoch(ctx context.Context) error {
 	})
 }
 
-// place tells this database from its copies; "" where that cannot be known.
+// place tells this database from its copies; "" where that cannot be known. A
+// file that takes the place of one just removed often gets its number, too:
+// when it was made tells them apart, on file systems that know.
 func (tx *Tx) place() (place string, err error) {
 	if tx.c.d == sqliteDialect {
-		var stat syscall.Stat_t
-		if err := syscall.Stat(tx.s.path, &stat); err != nil {
+		var stat unix.Statx_t
+		if err := unix.Statx(unix.AT_FDCWD, tx.s.path, 0, unix.STATX_INO|unix.STATX_BTIME, &stat); err != nil {
 			return "", nil
 		}
-		return fmt.Sprintf("%d:%d", stat.Dev, stat.Ino), nil
+		place := fmt.Sprintf("%d:%d", unix.Mkdev(stat.Dev_major, stat.Dev_minor), stat.Ino)
+		if stat.Mask&unix.STATX_BTIME != 0 {
+			place += fmt.Sprintf("@%d.%09d", stat.Btime.Sec, stat.Btime.Nsec)
+		}
+		return place, nil
 	}
 	var may bool
 	if err := tx.row(`SELECT has_function_privilege('pg_control_system()', 'execute') AND has_function_privilege('pg_control_checkpoint()', 'execute')`, nil, &may); err != nil || !may {

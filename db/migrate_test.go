@@ -151,6 +151,36 @@ func TestEpoch(t *testing.T) {
 		if again := epoch(t, "sqlite:"+path); again != restored {
 			t.Error("the epoch changes with each start")
 		}
+		// The place as earlier releases wrote it: the same file is the same database.
+		s := dbtest.Open(t, dsn, db.Options{})
+		err = s.Write(ctx, nil, func(tx *db.Tx) error {
+			place, err := tx.Meta("place")
+			if err != nil {
+				return err
+			}
+			older, _, _ := strings.Cut(string(place), "@")
+			return tx.SetMeta("place", []byte(older))
+		})
+		s.Close()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if again := epoch(t, dsn); again != first {
+			t.Error("the epoch changes with an upgrade")
+		}
+		// A backup that is put where the file was: it may get the number of the file that is gone.
+		file := strings.TrimPrefix(dsn, "sqlite:")
+		for _, f := range []string{file, file + "-wal", file + "-shm"} {
+			if err := os.Remove(f); err != nil && !errors.Is(err, os.ErrNotExist) {
+				t.Fatal(err)
+			}
+		}
+		if err := os.WriteFile(file, whole, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if epoch(t, dsn) == first {
+			t.Error("a database restored in the place of its predecessor has the epoch of the first")
+		}
 	})
 	t.Run("postgres", func(t *testing.T) {
 		dsn := dbtest.DSN(t, "postgres") // a copy of the template, which knew its own place
