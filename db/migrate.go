@@ -25,6 +25,32 @@ func (s *Store) Migrate(ctx context.Context) error {
 	return s.settleEpoch(ctx)
 }
 
+// Schema says at which version the schema is (0: there is none yet) and which
+// one this program knows.
+func (s *Store) Schema(ctx context.Context) (have, known int, err error) {
+	all, err := migrations.All()
+	if err != nil {
+		return 0, 0, err
+	}
+	err = s.View(ctx, func(tx *Tx) error {
+		catalogue := `SELECT count(*) FROM pg_tables WHERE tablename = 'schema_version' AND schemaname = ANY (current_schemas(false))`
+		if tx.c.d == sqliteDialect {
+			catalogue = `SELECT count(*) FROM sqlite_master WHERE name = 'schema_version'`
+		}
+		var tables, version int64
+		if err := tx.row(catalogue, nil, &tables); err != nil || tables == 0 {
+			return err
+		}
+		err := tx.row(`SELECT version FROM schema_version`, nil, &version)
+		have = int(version)
+		if errors.Is(err, ErrNotFound) { // a server is making it
+			return nil
+		}
+		return err
+	})
+	return have, len(all), err
+}
+
 // settleEpoch changes the epoch, which every sync token carries, if this
 // database is not where it was: restored from a backup, or on a server that
 // took over and may have lost the last changes (STORAGE 10). Modseqs would then

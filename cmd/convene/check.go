@@ -2,9 +2,12 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"net/url"
+	"os"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -56,28 +59,18 @@ func (configCheckCmd) Run(e *env) error {
 	}
 	row("trust", "by %s; of what is not proved counts: %s", trust, c.Trust.Unverified)
 
-	s, err := db.Open(e.ctx, c.Store.DSN, db.Options{})
+	d, err := e.lookAtDatabase(c, row)
 	if err != nil {
-		return fmt.Errorf("[store] dsn: %w", err)
+		return err
 	}
-	defer s.Close()
-	row("database", "%s answers", strings.SplitN(c.Store.DSN, ":", 2)[0])
-	for _, w := range warnings(e.ctx, c, s) {
-		row("warning", "%s", w)
-	}
-	// A database that nobody has used yet has no schema, and nobody in it.
 	problems := 0
-	if d, err := takeCensus(e.ctx, s); err != nil {
-		row("warning", "the directory cannot be read: %v; convene migrate brings the schema up to date", err)
-	} else {
-		for _, f := range sorted(contradictions(c, d), maxFindings) {
-			what := "warning"
-			if f.Problem {
-				what = "problem"
-				problems++
-			}
-			say(checkLine{what, f.What, f.Do})
+	for _, f := range sorted(contradictions(c, d), maxFindings) {
+		what := "warning"
+		if f.Problem {
+			what = "problem"
+			problems++
 		}
+		say(checkLine{what, f.What, f.Do})
 	}
 	for _, line := range dnsLines(c) {
 		row("dns", "%s", line)
@@ -96,6 +89,55 @@ func (configCheckCmd) Run(e *env) error {
 		return &exitError{status: exitFailed}
 	}
 	return nil
+}
+
+// lookAtDatabase says how the database is and what to beware of, and reads the
+// directory, which is empty while there is no schema yet. It makes and changes
+// nothing: who checks the configuration need not be who runs the server.
+func (e *env) lookAtDatabase(c Config, row func(what, format string, args ...any)) (d census, err error) {
+	defer func() {
+		if err != nil {
+			err = fmt.Errorf("[store] dsn: %w", err)
+		}
+	}()
+	path, ok := strings.CutPrefix(c.Store.DSN, "sqlite:")
+	path, _, _ = strings.Cut(path, "?")
+	if _, err := os.Stat(path); ok && errors.Is(err, os.ErrNotExist) {
+		row("database", "sqlite, none yet: serve or the first command that needs it makes %s", path)
+		if _, err := os.Stat(filepath.Dir(path)); errors.Is(err, os.ErrNotExist) {
+			row("warning", "the folder %s is not there; the unit for systemd makes it, otherwise make it and give it to the user that runs Convene", filepath.Dir(path))
+		}
+		for _, w := range warnings(e.ctx, c, nil) {
+			row("warning", "%s", w)
+		}
+		return d, nil
+	}
+	s, err := db.Open(e.ctx, c.Store.DSN, db.Options{})
+	if err != nil {
+		return d, err
+	}
+	defer s.Close()
+	have, known, err := s.Schema(e.ctx)
+	if err != nil {
+		return d, err
+	}
+	switch {
+	case have == 0:
+		row("database", "%s answers, empty yet: serve or the first command that needs it makes its tables", s.Dialect())
+	case have < known:
+		row("database", "%s answers, its schema is older than this program (%d of %d): serve or convene migrate brings it up to date; back up before", s.Dialect(), have, known)
+	case have > known:
+		return d, fmt.Errorf("%w: version %d, this program knows %d", db.ErrNewer, have, known)
+	default:
+		row("database", "%s answers", s.Dialect())
+	}
+	for _, w := range warnings(e.ctx, c, s) {
+		row("warning", "%s", w)
+	}
+	if have != known { // what the directory holds is read by a schema's own statements
+		return d, nil
+	}
+	return takeCensus(e.ctx, s)
 }
 
 // maxFindings is how many contradictions are told at once.

@@ -65,13 +65,15 @@ func warnings(ctx context.Context, c Config, s *db.Store) (list []string) {
 	if strings.HasPrefix(c.Store.DSN, "sqlite:") {
 		list = append(list, "SQLite: one server process only; for several nodes use PostgreSQL ([store] dsn)")
 	}
-	var unsafe []string
-	err := s.View(ctx, func(tx *db.Tx) (err error) {
-		unsafe, err = tx.Unsafe()
-		return err
-	})
-	if err == nil && len(unsafe) > 0 {
-		list = append(list, "PostgreSQL runs with "+strings.Join(unsafe, " and ")+" off: a power cut may lose what was accepted")
+	if s != nil {
+		var unsafe []string
+		err := s.View(ctx, func(tx *db.Tx) (err error) {
+			unsafe, err = tx.Unsafe()
+			return err
+		})
+		if err == nil && len(unsafe) > 0 {
+			list = append(list, "PostgreSQL runs with "+strings.Join(unsafe, " and ")+" off: a power cut may lose what was accepted")
+		}
 	}
 	if strings.HasPrefix(c.HTTP.PublicURL, "http://") && !strings.HasPrefix(c.HTTP.PublicURL, "http://127.0.0.1") && !strings.HasPrefix(c.HTTP.PublicURL, "http://localhost") {
 		list = append(list, "[http] public_url is plain http: passwords cross the network in the clear; put a TLS proxy in front and name it https://")
