@@ -37,6 +37,9 @@ func TestPlainCollections(t *testing.T) {
 		equal(t, "home", names(t, h.propfind(ann, annHome, "1", "D:displayname"), annHome), []string{"", "calendar/", "files/", "inbox/", "outbox/", "tasks/"})
 		equal(t, "members", names(t, h.propfind(ann, files+"a/b/", "1", "D:getetag D:getcontenttype"), files), []string{"a/b/", "a/b/note"})
 		equal(t, "members", names(t, h.propfind(ann, files+"a", "1", "D:getetag"), files), []string{"a/", "a/b/"})
+		if got := h.propfind(ann, files+"a/b/note", "0", "D:getcontenttype").row(t, files+"a/b/note").text("D:getcontenttype"); got != "text/html;charset=utf-8" {
+			t.Errorf("%q", got)
+		}
 		if w := h.propfind(ann, files+"a/b/", "0", "D:resourcetype D:displayname CS:getctag").row(t, files+"a/b/"); w.text("D:resourcetype") != "<D:collection/>" || w.text("D:displayname") != "B" || !w.has("CS:getctag") {
 			t.Errorf("%+v", w)
 		}

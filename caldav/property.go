@@ -79,7 +79,10 @@ func planOf(r dav.Request, data func(*dav.Element) (datum, error)) (*plan, error
 	p := &plan{all: r.AllProp, names: r.PropName}
 	for _, e := range append(r.Props, r.Include...) {
 		w := want{name: e.Name, prop: live[e.Name]}
-		if data != nil {
+		if e.Name == dav.C("calendar-timezone") && strings.EqualFold(e.Attr("content-type"), filter.JCal) {
+			w.data, w.attrs = jsonTimezone, ` content-type="`+filter.JCal+`"`
+		}
+		if data != nil && w.data == nil {
 			var err error
 			if w.data, err = data(e); err != nil {
 				return nil, err
@@ -101,7 +104,7 @@ func (p *plan) dead(k kind) (names []string, ask bool) {
 		return nil, true
 	}
 	for _, w := range p.wants {
-		if w.data == nil && (w.prop == nil || w.prop.kinds&k == 0 || w.prop.kept) {
+		if (w.data == nil || w.prop != nil) && (w.prop == nil || w.prop.kinds&k == 0 || w.prop.kept) {
 			names = append(names, clark(w.name))
 		}
 	}

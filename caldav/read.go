@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"hash/fnv"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -99,6 +100,8 @@ func (r *resource) etag() string {
 	return r.obj.ETag
 }
 
+var blanks = regexp.MustCompile(`[ \t]*;[ \t]*`)
+
 func readContentType(x *exchange, r *resource, w *dav.Writer) bool {
 	switch {
 	case r.kind == kNotice:
@@ -106,6 +109,10 @@ func readContentType(x *exchange, r *resource, w *dav.Writer) bool {
 		return true
 	case r.kind&kContainer != 0:
 		w.Text("httpd/unix-directory") // as everywhere, and nothing that could be taken for an object
+		return true
+	}
+	if r.kind == kFile { // as it came, but for blanks around ";"
+		w.Text(blanks.ReplaceAllString(contentType(r), ";"))
 		return true
 	}
 	w.Text(contentType(r))

@@ -1,6 +1,7 @@
 package caldav
 
 import (
+	"bytes"
 	"strings"
 
 	"github.com/convene-server/convene/caldav/dav"
@@ -96,6 +97,35 @@ func readTimezone(x *exchange, r *resource, w *dav.Writer) bool {
 	w.TextBytes(ics.New(root).Bytes())
 	w.Close(name)
 	return true
+}
+
+// jsonTimezone tells calendar-timezone as jCal, to who asks for it as he would
+// ask for calendar-data (RFC 7265, RFC 4791 §9.6).
+func jsonTimezone(x *exchange, r *resource, w *dav.Writer) *dav.Error {
+	var value dav.Writer
+	if r.kind != kCalendar || !readTimezone(x, r, &value) {
+		return notFound
+	}
+	text, ok := textOf(value.Bytes())
+	if !ok {
+		return notFound
+	}
+	o, err := ics.Parse([]byte(text), ics.Limits{})
+	if err != nil {
+		return notFound
+	}
+	w.TextBytes(o.JCal())
+	return nil
+}
+
+// textOf is the text of a property in its markup.
+func textOf(markup []byte) (string, bool) {
+	doc := dav.Document(dav.D("prop"), func(w *dav.Writer) { w.RawBytes(markup) })
+	root, err := dav.Parse(bytes.NewReader(doc), dav.Limits{})
+	if err != nil || len(root.Children()) != 1 {
+		return "", false
+	}
+	return strings.TrimSpace(root.Children()[0].Text()), true
 }
 
 func readTimezoneID(x *exchange, r *resource, w *dav.Writer) bool {

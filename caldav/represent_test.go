@@ -99,6 +99,21 @@ func TestTimezoneProperties(t *testing.T) {
 	test("Europe/Berlin", "TZID:Europe/Berlin")
 	set("calendar-timezone", whole(officeRules))
 	test("", "TZID:Our office")
+	// As jCal, in both directions.
+	const asked = `<D:propfind xmlns:D="DAV:" xmlns:C="urn:ietf:params:xml:ns:caldav"><D:prop><C:calendar-timezone content-type="application/calendar+json"/></D:prop></D:propfind>`
+	told := h.do(ann, "PROPFIND", annCalendar, asked, "Depth", "0", "Content-Type", "application/xml").want(t, 207)
+	value := told.rows(t)[0].text("C:calendar-timezone")
+	if !strings.Contains(told.body, `<C:calendar-timezone content-type="application/calendar+json">`) || !strings.HasPrefix(value, `["vcalendar",`) || !strings.Contains(value, "Our office") {
+		t.Errorf("%s", told.body)
+	}
+	set("calendar-timezone-id", "America/New_York")
+	h.proppatch(ann, annCalendar, `<D:set><D:prop><C:calendar-timezone content-type="application/calendar+json">`+value+`</C:calendar-timezone></D:prop></D:set>`).want(t, 207)
+	test("", "TZID:Our office")
+	h.proppatch(ann, annCalendar, `<D:set><D:prop><C:calendar-timezone content-type="application/calendar+json">[]</C:calendar-timezone></D:prop></D:set>`).want(t, 207)
+	test("", "TZID:Our office") // refused
+	if r := h.do(ann, "PROPFIND", annTasks, asked, "Depth", "0", "Content-Type", "application/xml").want(t, 207).rows(t)[0]; !r.lacks("C:calendar-timezone") {
+		t.Errorf("%+v", r)
+	}
 	set("calendar-timezone-id", "America/New_York")
 	if r := set("calendar-timezone-id", "Mars/Olympus"); !strings.Contains(r.body, "valid-timezone") {
 		t.Errorf("%s", r.body)

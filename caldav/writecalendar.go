@@ -50,6 +50,19 @@ func writeTimezone(x *exchange, r *resource, c dav.Change, u *update) error {
 		return u.keep(c)
 	}
 	text := strings.TrimSpace(c.Prop.Text())
+	if strings.EqualFold(c.Prop.Attr("content-type"), filter.JCal) { // kept in the form in which others ask for it
+		o, err := ics.ParseJCal([]byte(text), ics.Limits{})
+		if err != nil {
+			return &dav.Error{Status: http.StatusForbidden, Cond: dav.C("valid-calendar-data"), Detail: err.Error()}
+		}
+		text = string(o.Bytes())
+		doc := dav.Document(dav.D("prop"), func(w *dav.Writer) { w.Element(c.Prop.Name, text) })
+		root, err := dav.Parse(strings.NewReader(string(doc)), dav.Limits{})
+		if err != nil {
+			return err
+		}
+		c.Prop = root.Children()[0]
+	}
 	if strings.HasPrefix(text, "BEGIN:VTIMEZONE") {
 		text = "BEGIN:VCALENDAR\r\nVERSION:2.0\r\n" + text + "\r\nEND:VCALENDAR\r\n"
 	}
