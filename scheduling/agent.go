@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/convene-server/convene/db"
@@ -222,8 +223,25 @@ func (s *sitting) question(h *holding, p db.Principal, me itip.Actor, before *ic
 			busy, err := s.booked(pr.ID, uid, at)
 			return busy, true, err
 		},
+		Would:  func(m cuaddr.Address) (policy.Answer, error) { return s.would(h, me, m, organizer) },
 		Holder: func(at ics.Wanted) (string, error) { return s.holder(p.ID, uid, at) },
 	}
+}
+
+// would is what a member of a pool would answer by its own rules, were it sent in
+// the pool's place.
+func (s *sitting) would(h *holding, me itip.Actor, m, organizer cuaddr.Address) (policy.Answer, error) {
+	pr := s.find(m)
+	if pr == nil || strings.TrimSpace(s.rulesText(*pr)) == "" {
+		return policy.Answer{}, nil // it takes what it is free for
+	}
+	loc, err := s.zone(*pr, 0)
+	if err != nil {
+		return policy.Answer{}, err
+	}
+	sent := &holding{owner: *pr, uid: h.uid, obj: itip.PassOn(h.obj, me.Self, "", m)}
+	him := itip.Actor{Self: s.self(*pr, false), Address: cuaddr.Mailto(pr.Address), Floating: loc}
+	return s.rules(*pr).Decide(s.question(sent, *pr, him, nil, organizer))
 }
 
 // others is the busy time of everybody else here who is invited, and of the
@@ -262,11 +280,11 @@ func (s *sitting) speaks(o *ics.Object) *words.Language {
 // answered is the agent's copy with its answer.
 func answered(o *ics.Object, self func(cuaddr.Address) bool, ans policy.Answer) *ics.Object {
 	if !ans.Delegate.IsZero() {
-		return itip.PassOn(o, self, ans.Delegate)
+		return itip.PassOn(o, self, "", ans.Delegate)
 	}
 	single := make([]itip.Choice, len(ans.Single))
 	for i, one := range ans.Single {
-		single[i] = itip.Choice{RID: one.RID, PartStat: one.PartStat}
+		single[i] = itip.Choice{RID: one.RID, PartStat: one.PartStat, To: one.Delegate}
 	}
 	return itip.SetAnswer(o, self, ans.Master, single)
 }
@@ -279,14 +297,14 @@ func summary(a policy.Answer) string {
 	case !a.Delegate.IsZero():
 		return "DELEGATED " + a.Delegate.Mail()
 	case a.Master == "" && len(a.Single) == 1:
-		return a.Single[0].PartStat + " " + string(a.Single[0].RID)
+		return strings.TrimSuffix(a.Single[0].PartStat+" "+a.Single[0].Delegate.Mail(), " ") + " " + string(a.Single[0].RID)
 	}
 	n := map[string]int{}
 	for _, o := range a.Single {
 		n[o.PartStat]++
 	}
 	out := a.Master
-	for _, p := range []string{"ACCEPTED", "TENTATIVE", "DECLINED", "NEEDS-ACTION"} {
+	for _, p := range []string{"ACCEPTED", "TENTATIVE", "DELEGATED", "DECLINED", "NEEDS-ACTION"} {
 		if n[p] > 0 {
 			if out != "" {
 				out += ", "

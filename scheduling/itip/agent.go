@@ -9,6 +9,7 @@ import (
 type Choice struct {
 	RID      ics.RID
 	PartStat string
+	To       cuaddr.Address // whom he sends in his place; zero: nobody
 }
 
 // SetAnswer returns o with the answers of an attendee who decides about each
@@ -45,18 +46,23 @@ func SetAnswer(o *ics.Object, self func(cuaddr.Address) bool, whole string, sing
 		}
 	}
 	for _, one := range single {
-		set(one.RID, one.PartStat)
+		if one.To.IsZero() {
+			set(one.RID, one.PartStat)
+		} else {
+			o = PassOn(o, self, one.RID, one.To)
+		}
 	}
 	return o
 }
 
 // PassOn returns o with the attendee's line saying that he sends another in his
-// place, who is invited by it (RFC 5546 §3.2.2.3).
-func PassOn(o *ics.Object, self func(cuaddr.Address) bool, to cuaddr.Address) *ics.Object {
+// place, who is invited by it (RFC 5546 §3.2.2.3): to the component of one
+// instance only, or with "" to all.
+func PassOn(o *ics.Object, self func(cuaddr.Address) bool, r ics.RID, to cuaddr.Address) *ics.Object {
 	root := o.Root().Clone()
-	for _, c := range root.Children {
+	for i, c := range root.Children {
 		mine := ics.Attendee(c, self)
-		if mine == nil {
+		if mine == nil || r != "" && o.RID(o.Root().Children[i]) != r {
 			continue
 		}
 		line := ics.NewProp("ATTENDEE", to.String(), ics.Param{Name: "PARTSTAT", Values: []string{"NEEDS-ACTION"}},

@@ -28,8 +28,52 @@ func (c *core) answer(room, uid string, before *ics.Object) error {
 		return err
 	}
 	organizer := ics.Organizer(e.obj.First())
-	ans, err := rules.Decide(policy.Question{
-		Before: before, After: e.obj, Self: me.Self, Address: me.Address, Organizer: organizer, Unattended: true,
+	ans, err := rules.Decide(c.question(room, uid, before, e.obj, me))
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if e := c.store[room][uid]; e != nil {
+			e.obj = rules.Keep(e.obj)
+		}
+	}()
+	if ans.None() {
+		return nil
+	}
+	why := rules.Comment(ans.Reason, words.Default().For(e.obj.First().Prop("ORGANIZER").Param("LANGUAGE")), "")
+	c.offers = slices.DeleteFunc(c.offers, func(o offer) bool { return o.room == room && o.uid == uid })
+	if x := ans.Counter; x != nil {
+		c.offers = append(c.offers, offer{room, uid, x.Start, x.End, c.now.Add(x.Hold)})
+		_, err := c.hand([]Message{*Propose(me, e.obj, x.RID, x.Start, x.End, why)})
+		return err
+	}
+	after := PassOn(e.obj, me.Self, "", ans.Delegate)
+	if ans.Delegate.IsZero() {
+		var single []Choice
+		for _, one := range ans.Single {
+			single = append(single, Choice{RID: one.RID, PartStat: one.PartStat, To: one.Delegate})
+		}
+		after = SetAnswer(e.obj, me.Self, ans.Master, single)
+	}
+	out, err := Originate(me, e.obj, after, Options{Comment: why})
+	if err != nil {
+		return err
+	}
+	c.keep(room, uid, out)
+	for _, q := range rules.Quotas() {
+		for _, by := range []string{organizer.String(), rules.Together(q, organizer, c.means)} {
+			c.quotas[q+" "+by] = append(c.quotas[q+" "+by], room+" "+uid)
+		}
+	}
+	err = c.settle(room, uid, out)
+	c.heard[room+" "+uid] = true
+	return err
+}
+
+// question is what a room's rules are asked about a meeting as it is to be.
+func (c *core) question(room, uid string, before, after *ics.Object, me Actor) policy.Question {
+	return policy.Question{
+		Before: before, After: after, Self: me.Self, Address: me.Address, Organizer: ics.Organizer(after.First()), Unattended: true,
 		Now: c.now, Floating: time.UTC,
 		Busy: func(at ics.Wanted) ([]ics.Span, error) { return c.booked(room, uid, at) },
 		Booked: func(after time.Time) (last time.Time, err error) {
@@ -52,7 +96,7 @@ func (c *core) answer(room, uid string, before *ics.Object) error {
 			return c.reserved(quota, organizer.String(), uid, from, to)
 		},
 		Others: func(from, to time.Time) (all []ics.Span, err error) {
-			for _, comp := range e.obj.Main() {
+			for _, comp := range after.Main() {
 				for _, a := range append(ics.Attendees(comp), comp.Prop("ORGANIZER")) {
 					who, here := c.name(ics.CalAddress(a))
 					if !here || who == room {
@@ -85,46 +129,18 @@ func (c *core) answer(room, uid string, before *ics.Object) error {
 			}
 			return "", nil
 		},
-	})
-	if err != nil {
-		return err
+		Would: func(m cuaddr.Address) (policy.Answer, error) {
+			name, here := c.name(m)
+			if !here || len(c.person(name).Policy) == 0 {
+				return policy.Answer{}, nil
+			}
+			its, err := policy.Parse(c.person(name).Policy)
+			if err != nil {
+				return policy.Answer{}, err
+			}
+			return its.Decide(c.question(name, uid, nil, PassOn(after, me.Self, "", m), c.actor(name, uid)))
+		},
 	}
-	defer func() {
-		if e := c.store[room][uid]; e != nil {
-			e.obj = rules.Keep(e.obj)
-		}
-	}()
-	if ans.None() {
-		return nil
-	}
-	why := rules.Comment(ans.Reason, words.Default().For(e.obj.First().Prop("ORGANIZER").Param("LANGUAGE")), "")
-	c.offers = slices.DeleteFunc(c.offers, func(o offer) bool { return o.room == room && o.uid == uid })
-	if x := ans.Counter; x != nil {
-		c.offers = append(c.offers, offer{room, uid, x.Start, x.End, c.now.Add(x.Hold)})
-		_, err := c.hand([]Message{*Propose(me, e.obj, x.RID, x.Start, x.End, why)})
-		return err
-	}
-	after := PassOn(e.obj, me.Self, ans.Delegate)
-	if ans.Delegate.IsZero() {
-		var single []Choice
-		for _, one := range ans.Single {
-			single = append(single, Choice{RID: one.RID, PartStat: one.PartStat})
-		}
-		after = SetAnswer(e.obj, me.Self, ans.Master, single)
-	}
-	out, err := Originate(me, e.obj, after, Options{Comment: why})
-	if err != nil {
-		return err
-	}
-	c.keep(room, uid, out)
-	for _, q := range rules.Quotas() {
-		for _, by := range []string{organizer.String(), rules.Together(q, organizer, c.means)} {
-			c.quotas[q+" "+by] = append(c.quotas[q+" "+by], room+" "+uid)
-		}
-	}
-	err = c.settle(room, uid, out)
-	c.heard[room+" "+uid] = true
-	return err
 }
 
 // means reports whether a rule means somebody by a group that holds him.

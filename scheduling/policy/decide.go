@@ -63,6 +63,9 @@ type Question struct {
 	// Member is the busy time of a member of the pool, this conversation left
 	// out; known is false where it is nobody who answers by himself.
 	Member func(m cuaddr.Address, at ics.Wanted) (busy []ics.Span, known bool, err error)
+	// Would is what a member of the pool would answer by its own rules to all that
+	// is asked; nil where all of them take whatever they are free for.
+	Would func(m cuaddr.Address) (Answer, error)
 	// Holder names an organizer who has something booked at some time; "": nobody.
 	Holder func(ics.Wanted) (string, error)
 }
@@ -92,6 +95,7 @@ type Occurrence struct {
 	RID      ics.RID
 	PartStat string
 	Reason   Reason
+	Delegate cuaddr.Address // where PartStat is DELEGATED and it was not before
 }
 
 // Counter is a time that would do, held for as long as Hold.
@@ -104,6 +108,16 @@ type Counter struct {
 // None reports whether there is nothing to reply.
 func (a Answer) None() bool {
 	return a.Master == "" && len(a.Single) == 0 && a.Counter == nil && a.Delegate.IsZero()
+}
+
+// declines reports whether an answer says no to an occurrence.
+func (a Answer) declines(r ics.RID) bool {
+	for _, one := range a.Single {
+		if one.RID == r {
+			return one.PartStat == declined
+		}
+	}
+	return a.Master == declined
 }
 
 const (
@@ -127,6 +141,8 @@ type inquiry struct {
 	busy   calendar
 	loaded bool
 
+	would map[cuaddr.Address]Answer // of members that were asked for
+
 	open      bool // the owner decides about what conditions refuse
 	waive     bool // so about what is refused now
 	counter   *Counter
@@ -139,10 +155,11 @@ type occasion struct {
 	ics.Instance
 	answer string // what stands or is decided now; "" undecided
 	why    Reason
-	asked  bool   // it was not answered at this time before
-	left   bool   // nobody here answers it
-	beyond Reason // a condition that it breaks, about which the owner decides
-	clash  bool   // with the busy time, at the limit last asked about
+	asked  bool           // it was not answered at this time before
+	left   bool           // nobody here answers it
+	beyond Reason         // a condition that it breaks, about which the owner decides
+	clash  bool           // with the busy time, at the limit last asked about
+	to     cuaddr.Address // who takes it instead, of a pool
 }
 
 func (o *occasion) transparent() bool {
@@ -186,7 +203,7 @@ func (p Policy) Decide(q Question) (Answer, error) {
 	refused := in.refusedAny()
 	switch {
 	case !in.delegate.IsZero() && !refused:
-		return Answer{Delegate: in.delegate, Reason: Reason{Text: "not free, passed on to %s", Args: []any{in.delegate.Mail()}}}, nil
+		return Answer{Delegate: in.delegate, Reason: passedOn(in.delegate)}, nil
 	case !in.delegate.IsZero():
 		in.refuseAll(busyThen)
 	case in.counter != nil && !refused:
@@ -435,7 +452,7 @@ func collect(after *ics.Object, occ []occasion) Answer {
 	for _, o := range occ {
 		if o.Component != after.Master() {
 			if o.asked && o.answer != "" {
-				a.Single = append(a.Single, Occurrence{o.RID, o.answer, o.why})
+				a.Single = append(a.Single, Occurrence{o.RID, o.answer, o.why, o.to})
 			}
 			continue
 		}
@@ -463,7 +480,7 @@ func collect(after *ics.Object, occ []occasion) Answer {
 		if o.answer == whole || whole == "" && !o.asked {
 			continue
 		}
-		x := Occurrence{o.RID, o.answer, o.why}
+		x := Occurrence{RID: o.RID, PartStat: o.answer, Reason: o.why}
 		if x.PartStat == "" {
 			x.PartStat = needsAction
 		}

@@ -65,6 +65,9 @@ func (l inPool) judge(in *inquiry) error {
 	if l.self && clashes == 0 {
 		return nil
 	}
+	if !from && in.parts() {
+		return l.each(in)
+	}
 	if slices.Contains(l.members, chosen) {
 		n, known, err := in.memberClashes(chosen)
 		if err != nil {
@@ -78,12 +81,6 @@ func (l inPool) judge(in *inquiry) error {
 			}
 			return nil
 		}
-	}
-	if l.most && slices.ContainsFunc(in.occ, func(o occasion) bool { return !o.asked && o.answer == delegated }) {
-		// The rest is with somebody who cannot take these: nobody else gets the
-		// whole for their sake.
-		in.refuseAll(busyThen)
-		return nil
 	}
 	best, fewest := cuaddr.Address{}, open // whoever could take nothing of it is no help
 	if l.self {
@@ -115,6 +112,113 @@ func (l inPool) judge(in *inquiry) error {
 		}
 	}
 	return nil
+}
+
+// parts reports whether only occurrences that are described by themselves are
+// asked for, and the rest of the series is with a member that has it.
+func (in *inquiry) parts() bool {
+	rest := false
+	for i := range in.occ {
+		o := &in.occ[i]
+		switch {
+		case o.asked && o.Component == in.After.Master():
+			return false
+		case !o.asked && o.answer == delegated:
+			rest = true
+		}
+	}
+	return rest
+}
+
+// each gives every such occurrence to a member that is free then: to the one that
+// has it, or else to the first that is and is not in it yet. The rest stays where
+// it is, and what nobody can take is declined.
+func (l inPool) each(in *inquiry) error {
+	for _, o := range in.asked {
+		if o.answer != "" || o.left || l.self && !o.clash {
+			continue
+		}
+		has, anew := in.delegateIn(o.Component)
+		candidates := l.members
+		if slices.Contains(l.members, has) {
+			candidates = append([]cuaddr.Address{has}, l.members...)
+		}
+		to := cuaddr.Address{}
+		for _, m := range candidates {
+			if in.Self(m) || m != has && ics.Attendee(o.Component, named(m)) != nil {
+				continue
+			}
+			free, err := in.memberFree(m, o)
+			if err != nil {
+				return err
+			}
+			if free {
+				to = m
+				break
+			}
+		}
+		switch {
+		case to.IsZero():
+			in.refuse(o, busyThen)
+		case to == has && !anew:
+			o.left = true // it answers by itself
+		default:
+			o.to, o.answer, o.why = to, delegated, passedOn(to)
+		}
+	}
+	return nil
+}
+
+func passedOn(to cuaddr.Address) Reason {
+	return Reason{Text: "not free, passed on to %s", Args: []any{to.Mail()}}
+}
+
+// delegateIn returns to whom one component was passed on, and whether that is to be
+// said anew.
+func (in *inquiry) delegateIn(c *ics.Component) (has cuaddr.Address, anew bool) {
+	me := ics.Attendee(c, in.Self)
+	if me == nil {
+		return has, false
+	}
+	stands := ics.PartStat(me) == delegated
+	for _, v := range me.ParamValues("DELEGATED-TO") {
+		if a, err := cuaddr.Parse(v); err == nil && (stands || ics.Attendee(c, named(a)) != nil) {
+			has = a
+		}
+	}
+	return has, !stands
+}
+
+// named recognises an address, whatever the case of its letters.
+func named(who cuaddr.Address) func(cuaddr.Address) bool {
+	return func(a cuaddr.Address) bool { return a.Fold() == who.Fold() }
+}
+
+// memberFree reports whether a member could take one occurrence.
+func (in *inquiry) memberFree(m cuaddr.Address, o *occasion) (bool, error) {
+	busy, known, err := in.Member(m, ics.WantedIn(o.Start, o.End))
+	if err != nil || !known || !o.transparent() && newCalendar(busy).clash(o.Start, o.End, 1) {
+		return false, err
+	}
+	says, err := in.wouldSay(m)
+	return !says.declines(o.RID), err
+}
+
+// wouldSay is what a member would answer by its own rules: who would refuse it by
+// them is not asked, so that nobody is sent who does not come.
+func (in *inquiry) wouldSay(m cuaddr.Address) (Answer, error) {
+	if in.Would == nil {
+		return Answer{}, nil
+	}
+	if a, ok := in.would[m]; ok {
+		return a, nil
+	}
+	a, err := in.Would(m)
+	if in.would == nil {
+		in.would = map[cuaddr.Address]Answer{}
+	}
+	in.would[m] = a
+	return a, err
 }
 
 // delegation returns whether what is asked came from another one by
@@ -149,11 +253,24 @@ func (in *inquiry) memberClashes(m cuaddr.Address) (n int, known bool, err error
 	if err != nil || !known {
 		return 0, false, err
 	}
-	c := newCalendar(busy)
+	c, open := newCalendar(busy), 0
 	for _, o := range in.asked {
-		if o.answer == "" && !o.transparent() && c.clash(o.Start, o.End, 1) {
+		if o.answer != "" {
+			continue
+		}
+		open++
+		if !o.transparent() && c.clash(o.Start, o.End, 1) {
 			n++
 		}
 	}
-	return n, true, nil
+	if n == open {
+		return n, true, nil
+	}
+	says, err := in.wouldSay(m)
+	for _, o := range in.asked {
+		if o.answer == "" && (o.transparent() || !c.clash(o.Start, o.End, 1)) && says.declines(o.RID) {
+			n++
+		}
+	}
+	return n, true, err
 }
