@@ -85,20 +85,12 @@ func (s *sitting) decideFor(h *holding, before, inbox *ics.Object) ([]*letter, e
 	if err != nil || msgs == nil {
 		return nil, err
 	}
-	if ans.Tell {
-		for _, l := range msgs {
-			if l.Method == itip.Reply {
-				s.notify(p, rules, l.Message)
-				break
-			}
+	if at := slices.IndexFunc(msgs, func(l *letter) bool { return l.Method == itip.Reply }); at >= 0 {
+		if ans.Tell {
+			s.notify(p, rules, msgs[at].Message)
 		}
-	}
-	for _, l := range msgs {
-		if l.Method == itip.Reply {
-			if err := s.tellBroken(p, l.Message); err != nil {
-				return nil, err
-			}
-			break
+		if err := s.tellBroken(p, msgs[at].Message); err != nil {
+			return nil, err
 		}
 	}
 	return msgs, s.book(rules, p.ID, h.uid, organizer)
