@@ -5,6 +5,7 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"time"
 )
 
 func crlf(s string) []byte { return []byte(strings.ReplaceAll(s, "\n", "\r\n")) }
@@ -169,5 +170,41 @@ func BenchmarkParse(b *testing.B) {
 		if _, err := Parse(in, Limits{}); err != nil {
 			b.Fatal(err)
 		}
+	}
+}
+
+// What go-ical's reader stumbles over, or takes minutes for, is read, or refused
+// with the line's number, at once; and what its writer refuses or rewrites comes
+// back as it was sent.
+func TestTrapsOfReaders(t *testing.T) {
+	keeps := func(in string) *Object {
+		t.Helper()
+		o, err := Parse([]byte(in), Limits{})
+		if err != nil {
+			t.Fatalf("%.80q: %v", in, err)
+		}
+		if string(o.Bytes()) != in {
+			t.Errorf("%.80q became %.80q", in, o.Bytes())
+		}
+		return o
+	}
+	const head, tail = "BEGIN:VCALENDAR\r\nBEGIN:VEVENT\r\n", "END:VEVENT\r\nEND:VCALENDAR\r\n"
+	keeps("\xef\xbb\xbf" + head + "UID:1\r\n" + tail) // a mark of the byte order
+	o := keeps(head + "UID:1\r\nSUMMARY:" + strings.Repeat("x", 400) + "\r\nCOMMENT:C:\\temp \\: \\\" a, b\r\nDTSTART;VALUE=date:20260202\r\n" + tail)
+	if e := o.Master(); len(e.Text("SUMMARY")) != 400 || e.Text("COMMENT") != `C:\temp : " a, b` {
+		t.Errorf("%q", e.Text("COMMENT"))
+	}
+	// No DTSTAMP, no PRODID, SUMMARY twice, parts of RFC 9073, an order of its own.
+	keeps(head + "Z-LAST:1\r\nUID;B=2;A=1:1\r\nSUMMARY:a\r\nSUMMARY:b\r\nBEGIN:PARTICIPANT\r\nUID:p\r\nBEGIN:VLOCATION\r\nUID:l\r\nEND:VLOCATION\r\nEND:PARTICIPANT\r\n" + tail)
+	begin := time.Now()
+	keeps(head + "UID:1\r\nATTACH;X=" + strings.Repeat("x", 400_000) + ":a\r\n" + tail)        // it takes a minute
+	if _, err := Parse([]byte(strings.Repeat("BEGIN:X\n", 1_000_000)), Limits{}); err == nil { // its stack ends, and the process
+		t.Error("no error")
+	}
+	if _, err := Parse([]byte(head+"UID:1\r\nCOMMENT:a\rb\r\n"+tail), Limits{}); err == nil { // a line's end of its own
+		t.Error("no error")
+	}
+	if d := time.Since(begin); d > 20*time.Second {
+		t.Errorf("it took %s", d)
 	}
 }

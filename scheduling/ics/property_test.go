@@ -8,6 +8,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/convene-server/convene/scheduling/ics/scale"
 )
 
 // randomObject makes a series in some form and zone, with RDATE, EXDATE, EXRULE
@@ -34,7 +36,11 @@ func randomObject(t testing.TB, rng *rand.Rand) *Object {
 		length = []string{"\nDURATION:PT1H", "\nDURATION:P1DT30M", "\nDURATION:PT36H"}[rng.IntN(3)]
 	}
 	s := "DTSTART" + at(0) + length
-	if rng.IntN(6) > 0 {
+	switch rng.IntN(6) {
+	case 0:
+	case 1:
+		s += "\nRRULE:" + randomScaled(rng, scale.All[rng.IntN(len(scale.All))])
+	default:
 		s += "\nRRULE:" + randomRule(rng)
 	}
 	for range rng.IntN(3) {
