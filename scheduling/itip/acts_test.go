@@ -16,6 +16,11 @@ func (s *simulation) step(a act) {
 		a.What -= whatMore
 	}
 	switch { // a third of what happens, happens to the mail
+	case a.What == whatMove:
+		if who := s.people[a.Who%len(s.people)]; s.object(who) != nil && !who.room {
+			s.moves(who, a)
+		}
+		return
 	case a.What >= whatQuiet && a.What < whatDelegate:
 		s.quiet()
 		return
@@ -70,6 +75,24 @@ func (s *simulation) write(who *somebody, what string, root *ics.Component) {
 	done(false, err)
 	if now := s.object(who); now != nil && err == nil {
 		who.cached = now.Bytes()
+	}
+	s.after(who.core, err)
+}
+
+// moves puts somebody's copy into another calendar of his, which nobody hears of.
+func (s *simulation) moves(who *somebody, a act) {
+	to := []string{"calendar", "work"}[a.A%2]
+	if who.core.Lies(who.name, "1") == to {
+		return
+	}
+	s.clock()
+	s.acting = who.name + " moves his copy to " + to
+	was, before := s.sent, s.object(who)
+	done := s.log.begin(who.core, s.now, "move "+who.name+" "+to, nil)
+	err := who.core.Move(who.name, "1", to, dialogue.Condition{})
+	done(false, err)
+	if s.sent != was || s.object(who) != before {
+		s.fail("somebody hears of it")
 	}
 	s.after(who.core, err)
 }

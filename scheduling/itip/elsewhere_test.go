@@ -74,7 +74,8 @@ const (
 	whatAsk      = 73
 	whatMails    = 75
 	whatAdd      = 78
-	whatBeyond   = 81 // mails again
+	whatMove     = 81 // to another calendar of his
+	whatBeyond   = 82 // mails again
 	whatMore     = 96
 	whatEnd      = 128
 )
