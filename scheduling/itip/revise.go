@@ -142,7 +142,7 @@ func (v *revision) lapse() {
 	// An instance that comes, or comes back, is a new one: what somebody said of it
 	// when there was one before is of a meeting that was called off (RFC 5546
 	// §2.1.5).
-	if v.was.master == nil || sequence(m.comp) == 0 || !v.deltas[m].reschedule() {
+	if v.was.master == nil || sequence(m.comp) == 0 || !v.deltas[m].reschedule() || m.comp.Prop("RRULE") == nil && m.comp.Prop("RDATE") == nil {
 		return
 	}
 	for _, r := range more(datesOf(v.is.obj, m.comp, "EXDATE"), datesOf(v.was.obj, v.was.master.comp, "EXDATE")) {
@@ -150,45 +150,45 @@ func (v *revision) lapse() {
 			remember(string(r))
 		}
 	}
-	fresh, end := v.fresh()
+	fresh, all := v.fresh()
 	switch {
-	case end:
+	case len(fresh) == 0:
+	case all:
 		m.comp.RemoveFunc(func(p *ics.Prop) bool {
 			rid, _, _ := strings.Cut(p.Value, "/")
 			return p.Name == propLapsed && strings.HasSuffix(rid, "+") && rid >= string(fresh[0])
 		})
 		remember(string(fresh[0]) + "+")
-	case len(fresh) <= maxLapsed/2:
+	default:
 		for _, r := range fresh {
 			remember(string(r))
 		}
 	}
 }
 
-// fresh returns the instances that a series did not have before, and whether they
-// are all of its instances from the first of them on.
-func (v *revision) fresh() (fresh []ics.RID, end bool) {
-	var all []ics.RID
-	err := v.is.obj.Instances(time.Time{}, time.Time{}, time.UTC, ics.Bound{}, func(i ics.Instance) bool {
-		all = append(all, i.RID)
-		return len(all) < maxLook
+// fresh returns instances that a series did not have before its rule made any so
+// late, and whether all from the first of them on are new.
+func (v *revision) fresh() (fresh []ics.RID, all bool) {
+	last, ok := lastOf(v.was.obj, v.was.master.comp)
+	if !ok {
+		return nil, false // it was endless
+	}
+	var known ics.RID // the last of these
+	n := 0
+	err := v.is.obj.Instances(last, time.Time{}, time.UTC, ics.Bound{}, func(i ics.Instance) bool {
+		if v.was.obj.HasInstance(i.RID) || v.was.byRID[i.RID] != nil {
+			known = max(known, i.RID)
+		} else {
+			fresh = append(fresh, i.RID)
+		}
+		n++
+		return n < maxLapsed/2
 	})
-	if err != nil {
+	if err != nil || len(fresh) == 0 {
 		return nil, false
 	}
-	for _, r := range sorted(all) {
-		if !v.was.obj.HasInstance(r) && v.was.byRID[r] == nil {
-			fresh = append(fresh, r)
-			end = true
-		} else {
-			end = false
-		}
-	}
-	return fresh, end && slices.Index(all, fresh[0])+len(fresh) == len(all)
+	return sorted(fresh), known < slices.Min(fresh)
 }
-
-// maxLook bounds how many instances are looked at for new ones.
-const maxLook = 1000
 
 // maxLapsed bounds what is remembered of taken back times.
 const maxLapsed = 50
