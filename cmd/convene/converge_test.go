@@ -61,6 +61,12 @@ type neighbour struct {
 	davClient
 }
 
+// calendars are his own: where invitations come, and another.
+func (n *neighbour) calendars() []string {
+	first := calendarOf(n.address)
+	return []string{first, strings.Replace(first, "/calendar/", "/second/", 1)}
+}
+
 // twoServers are two processes and the mail server between them.
 type twoServers struct {
 	t       *testing.T
@@ -95,7 +101,11 @@ func newTwoServers(t *testing.T) *twoServers {
 		for _, name := range [][]string{{"ann", "ben"}, {"cat", "dan"}}[i] {
 			address := name + "@" + domain
 			p.must(name+"\n", "user", "add", address, "--password-stdin", "--mail-copies", "never")
-			w.people = append(w.people, &neighbour{address, p, davClient{base: "http://" + p.http, user: address, password: name}})
+			n := &neighbour{address, p, davClient{base: "http://" + p.http, user: address, password: name}}
+			if status, _, text, err := n.do(t.Context(), "MKCALENDAR", n.calendars()[1], ""); err != nil || status != http.StatusCreated {
+				t.Fatal(status, text, err)
+			}
+			w.people = append(w.people, n)
 		}
 		if i == 0 {
 			p.must("", "room", "add", blue)
@@ -113,12 +123,13 @@ type history struct {
 	acts      []string
 	sequence  map[ics.RID]int
 	gone      map[string]bool // who removed his copy
+	away      map[string]bool // who took days off
 }
 
 func (w *twoServers) play(seed uint64, from, n int) {
 	var hs []*history
 	for i := range n {
-		h := &history{Rand: rand.New(rand.NewPCG(seed, uint64(from+i))), w: w, uid: fmt.Sprintf("meeting-%d-%03d", seed, from+i), sequence: map[ics.RID]int{}, gone: map[string]bool{}}
+		h := &history{Rand: rand.New(rand.NewPCG(seed, uint64(from+i))), w: w, uid: fmt.Sprintf("meeting-%d-%03d", seed, from+i), sequence: map[ics.RID]int{}, gone: map[string]bool{}, away: map[string]bool{}}
 		h.organizer = w.people[h.IntN(len(w.people))]
 		hs = append(hs, h)
 	}
@@ -140,6 +151,13 @@ func (w *twoServers) play(seed uint64, from, n int) {
 		}
 		w.answerMails(hs)
 		if round%2 == 0 {
+			w.quiet()
+			w.nextSecond()
+			for _, h := range hs { // one act each that crosses nothing
+				if h.IntN(3) == 0 {
+					h.delegate(w.people[h.IntN(len(w.people))])
+				}
+			}
 			w.quiet()
 		}
 	}
@@ -251,9 +269,13 @@ func (h *history) others() []string {
 
 // copy returns somebody's copy, nil if he has none.
 func (h *history) copy(p *neighbour) *found {
-	list, err := p.query(h.w.t.Context(), calendarOf(p.address), h.uid)
-	if err != nil {
-		h.w.t.Fatal(err)
+	var list []found
+	for _, at := range p.calendars() {
+		here, err := p.query(h.w.t.Context(), at, h.uid)
+		if err != nil {
+			h.w.t.Fatal(err)
+		}
+		list = append(list, here...)
 	}
 	if len(list) > 1 {
 		h.w.t.Fatalf("%s has %s %d times", p.address, h.uid, len(list))
@@ -301,8 +323,12 @@ func (h *history) write(p *neighbour, change func(f *found) (what string, o *ics
 
 // answer is what an attendee does.
 func (h *history) answer(p *neighbour) {
-	what, nth, say := h.IntN(8), h.IntN(5), []string{"ACCEPTED", "DECLINED", "TENTATIVE"}[h.IntN(3)]
+	what, nth, say := h.IntN(10), h.IntN(5), []string{"ACCEPTED", "DECLINED", "TENTATIVE"}[h.IntN(3)]
 	self := func(a cuaddr.Address) bool { return a.Mail() == p.address }
+	if what == 9 {
+		h.move(p)
+		return
+	}
 	h.write(p, func(f *found) (string, *ics.Object) {
 		switch {
 		case what == 0:
@@ -315,11 +341,64 @@ func (h *history) answer(p *neighbour) {
 				}
 			}
 			return "", nil
+		case what == 8: // a day off the calendar
+			r, m := instance(f.Object, nth), f.Object.Master()
+			if r == "" || m == nil {
+				return "", nil
+			}
+			root := f.Object.Root().Clone()
+			root.Children = slices.DeleteFunc(root.Children, func(c *ics.Component) bool { return c.Name == "VEVENT" && f.Object.RID(c) == r })
+			for _, c := range root.Children {
+				if c.Name == "VEVENT" && c.Prop("RECURRENCE-ID") == nil {
+					c.Add(f.Object.DateProp("EXDATE", r))
+				}
+			}
+			h.away[p.address] = true
+			return "without " + string(r), ics.New(root)
 		}
 		if o := itip.SetPartStat(f.Object, self, "", say, ""); o != nil {
 			return say, o
 		}
 		return "", nil
+	})
+}
+
+// move puts a copy into another calendar of its owner's, which nobody hears of.
+func (h *history) move(p *neighbour) {
+	f := h.copy(p)
+	if f == nil {
+		return
+	}
+	to := p.calendars()[1]
+	if strings.Contains(f.Href, "/second/") {
+		to = p.calendars()[0]
+	}
+	status, _, text, err := p.do(h.w.t.Context(), "MOVE", f.Href, "", "Destination", p.base+to+h.uid+".ics", "Overwrite", "F")
+	h.acts = append(h.acts, fmt.Sprintf("%s %s: moves his copy to %s %d", time.Now().UTC().Format("15:04:05"), p.address, to, status))
+	if err != nil || status/100 != 2 && status != http.StatusNotFound { // 404: cancelled or moved since
+		h.w.t.Errorf("%d %s %v\n%s", status, text, err, strings.Join(h.acts, "\n"))
+	}
+}
+
+// delegate sends somebody else to all of the meeting.
+func (h *history) delegate(p *neighbour) {
+	to := h.others()[h.IntN(len(h.others()))]
+	if p == h.organizer || to == p.address || h.gone[p.address] {
+		return
+	}
+	h.write(p, func(f *found) (string, *ics.Object) {
+		root := f.Object.Root().Clone()
+		did := false
+		for _, c := range root.Children {
+			if l := ics.Attendee(c, func(a cuaddr.Address) bool { return a.Mail() == p.address }); c.Name == "VEVENT" && l != nil {
+				*l = l.WithParam("PARTSTAT", "DELEGATED").WithParam("DELEGATED-TO", "mailto:"+to)
+				did = true
+			}
+		}
+		if !did {
+			return "", nil
+		}
+		return "sends " + to, ics.New(root)
 	})
 }
 
@@ -483,8 +562,9 @@ func (h *history) compare() []string {
 			have = h.occurrences(f.Object, p)
 		}
 		for r, what := range want {
-			if have[r] == "" && h.gone[p.address] && strings.Contains(what, ": DECLINED") {
-				continue // he declined by removing his copy
+			said := func(s string) bool { return strings.Contains(what, ": "+s) }
+			if have[r] == "" && (h.gone[p.address] && (said("DECLINED") || said("DELEGATED")) || h.away[p.address] && (said("DECLINED") || said("NEEDS-ACTION"))) {
+				continue // he took his copy off, or a day of it
 			}
 			if have[r] != what {
 				bad = append(bad, fmt.Sprintf("%s has %q, the organizer %q", p.address, have[r], what))
