@@ -279,6 +279,7 @@ func (s *sitting) actor(h *holding, groups bool) (itip.Actor, error) {
 		Agent:        h.owner.Kind == db.Room || h.owner.Kind == db.Resource,
 		Same:         s.same,
 		Kind:         s.kind,
+		Named:        s.named,
 		Proposals:    func() []itip.Proposal { return s.proposals(h.owner.ID, h.uid) },
 	}, nil
 }

@@ -50,7 +50,7 @@ func newHouse(t testing.TB, s *db.Store) *house {
 // add makes a principal under name@example.org.
 func (h *house) add(kind db.Kind, name string, set ...func(*db.Principal)) db.Principal {
 	h.Helper()
-	p := db.Principal{Address: name + "@example.org", Kind: kind, Name: name, MailCopies: "auto", LastDAV: today, Password: "x", TZ: "Europe/Berlin"}
+	p := db.Principal{Address: name + "@example.org", Kind: kind, MailCopies: "auto", LastDAV: today, Password: "x", TZ: "Europe/Berlin"}
 	for _, f := range set {
 		f(&p)
 	}

@@ -183,6 +183,15 @@ func (p *people) kind(a cuaddr.Address) string {
 	return ""
 }
 
+// named is what somebody is called in the directory, which everybody here may
+// look up; "" for people outside.
+func (p *people) named(a cuaddr.Address) string {
+	if pr := p.find(a); pr != nil {
+		return pr.Name
+	}
+	return ""
+}
+
 // agent reports whether a principal answers by itself, so that its busy time
 // is read under its lock (STORAGE 1).
 func (p *people) agent(pr db.Principal) bool {

@@ -92,7 +92,7 @@ func newStage(t *testing.T, kind string, s *dialogue.Script, hash string) *stage
 			if p.Kind == "outside" {
 				continue
 			}
-			who := db.Principal{Address: p.Address, Kind: db.Person, Name: p.Name, Password: hash, MailCopies: "never", Policy: strings.Join(p.Policy, "\n")}
+			who := db.Principal{Address: p.Address, Kind: db.Person, Name: p.Called, Password: hash, MailCopies: "never", Policy: strings.Join(p.Policy, "\n")}
 			aliases := p.Aliases
 			switch p.Kind {
 			case "room":

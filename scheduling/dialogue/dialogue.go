@@ -9,7 +9,8 @@
 // as convene.toml has it, then the people:
 //
 //	scheduling.tell_others = 3
-//	ann   person  ann@example.org [alias ...]    has a calendar here
+//	ann   person  ann@example.org [alias ...]    has a calendar here; with CN=Ann
+//	                                             the directory calls her so
 //	bob   outside bob@example.com                has nothing but mail
 //	x{1..50} outside x{1..50}@example.com        fifty people
 //	blue  room    blue@example.org               answers for itself
@@ -118,6 +119,7 @@ type Person struct {
 	Name    string
 	Kind    string // person, outside, room
 	Address string
+	Called  string   // in the directory; most are not called anything there
 	Aliases []string // of a group: its members' names
 	Policy  []string // rules by which he answers by himself
 }
@@ -295,7 +297,15 @@ func (s *Script) introduce(line string, names map[string]bool) error {
 			return fmt.Errorf("people come first, each once")
 		}
 		names[words[0]] = true
-		s.People = append(s.People, Person{Name: words[0], Kind: words[1], Address: words[2], Aliases: words[3:]})
+		p := Person{Name: words[0], Kind: words[1], Address: words[2]}
+		for _, w := range words[3:] {
+			if called, ok := strings.CutPrefix(w, "CN="); ok {
+				p.Called = called
+			} else {
+				p.Aliases = append(p.Aliases, w)
+			}
+		}
+		s.People = append(s.People, p)
 	}
 	return nil
 }

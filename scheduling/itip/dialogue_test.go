@@ -160,6 +160,14 @@ func (c *core) actor(name, uid string) Actor {
 			}
 			return ""
 		},
+		Named: func(a cuaddr.Address) string {
+			for _, p := range c.script.People {
+				if p.Kind != "outside" && slices.ContainsFunc(append([]string{p.Address}, p.Aliases...), func(own string) bool { return cuaddr.Mailto(own) == a }) {
+					return p.Called
+				}
+			}
+			return ""
+		},
 		Address: cuaddr.Mailto(p.Address), Now: c.now, Floating: time.UTC, MaxAttendees: 50,
 		Prefers:   func(name string) string { return c.prefs[p.Name+" "+name] },
 		Proposals: func() []Proposal { return c.open[p.Name+" "+uid] },

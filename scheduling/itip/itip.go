@@ -103,6 +103,9 @@ type Actor struct {
 	// Kind returns the CUTYPE of a room or resource that the directory knows, ""
 	// for everybody else; may be nil.
 	Kind func(cuaddr.Address) string
+	// Named returns what somebody whom the directory holds is called there, "" for
+	// everybody else; may be nil.
+	Named func(cuaddr.Address) string
 }
 
 // Options are what a door may say about a change beside the object.
