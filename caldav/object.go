@@ -310,6 +310,7 @@ func (x *exchange) whereIs(coll *resource, name string, id int64, to string) (st
 
 // sendWritten answers a request that wrote an object.
 func (x *exchange) sendWritten(written scheduling.Written, at string, elsewhere bool) error {
+	x.tags = nil // this may have changed them
 	h := x.w.Header()
 	switch {
 	case elsewhere && x.dest != "": // as the program calls it

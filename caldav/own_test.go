@@ -110,6 +110,13 @@ func TestOwnAlarms(t *testing.T) {
 		if r := h.report(ann, annCalendar, `<C:free-busy-query><C:time-range start="20261102T000000Z" end="20261103T000000Z"/></C:free-busy-query>`).want(t, 200); !strings.Contains(r.body, "FREEBUSY") {
 			t.Errorf("his TRANSP made her free: %s", r.body)
 		}
+		if r := h.put(bob, a, changedBody, "Prefer", "return=representation").want(t, 200); r.body != changedBody || r.header.Get("ETag") != h.do(bob, "GET", a, "").header.Get("ETag") {
+			t.Errorf("%v %s", r.header, r.body)
+		}
+		if r := h.put(bob, a, his, "Prefer", "return=representation").want(t, 200); r.body != his || r.header.Get("ETag") != h.do(bob, "GET", a, "").header.Get("ETag") {
+			t.Errorf("%v %s", r.header, r.body)
+		}
+		h.put(bob, a, changedBody).want(t, 204)
 		// She changes both; his stays.
 		h.put(ann, a, event("a", at, end, alarm("hers", "PT7M"))).want(t, 204)
 		reads(bob, event("a", at, end, "TRANSP:TRANSPARENT\n"+alarm("his", "PT2H")))
@@ -135,6 +142,25 @@ func TestOwnAlarms(t *testing.T) {
 		h.put(ann, annCalendar+"d.ics", event("d", at, end, "")).want(t, 201)
 		if g := h.do(bob, "GET", annCalendar+"d.ics", "").want(t, 200); strings.Contains(g.body, "VALARM") {
 			t.Errorf("of what was there before: %s", g.body)
+		}
+
+		// Both halves of a series that is split.
+		s := annCalendar + "s.ics"
+		h.put(ann, s, event("s", at, end, "RRULE:FREQ=DAILY;COUNT=9\n"+alarm("hers", "PT5M"))).want(t, 201)
+		h.put(bob, s, event("s", at, end, "RRULE:FREQ=DAILY;COUNT=9\n"+alarm("his", "PT1H"))).want(t, 204)
+		halves := h.do(bob, "POST", s+"?action=split&rid=20261105T100000Z", "", "Prefer", "return=representation").want(t, 207).rows(t)
+		for _, half := range halves {
+			g := h.do(bob, "GET", half.href, "").want(t, 200)
+			if !strings.Contains(g.body, "UID:his") || strings.Contains(g.body, "UID:hers") || half.text("D:getetag") != g.header.Get("ETag") ||
+				strings.ReplaceAll(half.text("C:calendar-data"), "\r", "") != strings.ReplaceAll(g.body, "\r", "") {
+				t.Errorf("%s %s\n%+v", g.header.Get("ETag"), g.body, half)
+			}
+			if g := h.do(ann, "GET", half.href, "").want(t, 200); !strings.Contains(g.body, "UID:hers") || strings.Contains(g.body, "UID:his") {
+				t.Errorf("%s", g.body)
+			}
+		}
+		if len(halves) != 2 {
+			t.Errorf("%+v", halves)
 		}
 
 		// Who acts in her name writes what is hers.

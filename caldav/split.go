@@ -37,6 +37,7 @@ func (x *exchange) split(r *resource, query url.Values) error {
 	if err != nil {
 		return x.absolute(err, r.owner)
 	}
+	x.tags = nil // there is one object more
 	fresh := memberHref(coll.href, halves.Before.Name)
 	h := x.w.Header()
 	if !x.prefer.Representation {
