@@ -33,6 +33,7 @@ var Planned = map[string]string{
 	availabilityObjects + "($1)": "INDEX object_availability",
 	availabilityIn:               "INDEX object_availability",
 	inboxACEs + "($1)":           "sqlite_autoindex_ace_1",
+	ownTags:                      "SEARCH w USING INDEX sqlite_autoindex_own_1 (principal=?)\nSEARCH o USING INTEGER PRIMARY KEY",
 }
 
 // Plan is how SQLite means to run a statement.

@@ -17,7 +17,8 @@ func (tx *Tx) OwnTags(principal, collection int64) (map[int64]string, error) {
 	return all, err
 }
 
-const ownTags = `SELECT w.object, w.tag FROM own w JOIN object o ON o.id = w.object WHERE w.principal = $1 AND o.collection = $2`
+// ownTags begins with what there is of a guest, which is less than a calendar.
+const ownTags = `SELECT w.object, w.tag FROM own w CROSS JOIN object o WHERE w.principal = $1 AND o.id = w.object AND o.collection = $2`
 
 // OwnOf returns what a principal has for himself of some objects, by their ids.
 func (tx *Tx) OwnOf(principal int64, objects []int64) (map[int64][]byte, error) {
@@ -57,13 +58,13 @@ func (tx *Tx) CopyOwn(from, to int64) error {
 // Owning returns who has something for himself in the collections of an owner,
 // ascending.
 func (tx *Tx) Owning(owner int64) ([]int64, error) {
-	return collect(tx, `SELECT DISTINCT w.principal FROM collection c JOIN object o ON o.collection = c.id JOIN own w ON w.object = o.id
-		WHERE c.owner = $1 ORDER BY w.principal`, []any{owner}, func(id *int64) []any { return []any{id} })
+	return collect(tx, `SELECT DISTINCT w.principal FROM own w CROSS JOIN object o CROSS JOIN collection c
+		WHERE o.id = w.object AND c.id = o.collection AND c.owner = $1 ORDER BY w.principal`, []any{owner}, func(id *int64) []any { return []any{id} })
 }
 
 // DropOwn removes what a principal has for himself in a collection.
 func (tx *Tx) DropOwn(principal, collection int64) error {
-	_, err := tx.exec(`DELETE FROM own WHERE principal = $1 AND object IN (SELECT id FROM object WHERE collection = $2)`, principal, collection)
+	_, err := tx.exec(`DELETE FROM own WHERE principal = $1 AND EXISTS (SELECT 1 FROM object o WHERE o.id = own.object AND o.collection = $2)`, principal, collection)
 	return err
 }
 
