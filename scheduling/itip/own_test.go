@@ -1,6 +1,7 @@
 package itip
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -111,4 +112,56 @@ func TestOwn(t *testing.T) {
 	same(series+"end", series+"end\n"+second+"end", false)
 	same(series+"ATTENDEE;CN=A;RSVP=TRUE:mailto:a@b\nend", series+"ATTENDEE;RSVP=TRUE;CN=A:mailto:a@b\nend", true)
 	same(series+"ATTENDEE;PARTSTAT=ACCEPTED:mailto:a@b\nend", series+"ATTENDEE;PARTSTAT=DECLINED:mailto:a@b\nend", false)
+}
+
+// FuzzOwn parts what a guest sends from what everybody sees: put together again
+// it is what he sent, and it is stored as something that can be read.
+func FuzzOwn(f *testing.F) {
+	const series = "event\nDTSTART;TZID=Europe/Berlin:20260101T110000\nRRULE:FREQ=DAILY\n"
+	const second = "event\nRECURRENCE-ID:20260102T100000Z\nDTSTART:20260102T120000Z\n"
+	for _, s := range [][2]string{
+		{series + "alarm a\nend", series + "alarm b\nTRANSP:TRANSPARENT\nend\n" + second + "alarm c\nX-MOZ-LASTACK:20260101T000000Z\nend"},
+		{series + "end\n" + second + "alarm c\nTRANSP:OPAQUE\nend", second + "alarm 20260101T000000Z\nend"},
+	} {
+		f.Add([]byte(calendarOf(s[0])), []byte(calendarOf(s[1])), true)
+		f.Add([]byte(calendarOf(s[1])), []byte(calendarOf(s[0])), false)
+	}
+	f.Fuzz(func(t *testing.T, have, sent []byte, free bool) {
+		read := func(b []byte) *ics.Object {
+			o, err := ics.Parse(b, ics.Limits{Bytes: 1 << 16})
+			if err != nil || o.Check() != nil {
+				return nil
+			}
+			return o
+		}
+		was, is := read(have), read(sent)
+		if is == nil {
+			return
+		}
+		shared, own := TakeOwn(is, was, free)
+		stored := own.Bytes()
+		if stored != nil && ParseOwn(stored).Bytes() == nil {
+			t.Fatalf("what is stored cannot be read: %q", stored)
+		}
+		seen := ParseOwn(stored).with(shared, true)
+		if again := read(seen.Bytes()); again == nil {
+			t.Fatalf("he sees %q", seen.Bytes())
+		}
+		said, shown := ownOf(is), ownOf(seen)
+		for rid, p := range said.parts {
+			q := shown.parts[rid]
+			if transp(p.prop("TRANSP")) != transp(q.prop("TRANSP")) || !slices.EqualFunc(p.alarms, q.alarms, sameComponent) {
+				t.Fatalf("at %q he said %+v and sees %+v", rid, p, q)
+			}
+		}
+		if was == nil {
+			return
+		}
+		hers, kept := ownOf(was), ownOf(shared)
+		for rid, p := range hers.parts {
+			if q, ok := kept.parts[rid]; ok && !slices.EqualFunc(p.alarms, q.alarms, sameComponent) {
+				t.Fatalf("at %q she had %+v and has %+v", rid, p, q)
+			}
+		}
+	})
 }
