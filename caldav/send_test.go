@@ -113,7 +113,7 @@ func TestScheduleSend(t *testing.T) {
 		}
 		grant("C:schedule-send-reply")
 		h.put(bob, at, strings.Replace(his, "PARTSTAT=NEEDS-ACTION", "PARTSTAT=ACCEPTED", 1)).want(t, 204)
-		if got := strings.ReplaceAll(h.do(eve, "GET", eveCalendar+"r.ics", "").body, "\r\n ", ""); !strings.Contains(got, "PARTSTAT=ACCEPTED;SCHEDULE-STATUS=2.0") {
+		if got := strings.ReplaceAll(h.do(eve, "GET", eveCalendar+"r.ics", "").body, "\r\n ", ""); !strings.Contains(got, `PARTSTAT=ACCEPTED;CN="Ann Ärmel";SCHEDULE-STATUS=2.0`) {
 			t.Errorf("the answer did not come: %s", got)
 		}
 

@@ -118,6 +118,19 @@ func (c davClient) event(ctx context.Context, calendar, uid string) (found, erro
 // calendarOf returns the path of somebody's default calendar.
 func calendarOf(address string) string { return "/dav/calendars/" + address + "/calendar/" }
 
+// accepting is an event whose attendee accepts it.
+func accepting(o *ics.Object, who string) string {
+	root := o.Root().Clone()
+	for _, c := range root.Children {
+		for i := range c.Props {
+			if p := &c.Props[i]; p.Name == "ATTENDEE" && ics.CalAddress(p).Mail() == who {
+				c.Props[i] = p.WithParam("PARTSTAT", "ACCEPTED").WithoutParams("RSVP")
+			}
+		}
+	}
+	return string(ics.New(root).Bytes())
+}
+
 // partStats returns the answer of every attendee of an event by mail address.
 func partStats(o *ics.Object) map[string]string {
 	all := map[string]string{}

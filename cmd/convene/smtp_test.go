@@ -72,8 +72,7 @@ func TestPostfixExtensions(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	answer := strings.Replace(string(f.Object.Bytes()), "PARTSTAT=NEEDS-ACTION;RSVP=TRUE:mailto:"+joerg, "PARTSTAT=ACCEPTED:mailto:"+joerg, 1)
-	if _, err := as.put(t.Context(), f.Href, answer, "If-Match", f.ETag); err != nil {
+	if _, err := as.put(t.Context(), f.Href, accepting(f.Object, joerg), "If-Match", f.ETag); err != nil {
 		t.Fatal(err)
 	}
 	wait(outside, "Jörg's answer", func(m *catcher.Mail) bool {
