@@ -81,6 +81,10 @@ func TestLaterRFCsAreKept(t *testing.T) {
 			t.Errorf("%s: %s", name, again.body)
 		}
 	}
+	// RFC 6868 §3: also what it gives no meaning, and a parameter that needs no quotes.
+	test("caret", `COMMENT;X-P=a^nb^^c^'d^'^e;X-Q="f;g^n":^n stays`)
+	// RFC 7529 §4: in whatever order and case.
+	test("scale", "RRULE:SKIP=forward;FREQ=YEARLY;rscale=Hebrew;BYMONTH=5L,12")
 	// RFC 9073 §6, §7
 	test("participant", "STYLED-DESCRIPTION;VALUE=TEXT;DERIVED=TRUE;FMTTYPE=text/html:<b>a</b>\nBEGIN:PARTICIPANT\nUID:p\nPARTICIPANT-TYPE:SPEAKER\nCALENDAR-ADDRESS:mailto:s@example.com\n"+
 		"BEGIN:VLOCATION\nUID:l\nLOCATION-TYPE:parking,street\nGEO:1.5;2.25\nEND:VLOCATION\nEND:PARTICIPANT\nBEGIN:VRESOURCE\nUID:r\nRESOURCE-TYPE:PROJECTOR\nEND:VRESOURCE\nBEGIN:VLOCATION\nUID:m\n"+
@@ -97,6 +101,13 @@ func TestLaterRFCsAreKept(t *testing.T) {
 		"RELATED-TO;VALUE=URI;RELTYPE=STARTTOFINISH;GAP=PT5M:https://example.com/caldav/user/jb/cal/1.ics")
 	// RFC 7986 §5
 	test("more", "COLOR:turquoise\nIMAGE;VALUE=URI;DISPLAY=BADGE;FMTTYPE=image/png:http://example.com/a.png\nCONFERENCE;VALUE=URI;FEATURE=AUDIO,VIDEO;LABEL=Call:xmpp:chat-123@conference.example.com")
+	// RFC 7986 §5, of the object as a whole
+	body := strings.Replace(event("whole", "20261102T100000Z", "20261102T110000Z", ""), "BEGIN:VEVENT",
+		"UID:5FC53010\r\nNAME:Company holidays\r\nDESCRIPTION;LANGUAGE=en:Every one\r\nLAST-MODIFIED:20260101T000000Z\r\nURL:http://example.com/a\r\nCATEGORIES:a,b\r\nREFRESH-INTERVAL;VALUE=DURATION:P1W\r\nSOURCE;VALUE=URI:http://example.com/a.ics\r\nCOLOR:red\r\nBEGIN:VEVENT", 1)
+	h.put(ann, annCalendar+"whole.ics", body).want(t, 201)
+	if g := h.do(ann, "GET", annCalendar+"whole.ics", "").want(t, 200); g.body != body {
+		t.Errorf("whole: %q", g.body)
+	}
 }
 
 // sameJSON compares without order in objects.
