@@ -28,8 +28,12 @@ func (v *revision) revise(plans []*plan) {
 	for _, p := range masterFirst(v.is.parts) {
 		base := v.base[p]
 		if base == nil {
-			if sequence(p.comp) < top {
-				setSequence(p.comp, top)
+			least := top
+			if m := v.is.master; m != nil && v.raised(m) { // it is of this revision, and so is what is said of it
+				least = max(top, sequence(m.comp))
+			}
+			if sequence(p.comp) < least {
+				setSequence(p.comp, least)
 				v.is.dirty = true
 			}
 			continue
