@@ -236,8 +236,8 @@ func (s *sitting) would(h *holding, me itip.Actor, m, organizer cuaddr.Address) 
 	return s.rules(*pr).Decide(s.question(sent, *pr, him, nil, organizer))
 }
 
-// others is the busy time of everybody else here who is invited, and of the
-// organizer.
+// others is the busy time of everybody else who is invited, and of the organizer:
+// of those here, and of those outside as far as they have told it.
 func (s *sitting) others(h *holding, from, to time.Time) ([]ics.Span, error) {
 	if err := s.meetIn(h.obj); err != nil {
 		return nil, err
@@ -253,8 +253,46 @@ func (s *sitting) others(h *holding, from, to time.Time) ([]ics.Span, error) {
 		return nil, err
 	}
 	var spans []ics.Span
-	err = s.d.expand(s.tx, rows, from, to, func(_ db.BusyRow, sp ics.Span) { spans = append(spans, sp) })
-	return spans, err
+	if err := s.d.expand(s.tx, rows, from, to, func(_ db.BusyRow, sp ics.Span) { spans = append(spans, sp) }); err != nil {
+		return nil, err
+	}
+	told, err := s.othersOutside(h, from, to)
+	return append(spans, told...), err
+}
+
+// othersOutside is what those who are invited and not here have told the agent
+// itself, or an organizer here, of their busy time (RFC 5546 §3.3).
+func (s *sitting) othersOutside(h *holding, from, to time.Time) ([]ics.Span, error) {
+	var names []string
+	for _, a := range calendarUsers(h.obj) {
+		if n := OutsideName(a); s.find(a) == nil && a.Mail() != "" && !slices.Contains(names, n) {
+			names = append(names, n)
+		}
+	}
+	if len(names) == 0 {
+		return nil, nil
+	}
+	who := []int64{h.owner.ID}
+	if o := s.find(ics.Organizer(h.obj.First())); o != nil {
+		who = append(who, o.ID)
+	}
+	var spans []ics.Span
+	for _, id := range who {
+		told, err := s.tx.Remembered(id, names...)
+		if err != nil {
+			return nil, err
+		}
+		for _, data := range told {
+			for _, known := range itip.ReadKnown(data) {
+				for _, sp := range known.Spans {
+					if sp.Start.Before(to) && sp.End.After(from) {
+						spans = append(spans, sp)
+					}
+				}
+			}
+		}
+	}
+	return spans, nil
 }
 
 // speaks is the language of whoever organizes a meeting.

@@ -145,7 +145,13 @@ func (h *stage) Remove(who, heir string) error {
 	return h.store.Write(context.Background(), nil, func(tx *db.Tx) error { return tx.DeletePrincipal(p.ID) })
 }
 
-func (h *stage) Sweep() error { return h.store.Sweep(context.Background(), keep) }
+func (h *stage) Sweep() error {
+	if err := h.store.Sweep(context.Background(), keep); err != nil {
+		return err
+	}
+	_, err := h.desk.Forget(context.Background())
+	return err
+}
 
 func (h *stage) Keep(who string) {
 	if h.kept == nil {

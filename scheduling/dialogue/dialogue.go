@@ -168,8 +168,8 @@ type Step struct {
 
 // NeedsServer reports whether the script has a part that the core alone cannot
 // play: a room that asks or tells its owner or looks at the answers of others,
-// rules of a group, somebody for whom the server answers, a configuration, and
-// what administrators do.
+// rules of a group, somebody for whom the server answers or who takes no part, a
+// configuration, and what administrators do.
 func (s *Script) NeedsServer() bool {
 	if len(s.Config) > 0 {
 		return true
@@ -183,7 +183,7 @@ func (s *Script) NeedsServer() bool {
 		}
 	}
 	return slices.ContainsFunc(s.Steps, func(t Step) bool {
-		return slices.Contains(clerical, t.Words[0]) || t.Words[0] == "prefer" && t.Words[2] == "freebusy_bundling" || t.Words[0] == "join" || t.Words[0] == "leave" || t.Words[0] == "rename"
+		return t.Words[0] == "prefer" && t.Words[2] == "participating" || slices.Contains(clerical, t.Words[0]) || t.Words[0] == "prefer" && t.Words[2] == "freebusy_bundling" || t.Words[0] == "join" || t.Words[0] == "leave" || t.Words[0] == "rename"
 	})
 }
 

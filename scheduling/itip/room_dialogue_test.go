@@ -99,6 +99,14 @@ func (c *core) question(room, uid string, before, after *ics.Object, me Actor) p
 			for _, comp := range after.Main() {
 				for _, a := range append(ics.Attendees(comp), comp.Prop("ORGANIZER")) {
 					who, here := c.name(ics.CalAddress(a))
+					if !here {
+						org, _ := c.name(ics.Organizer(after.First()))
+						for _, asked := range []string{room, org} {
+							for _, k := range c.known[asked+" "+who] {
+								all = append(all, k.Spans...)
+							}
+						}
+					}
 					if !here || who == room {
 						continue
 					}
