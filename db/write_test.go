@@ -283,7 +283,7 @@ func deadlocks(t testing.TB, s *db.Store) int64 {
 
 // Inside a Write only its own connection is used.
 func TestOneConnection(t *testing.T) {
-	dbtest.EachWith(t, db.Options{MaxOpen: 1, Timeout: 5 * time.Second}, func(t *testing.T, s *db.Store) {
+	dbtest.EachWith(t, db.Options{MaxOpen: 1, Timeout: 20 * time.Second}, func(t *testing.T, s *db.Store) {
 		_, cal, _ := person(t, s, "ann@example.org")
 		write(t, s, func(tx *db.Tx) error {
 			if err := tx.LockThreads("u"); err != nil {
@@ -473,14 +473,14 @@ func TestWake(t *testing.T) {
 			t.Helper()
 			select {
 			case <-ch:
-			case <-time.After(5 * time.Second):
+			case <-time.After(time.Minute):
 				t.Fatalf("%s: nothing was heard", what)
 			}
 		}
 		if s.Dialect() == "postgres" {
 			hear("the first connection") // anything may have happened before
 		}
-		time.Sleep(100 * time.Millisecond)
+		s.Listen(listening, "a third") // after all that the connection told
 		for len(ch) > 0 {
 			<-ch
 		}
@@ -506,16 +506,17 @@ func TestWakeAcrossNodes(t *testing.T) {
 	dsn := dbtest.DSN(t, "postgres")
 	a, b := dbtest.Open(t, dsn, db.Options{}), dbtest.Open(t, dsn, db.Options{})
 	ch := b.Listen(t.Context(), "delivery")
-	<-ch // connected
-	time.Sleep(100 * time.Millisecond)
-	for len(ch) > 0 {
-		<-ch
-	}
-	write(t, a, func(tx *db.Tx) error { tx.Wake("delivery"); return nil })
-	select {
-	case <-ch:
-	case <-time.After(5 * time.Second):
-		t.Error("the other node heard nothing")
+	<-ch // connected, and soon listening: what comes before that is lost
+	for end := time.Now().Add(time.Minute); ; {
+		write(t, a, func(tx *db.Tx) error { tx.Wake("delivery"); return nil })
+		select {
+		case <-ch:
+			return
+		case <-time.After(200 * time.Millisecond):
+		}
+		if time.Now().After(end) {
+			t.Fatal("the other node heard nothing")
+		}
 	}
 }
 

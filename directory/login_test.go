@@ -145,7 +145,7 @@ func TestGuessesAreSlowedDown(t *testing.T) {
 	if _, err := d.Authenticate(ctx, "ann", "right"); err != nil {
 		t.Error(err)
 	}
-	if took := time.Since(began); took > 5*time.Second {
+	if took := time.Since(began); took > 20*time.Second {
 		t.Errorf("the right password took %v", took)
 	}
 }

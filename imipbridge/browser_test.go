@@ -87,7 +87,7 @@ func TestAnswerInBrowser(t *testing.T) {
 			says := func(what, text string) {
 				t.Helper()
 				var got string
-				for end := time.Now().Add(15 * time.Second); ; time.Sleep(50 * time.Millisecond) { // the next page may not be there yet
+				for end := time.Now().Add(time.Minute); ; time.Sleep(50 * time.Millisecond) { // the next page may not be there yet
 					err := chromedp.Run(ctx, chromedp.Evaluate(`document.querySelector("main").innerText`, &got))
 					if err == nil && strings.Contains(got, text) {
 						run(what, fits)

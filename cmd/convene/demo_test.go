@@ -104,7 +104,7 @@ func TestDemoPorts(t *testing.T) {
 	if all[0].server.HTTP.String() == all[1].server.HTTP.String() || all[0].page == all[1].page {
 		t.Errorf("both at %s, %s", all[0].server.HTTP, all[0].page)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	for _, d := range all {
 		if status, _, _, err := d.as(ann).do(ctx, "GET", "/healthz", ""); status != 200 || err != nil {

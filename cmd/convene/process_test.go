@@ -139,7 +139,7 @@ func (p *process) kill() {
 
 // dav makes one request as a user whose password is his local part.
 func (p *process) dav(user, method, path, body string, header ...string) (int, string, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, method, "http://"+p.http+path, strings.NewReader(body))
 	if err != nil {
@@ -162,12 +162,12 @@ func (p *process) dav(user, method, path, body string, header ...string) (int, s
 // deliver hands one mail to the server's LMTP listener and returns its verdict,
 // an *smtp.SMTPError inside of an smtp.LMTPDataError where it refuses.
 func (p *process) deliver(from, to, mail string) error {
-	conn, err := net.DialTimeout("tcp", p.lmtp, 5*time.Second)
+	conn, err := net.DialTimeout("tcp", p.lmtp, time.Minute)
 	if err != nil {
 		return err
 	}
 	c := smtp.NewClientLMTP(conn)
-	c.CommandTimeout, c.SubmissionTimeout = 20*time.Second, 20*time.Second
+	c.CommandTimeout, c.SubmissionTimeout = time.Minute, time.Minute
 	defer c.Close()
 	if err := c.Hello("mta.example.org"); err != nil {
 		return err

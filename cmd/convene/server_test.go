@@ -126,14 +126,14 @@ func TestSystemd(t *testing.T) {
 	said := func(want string) {
 		t.Helper()
 		buf := make([]byte, 256)
-		notify.SetReadDeadline(time.Now().Add(20 * time.Second))
+		notify.SetReadDeadline(time.Now().Add(time.Minute))
 		n, err := notify.Read(buf)
 		if err != nil || !strings.Contains(string(buf[:n]), want) {
 			t.Fatalf("systemd was told %q, %v; want %s\n%s", buf[:n], err, want, out.String())
 		}
 	}
 	said("READY=1")
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	if status, _, _, err := (davClient{base: "http://" + address}).do(ctx, "GET", "/healthz", ""); status != 200 || err != nil {
 		t.Errorf("%d %v", status, err)

@@ -270,7 +270,7 @@ func TestTraps(t *testing.T) {
 		if got != want {
 			t.Errorf("%v\n got %s\nwant %s", lines, got, want)
 		}
-		if d := time.Since(begin); d > 2*time.Second {
+		if d := time.Since(begin); d > 20*time.Second {
 			t.Errorf("%v took %s", lines, d)
 		}
 	}
