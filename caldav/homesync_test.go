@@ -221,6 +221,15 @@ func TestQuota(t *testing.T) {
 		h.put(ann, annCalendar+"b.ics", strings.ReplaceAll(body, "UID:a", "UID:b")).refused(t, 507, "D:quota-not-exceeded")
 		h.putCard(ann, annContacts+"x.vcf", card("u-x", "X")).refused(t, 507, "D:quota-not-exceeded")
 		h.do(bob, "PUT", bobCalendar+"b.ics", body, "Content-Type", "text/calendar").want(t, 201)
+		// His alarms in her calendar are his to pay for.
+		h.acl(ann, annCalendar, aceFor(href(bobPath), "D:read")).want(t, 200)
+		his := event("a", "20261102T100000Z", "20261102T110000Z", alarm("x", "PT5M"))
+		h.put(bob, annCalendar+"a.ics", his).refused(t, 507, "D:quota-not-exceeded")
+		h.do(bob, "DELETE", bobCalendar+"b.ics", "").want(t, 204)
+		h.put(bob, annCalendar+"a.ics", his).want(t, 204)
+		if w := h.propfind(bob, bobHome, "0", "D:quota-used-bytes").row(t, bobHome); w.text("D:quota-used-bytes") == "0" {
+			t.Errorf("%+v", w)
+		}
 	})
 }
 

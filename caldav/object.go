@@ -264,8 +264,10 @@ func (x *exchange) putEvent(coll *resource, name string, own bool) error {
 		}
 		body = o.Bytes()
 	}
-	if err := x.fits(coll.owner, int64(len(body))); err != nil {
-		return err
+	if !own {
+		if err := x.fits(coll.owner, int64(len(body))); err != nil {
+			return err
+		}
 	}
 	conditions := x.conditions()
 	if conditions.Under, err = x.guardPut(coll, name); err != nil {
@@ -273,6 +275,11 @@ func (x *exchange) putEvent(coll *resource, name string, own bool) error {
 	}
 	if conditions.Guest, err = x.asGuest(coll); err != nil {
 		return err
+	}
+	if conditions.Guest != 0 && itip.HasOwn(body) { // that is kept for him
+		if err := x.fits(&x.me, int64(len(body))); err != nil {
+			return err
+		}
 	}
 	written, err := x.desk.Put(x.ctx, scheduling.Put{Actor: x.me, Collection: coll.coll.ID, Found: coll.coll, Name: name, Body: body, Door: doorName, Own: own,
 		Conditions: conditions, Free: coll.unlocked && x.r.Header["If"] == nil})

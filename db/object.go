@@ -303,9 +303,11 @@ func (tx *Tx) Changes(collection int64, modseq, id int64, limit int) ([]Object, 
 		ORDER BY o.modseq, o.id LIMIT $4`, []any{collection, modseq, id, limit}, (*Object).fields)
 }
 
-// UsedBytes returns how many octets an owner keeps in live objects.
+// UsedBytes returns how many octets an owner keeps in live objects, and beside
+// those of others.
 func (tx *Tx) UsedBytes(owner int64) (n int64, err error) {
-	err = tx.row(`SELECT coalesce(sum(o.size), 0) FROM collection c JOIN object o ON o.collection = c.id AND o.deleted = 0 WHERE c.owner = $1`, []any{owner}, &n)
+	err = tx.row(`SELECT coalesce(sum(o.size), 0) + (SELECT coalesce(sum(length(w.data)), 0) FROM own w WHERE w.principal = $1)
+		FROM collection c JOIN object o ON o.collection = c.id AND o.deleted = 0 WHERE c.owner = $1`, []any{owner}, &n)
 	return n, err
 }
 

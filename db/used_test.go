@@ -25,5 +25,9 @@ func TestUsedBytes(t *testing.T) {
 		put(t, s, cal.ID, "a.ics", "a", "12345", db.Indexed{})
 		put(t, s, cal.ID, "b.ics", "b", "678", db.Indexed{})
 		used(8)
+		_, others, _ := person(t, s, "bob@example.org")
+		o := put(t, s, others.ID, "c.ics", "c", "90", db.Indexed{})
+		write(t, s, func(tx *db.Tx) error { return tx.SetOwn(ann.ID, o.ID, []byte("abc")) })
+		used(11)
 	})
 }

@@ -6,8 +6,7 @@ import (
 	"github.com/convene-server/convene/scheduling/itip"
 )
 
-// maxOwn bounds what a guest has for himself of one object: it counts against
-// nobody's quota.
+// maxOwn bounds what a guest has for himself of one object.
 const maxOwn = 64 << 10
 
 // ownOf takes out of what a guest has sent what he has for himself, and returns

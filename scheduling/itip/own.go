@@ -34,8 +34,8 @@ func isOwn(name string) bool {
 
 func isAlarm(c *ics.Component) bool { return c.Name == "VALARM" }
 
-// mayHaveOwn reports whether there may be such things in a body, TRANSP aside.
-func mayHaveOwn(body []byte) bool {
+// HasOwn reports whether there may be such things in a body, TRANSP aside.
+func HasOwn(body []byte) bool {
 	b := bytes.ToUpper(body)
 	for _, fold := range []string{"\r\n ", "\r\n\t", "\n ", "\n\t"} { // one may stand inside of a name
 		b = bytes.ReplaceAll(b, []byte(fold), nil)
@@ -230,7 +230,7 @@ func (p ownPart) put(c *ics.Component, t *ics.Prop) {
 // SeenBy is a stored body as a guest sees it who has these things for himself:
 // nothing of the owner's. Without anything to change it is body.
 func SeenBy(body, own []byte) []byte {
-	if len(own) == 0 && !mayHaveOwn(body) {
+	if len(own) == 0 && !HasOwn(body) {
 		return body
 	}
 	o, err := ics.Parse(body, ics.Limits{Bytes: len(body) + 1})
