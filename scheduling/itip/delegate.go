@@ -227,7 +227,7 @@ func (r *replying) declined(p *part, l *ics.Prop) {
 		}
 		*by = by.WithParam("PARTSTAT", "NEEDS-ACTION").WithParam("RSVP", "TRUE").WithoutParams("DELEGATED-TO")
 		r.noted, r.news = true, true
-		if !slices.ContainsFunc(r.back, func(a cuaddr.Address) bool { return a == from }) {
+		if !r.calledOff(p) && !slices.ContainsFunc(r.back, func(a cuaddr.Address) bool { return a == from }) {
 			r.back = append(r.back, ics.CalAddress(by))
 		}
 	}
@@ -254,8 +254,15 @@ func (r *replying) giveBack(c, p *part, mine *ics.Prop, to []cuaddr.Address) {
 	*mine = mine.WithParam("PARTSTAT", "NEEDS-ACTION").WithParam("RSVP", "TRUE").WithoutParams("DELEGATED-TO", paramPercent, paramDone).
 		WithParam(paramSince, strconv.Itoa(sequence(c.comp))+"/"+trim(c.comp.Value("DTSTAMP")))
 	r.noted = true
-	r.back = append(r.back, who)
+	if !r.calledOff(p) {
+		r.back = append(r.back, who)
+	}
 	r.dismissed(p, dismiss(p, who, to))
+}
+
+// calledOff reports whether nobody is asked about a part any more.
+func (r *replying) calledOff(p *part) bool {
+	return p.off || r.s.master != nil && r.s.master.off
 }
 
 // keepDelegates puts delegates back whom the organizer's program has not seen
@@ -340,7 +347,7 @@ func (r *replying) sent(o *ics.Object) (told, new []Message) {
 	for _, p := range masterFirst(r.s.parts) {
 		for _, l := range r.gone[p] {
 			a := ics.CalAddress(&l)
-			if p.off || r.s.master != nil && r.s.master.off || agent(&l) != byServer || find(p, a) != nil || p.rid != "" && len(comps[a]) > 0 && comps[a][0].Prop("RECURRENCE-ID") == nil {
+			if r.calledOff(p) || agent(&l) != byServer || find(p, a) != nil || p.rid != "" && len(comps[a]) > 0 && comps[a][0].Prop("RECURRENCE-ID") == nil {
 				continue
 			}
 			comps[a] = append(comps[a], r.me.cancelComponent(p.comp, sequence(p.comp), []ics.Prop{l}, false))
