@@ -462,36 +462,6 @@ func takes(c db.Collection, kind string) bool {
 	return slices.Contains(strings.Split(c.Components, ","), kind)
 }
 
-// Check compares a resource (nil: none) with what a request demands (RFC 9110
-// §13.1, RFC 6638 §8.3).
-func (c Conditions) Check(o *db.Object) error {
-	failed := func(why string) error { return &itip.Refusal{Status: 412, Detail: why} }
-	matches := func(tags []string) bool {
-		return o != nil && (slices.Contains(tags, "*") || slices.Contains(tags, o.ETag))
-	}
-	if c.IfMatch != nil && !matches(c.IfMatch) {
-		return failed("the resource is not as it was when it was read")
-	}
-	if c.IfNoneMatch != nil && matches(c.IfNoneMatch) {
-		return failed("the resource is there already")
-	}
-	if tag := c.IfScheduleTagMatch; tag != nil {
-		have := ""
-		if o != nil {
-			have = o.ScheduleTag
-		}
-		if have != *tag {
-			return failed("the Schedule-Tag is another now")
-		}
-	}
-	return nil
-}
-
-// seen reports whether the request names the state that it changes.
-func (c Conditions) seen() bool {
-	return c.IfMatch != nil && !slices.Contains(c.IfMatch, "*")
-}
-
 // refused adds a refusal of the core to the decision record: the change itself
 // left no trace. Failed preconditions of HTTP are no decisions.
 func (d *Desk) refused(ctx context.Context, err error, x db.Decision) {

@@ -240,3 +240,12 @@ func relative(alarm *ics.Component) bool {
 	t := alarm.Prop("TRIGGER")
 	return t != nil && !strings.EqualFold(t.Param("VALUE"), "DATE-TIME")
 }
+
+// hisOwn returns which of them an attendee has set in his copy.
+func hisOwn(c *ics.Component) []string {
+	v := trim(c.Value(propOwn))
+	if v == "" {
+		return nil
+	}
+	return strings.Split(v, ",")
+}
