@@ -68,7 +68,7 @@ func TestLMTPPipelining(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	conn.SetDeadline(time.Now().Add(20 * time.Second))
+	conn.SetDeadline(time.Now().Add(time.Minute))
 	body := func(uid string) string {
 		return strings.ReplaceAll(string(mailOf(cleo, ann, "", event("REQUEST", uid, "DESCRIPTION:grün\n"+organizer(cleo)+attendees(ann)))), "\r\n.", "\r\n..")
 	}
@@ -242,7 +242,7 @@ func TestLMTPLongLine(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	conn.SetDeadline(time.Now().Add(20 * time.Second))
+	conn.SetDeadline(time.Now().Add(time.Minute))
 	io.WriteString(conn, "LHLO x\r\nMAIL FROM:<cleo@example.net>\r\nRCPT TO:<ann@example.org>\r\nDATA\r\n")
 	go io.WriteString(conn, "X: "+strings.Repeat("y", 2<<20)+"\r\n\r\n.\r\n")
 	r := bufio.NewReader(conn)
@@ -274,7 +274,7 @@ func TestNoSmuggling(t *testing.T) {
 					t.Fatal(err)
 				}
 				defer conn.Close()
-				conn.SetDeadline(time.Now().Add(20 * time.Second))
+				conn.SetDeadline(time.Now().Add(time.Minute))
 				conn.Write([]byte("LHLO x\r\nMAIL FROM:<cleo@example.net>\r\nRCPT TO:<ann@example.org>\r\nDATA\r\n"))
 				conn.Write(data)
 				conn.Write([]byte("\r\n.\r\nQUIT\r\n"))

@@ -26,7 +26,7 @@ func (h *house) script(addr, lines string) {
 		h.Fatal(err)
 	}
 	defer conn.Close()
-	conn.SetDeadline(time.Now().Add(20 * time.Second))
+	conn.SetDeadline(time.Now().Add(time.Minute))
 	r := bufio.NewReader(conn)
 	for _, l := range strings.Split(strings.TrimSpace(lines), "\n") {
 		if out, ok := strings.CutPrefix(l, "> "); ok {

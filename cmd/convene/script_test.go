@@ -82,7 +82,7 @@ func expandFile(ts *testscript.TestScript, neg bool, args []string) {
 
 // healthy waits until the server at an address answers.
 func healthy(ts *testscript.TestScript, neg bool, args []string) {
-	for end := time.Now().Add(20 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+	for end := time.Now().Add(time.Minute); ; time.Sleep(20 * time.Millisecond) {
 		resp, err := http.Get("http://" + args[0] + "/healthz")
 		if err == nil {
 			resp.Body.Close()
