@@ -3,7 +3,6 @@ package itip_test
 import (
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -20,7 +19,6 @@ import (
 type journal struct {
 	s     *simulation
 	lines map[*core][]string
-	wants map[*core][]string
 }
 
 func asRefusal(err error, no **Refusal) bool { return errors.As(err, no) }
@@ -28,7 +26,7 @@ func asRefusal(err error, no **Refusal) bool { return errors.As(err, no) }
 // begin notes an act; the function that it returns notes what came of it.
 func (j *journal) begin(c *core, now time.Time, statement string, o *ics.Object) func(ignored bool, err error) {
 	if j.lines == nil {
-		j.lines, j.wants = map[*core][]string{}, map[*core][]string{}
+		j.lines = map[*core][]string{}
 	}
 	// A script's clock moves by one second with each act.
 	add := []string{"", "now " + now.Add(-time.Second).UTC().Format(time.RFC3339)}
@@ -77,14 +75,6 @@ func (j *journal) begin(c *core, now time.Time, statement string, o *ics.Object)
 	}
 }
 
-// want notes what a domain should have had at the end.
-func (j *journal) want(c *core, lines ...string) {
-	if j.wants == nil {
-		j.wants = map[*core][]string{}
-	}
-	j.wants[c] = append(j.wants[c], lines...)
-}
-
 // TestJournal plays what a failure of the simulation prints, of some histories
 // that do not fail.
 func TestJournal(t *testing.T) {
@@ -124,9 +114,6 @@ func (j *journal) String() string {
 			fmt.Fprintf(&text, "%s %s %s\n", p.Name, p.Kind, p.Address)
 		}
 		text.WriteString(strings.Join(j.lines[c], "\n") + "\n")
-		for _, l := range slices.Compact(j.wants[c]) {
-			text.WriteString(l + "\n")
-		}
 		domain := ""
 		for _, p := range c.script.People {
 			if p.Kind == "person" {
