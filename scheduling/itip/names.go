@@ -7,7 +7,7 @@ import "github.com/convene-server/convene/scheduling/ics"
 // they find, and not all look it up (RFC 5545 §3.2.2). The people outside have
 // the names that they are given.
 func (v *revision) name(c *ics.Component) {
-	if v.me.Named == nil || !v.me.others(v.is) {
+	if v.me.Named == nil {
 		return
 	}
 	for i := range c.Props {
