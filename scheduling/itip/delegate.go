@@ -33,8 +33,10 @@ func persons(l *ics.Prop, param string) []cuaddr.Address {
 
 // namesIn reports whether a parameter of a line names somebody.
 func namesIn(l *ics.Prop, param string, who cuaddr.Address) bool {
-	return slices.ContainsFunc(persons(l, param), func(a cuaddr.Address) bool { return a == who || a.Fold() == who.Fold() })
+	return slices.ContainsFunc(persons(l, param), func(a cuaddr.Address) bool { return samePerson(a, who) })
 }
+
+func samePerson(a, b cuaddr.Address) bool { return a == b || a.Fold() == b.Fold() }
 
 // sends reports whether somebody's line says that he sends another in his place.
 func sends(l *ics.Prop, whom cuaddr.Address) bool {

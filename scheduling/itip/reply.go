@@ -312,6 +312,8 @@ func (r *replying) note(c, p *part, l *ics.Prop, who cuaddr.Address) bool {
 		}
 		switch {
 		case said == "DELEGATED" && l.HasParam("DELEGATED-TO"):
+			// Whom he sends is news also where that one is in it already.
+			r.news = r.news || !slices.EqualFunc(persons(q, "DELEGATED-TO"), persons(l, "DELEGATED-TO"), samePerson)
 			n = n.WithParam("DELEGATED-TO", l.ParamValues("DELEGATED-TO")...)
 		case said != "DELEGATED" && said != "NEEDS-ACTION":
 			n = n.WithoutParams("DELEGATED-TO") // he comes himself, or nobody does
