@@ -1,7 +1,6 @@
 package scheduling
 
 import (
-	"encoding/json"
 	"errors"
 	"slices"
 
@@ -90,11 +89,7 @@ func (s *sitting) keptFor(group db.Principal, uid string) (*ics.Object, error) {
 // has left and did not answer is in it no more. What he has answered stays: the
 // organizer counts on it, and only he himself can take it back.
 func (s *sitting) listed(j db.Job) error {
-	var args regroupArgs
-	if err := json.Unmarshal(j.Args, &args); err != nil {
-		return err
-	}
-	group, here, err := s.present(j.Principal)
+	args, group, here, err := s.changed(j)
 	if !here || err != nil {
 		return err
 	}

@@ -167,14 +167,19 @@ func (s *sitting) regroupKept(group int64, args regroupArgs) error {
 	return s.later(jobRegroup, "", group, args)
 }
 
+// changed reads what a job follows up: the change, and the group if it is still
+// here.
+func (s *sitting) changed(j db.Job) (args regroupArgs, group db.Principal, here bool, err error) {
+	if err = json.Unmarshal(j.Args, &args); err == nil {
+		group, here, err = s.present(j.Principal)
+	}
+	return args, group, here, err
+}
+
 // regrouped lets the change of a group follow into one meeting, as if its
 // organizer had written it.
 func (s *sitting) regrouped(j db.Job) error {
-	var args regroupArgs
-	if err := json.Unmarshal(j.Args, &args); err != nil {
-		return err
-	}
-	group, here, err := s.present(j.Principal)
+	args, group, here, err := s.changed(j)
 	if !here || err != nil {
 		return err
 	}
