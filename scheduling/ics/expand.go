@@ -33,6 +33,12 @@ type ruleIter struct {
 	told   int64 // the last instance
 	filter dayFilter
 
+	// SKIP moves days beyond their period: what lies where later periods have days
+	// too waits for them.
+	seam int64   // wall clock before which later periods have nothing
+	late []int64 // at or after the seam, in order
+	over bool    // no period is left
+
 	// The current period: days x times, of which pick (BYSETPOS) selects.
 	days  []int64
 	hs    []int
@@ -55,7 +61,7 @@ const lastYear = 9999
 // iterate begins a walk at DTSTART, a wall clock. allDay drops what lies inside
 // a day (RFC 5545 §3.3.10: BYHOUR, BYMINUTE, BYSECOND are ignored for a DATE).
 func (r *rule) iterate(start int64, allDay bool, b *budget) *ruleIter {
-	it := &ruleIter{r: *r, start: start, until: maxTime, end: endOfTime, budget: b, last: start, told: start}
+	it := &ruleIter{r: *r, start: start, until: maxTime, end: endOfTime, budget: b, last: start, told: start, seam: maxTime}
 	if r.count > 0 {
 		it.left = r.count - 1
 		it.done = it.left == 0
@@ -247,34 +253,57 @@ func (it *ruleIter) reachable() bool {
 // budget is used up (then err says so).
 func (it *ruleIter) next() (int64, bool) {
 	for !it.done {
-		for it.i < it.n {
-			w := it.value(it.i)
-			it.i++
-			if it.err = it.budget.step(); it.err != nil {
-				it.done = true
-				return 0, false
-			}
-			if w <= it.start || it.r.skip != omit && w <= it.told {
-				continue // told in the period before
-			}
-			it.told = w
-			if w > it.until {
-				it.done = true
-				return 0, false
-			}
-			if it.r.count > 0 {
-				it.left--
-				it.done = it.left == 0
-			}
-			return w, true
-		}
-		if it.err = it.budget.step(); it.err != nil {
+		w, ok := it.following()
+		if it.err = it.budget.step(); it.err != nil || !ok && it.over {
 			it.done = true
 			break
 		}
-		it.load()
+		switch {
+		case !ok:
+			it.load()
+			if it.done && len(it.late) > 0 {
+				it.done, it.over, it.n, it.seam = false, true, 0, maxTime
+			}
+			continue
+		case w <= it.told: // DTSTART, or told in the period before
+			continue
+		}
+		it.told = w
+		if w > it.until {
+			it.done = true
+			break
+		}
+		if it.r.count > 0 {
+			it.left--
+			it.done = it.left == 0
+		}
+		return w, true
 	}
 	return 0, false
+}
+
+// following returns the next wall clock of the period at hand, and of those
+// before it that have waited for it.
+func (it *ruleIter) following() (int64, bool) {
+	for it.i < it.n {
+		w := it.value(it.i)
+		if len(it.late) > 0 && it.late[0] <= w && it.late[0] < it.seam {
+			break
+		}
+		it.i++
+		if w < it.seam {
+			return w, true
+		}
+		if it.wait(w); it.err != nil {
+			return 0, false
+		}
+	}
+	if len(it.late) == 0 || it.late[0] >= it.seam {
+		return 0, false
+	}
+	w := it.late[0]
+	it.late = it.late[1:]
+	return w, true
 }
 
 // refund gives an instance back to COUNT: it fell together with another one.

@@ -94,15 +94,14 @@ func (s *scaled) own(day int64) (monthRule, int) {
 }
 
 // yearDays appends the days of a year that match, and returns on which day it
-// begins; false if the year is not known.
-func (f *dayFilter) yearDays(year int, out *[]int64) (begin int64, ok bool) {
+// begins and the next one; false if the year is not known.
+func (f *dayFilter) yearDays(year int, out *[]int64) (begin, end int64, ok bool) {
 	s := f.scaled
 	laid := *s.lay(year) // a copy: looking at a day of another year lays that out
 	y := &laid
 	if y.Count == 0 {
-		return 0, false
+		return 0, 0, false
 	}
-	begin = y.First
 	wanted, first := s.wanted(y), y.First
 	for i := range y.Count {
 		if wanted>>i&1 == 1 {
@@ -119,7 +118,7 @@ func (f *dayFilter) yearDays(year int, out *[]int64) (begin int64, ok bool) {
 	f.movedInYear(y, out)
 	slices.Sort(*out)
 	*out = slices.Compact(*out)
-	return begin, true
+	return y.First, y.First + int64(y.Days), true
 }
 
 // wanted are the places of the months that BYMONTH names in a year, in bits,
@@ -155,25 +154,27 @@ func (s *scaled) wanted(y *scale.Year) (bits uint32) {
 }
 
 // scaledMonth appends the days of a month that match, the month counted through
-// all years, and returns on which day it begins; false if it is not known.
-func (f *dayFilter) scaledMonth(index int, out *[]int64) (begin int64, ok bool) {
+// all years, and returns on which day it begins and the next one; false if it is
+// not known.
+func (f *dayFilter) scaledMonth(index int, out *[]int64) (begin, end int64, ok bool) {
 	s := f.scaled
 	laid := *s.lay(s.cal.YearOfMonth(index))
 	y := &laid
 	i := index - y.Index
 	if i < 0 || i >= y.Count {
-		return 0, false
+		return 0, 0, false
 	}
 	begin = y.First
 	for _, m := range y.Months[:i] {
 		begin += int64(m.Days)
 	}
-	if m := y.Months[i]; f.months == 0 || f.months&(monthRule{m.Number, m.Leap}).bit() != 0 {
+	m := y.Months[i]
+	if f.months == 0 || f.months&(monthRule{m.Number, m.Leap}).bit() != 0 {
 		f.monthDaysOf(y, i, begin, out)
 	}
 	slices.Sort(*out)
 	*out = slices.Compact(*out)
-	return begin, true
+	return begin, begin + int64(m.Days), true
 }
 
 // monthDaysOf appends what matches of a month that BYMONTH has chosen.
@@ -265,20 +266,37 @@ func (s *scaled) weeks(mid int64, wkst int) (first, next int64) {
 
 // scaledPeriod makes the days of a year or a month in another calendar, and
 // returns the wall clock before which it has none; true beyond what is known.
-func (it *ruleIter) scaledPeriod(p int64) (begin int64, end bool) {
-	f, ok := &it.filter, false
+func (it *ruleIter) scaledPeriod(p int64) (begin int64, over bool) {
+	f, end, ok := &it.filter, int64(0), false
 	if p > maxPeriod {
 		return 0, true
 	}
 	if it.r.freq == yearly {
-		begin, ok = f.yearDays(int(p), &it.days)
+		begin, end, ok = f.yearDays(int(p), &it.days)
 	} else {
-		begin, ok = f.scaledMonth(int(p), &it.days)
+		begin, end, ok = f.scaledMonth(int(p), &it.days)
 	}
-	if f.scaled.skip == backward {
-		begin -= 10 // a week, which begins up to three days before the year
+	before := int64(0) // what SKIP moves before its period
+	switch {
+	case f.scaled.skip == omit:
+		return begin * daySecs, !ok
+	case len(f.weekNos) > 0:
+		before = 10 // a week, and weeks begin up to three days before the year
+	case f.scaled.skip == backward:
+		before = 1
 	}
-	return begin * daySecs, !ok
+	it.seam = (end - before) * daySecs
+	return (begin - before) * daySecs, !ok
+}
+
+// wait keeps a wall clock until the periods are made that have some before it.
+func (it *ruleIter) wait(w int64) {
+	if it.err = it.budget.step(); it.err != nil {
+		return
+	}
+	if i, found := slices.BinarySearch(it.late, w); !found {
+		it.late = slices.Insert(it.late, i, w)
+	}
 }
 
 const maxPeriod = 1 << 20

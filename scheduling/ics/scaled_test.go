@@ -88,6 +88,9 @@ func TestSkipOfYears(t *testing.T) {
 	test("20201228", "RSCALE=GREGORIAN;FREQ=YEARLY;BYWEEKNO=53;BYDAY=MO;SKIP=BACKWARD", "20201228 20211227 20221226 20231225 20241223 20251222 20261228 ...")
 	test("20201228", "RSCALE=GREGORIAN;FREQ=YEARLY;BYWEEKNO=53;BYDAY=MO;SKIP=FORWARD", "20201228 20220103 20230102 20240101 20241230 20251229 20261228 ...")
 	test("20200918", "RSCALE=HEBREW;FREQ=YEARLY;BYYEARDAY=355;SKIP=BACKWARD;COUNT=4", "20200918 20210906 20220827 20230915")
+	// A week before the first one begins in the year before.
+	test("20150105", "RSCALE=GREGORIAN;FREQ=YEARLY;BYWEEKNO=-53,52;BYDAY=MO;SKIP=BACKWARD;UNTIL=20171231", "20150105 20151221 20151228 20161226 20171225")
+	test("20131223", "RSCALE=GREGORIAN;FREQ=YEARLY;BYWEEKNO=-53,52;BYDAY=MO;SKIP=FORWARD;UNTIL=20131231", "20131223 20131230")
 	// SKIP acts where a part makes dates, not where it chooses among them.
 	test("20140131", "RSCALE=GREGORIAN;FREQ=DAILY;BYMONTHDAY=31;SKIP=FORWARD;COUNT=3", "20140131 20140331 20140531")
 	test("20140201", "RSCALE=HEBREW;FREQ=MONTHLY;BYMONTH=5L;BYMONTHDAY=1;SKIP=FORWARD;COUNT=3", "20140201 20160210 20190206")
@@ -110,16 +113,17 @@ func TestScaledAgainstDays(t *testing.T) {
 		start := daysTo(1925+rng.IntN(120), 1+rng.IntN(12), 1+rng.IntN(28))
 		end := start + 5_000
 		want := walkDays(r, cal, start, end)
+		allDay := len(r.hour) == 0
 		collect := func(from int64) (got []int64) {
-			it := r.iterate(start*daySecs, true, &budget{1_000_000})
-			it.seek(from * daySecs)
+			it := r.iterate(start*daySecs, allDay, &budget{1_000_000})
+			it.seek(from)
 			for {
 				w, ok := it.next()
 				if !ok || w >= end*daySecs {
 					break
 				}
-				if w >= from*daySecs {
-					got = append(got, w/daySecs)
+				if w >= from {
+					got = append(got, w)
 				}
 			}
 			if it.err != nil {
@@ -127,13 +131,13 @@ func TestScaledAgainstDays(t *testing.T) {
 			}
 			return got
 		}
-		if got := collect(start); !slices.Equal(got, want) {
-			t.Fatalf("%s from %s\n got %s\nwant %s", text, dates(start), dates(got...), dates(want...))
+		if got := collect(start * daySecs); !slices.Equal(got, want) {
+			t.Fatalf("%s from %s\n got %s\nwant %s", text, dates(start*daySecs), dates(got...), dates(want...))
 		}
-		from := start + rng.Int64N(5_000)
+		from := start*daySecs + rng.Int64N(5_000*daySecs)
 		later := slices.DeleteFunc(slices.Clone(want), func(d int64) bool { return d < from })
 		if got := collect(from); !slices.Equal(got, later) {
-			t.Fatalf("%s from %s, window %s\n got %s\nwant %s", text, dates(start), dates(from), dates(got...), dates(later...))
+			t.Fatalf("%s from %s, window %s\n got %s\nwant %s", text, dates(start*daySecs), dates(from), dates(got...), dates(later...))
 		}
 		instances += len(want)
 	}
@@ -142,10 +146,10 @@ func TestScaledAgainstDays(t *testing.T) {
 	}
 }
 
-func dates(days ...int64) string {
+func dates(walls ...int64) string {
 	var out []string
-	for _, d := range days[:min(len(days), 12)] {
-		out = append(out, unix(d*daySecs).Format("20060102"))
+	for _, w := range walls[:min(len(walls), 12)] {
+		out = append(out, strings.TrimSuffix(unix(w).Format("20060102T15"), "T00"))
 	}
 	return strings.Join(out, " ")
 }
@@ -169,6 +173,9 @@ func randomScaled(rng *rand.Rand, cal *scale.Calendar) string {
 	number := func(most int) func() string {
 		return func() string {
 			n := 1 + rng.IntN(most)
+			if rng.IntN(2) == 0 { // what SKIP moves, and where it moves to
+				n = []int{1, most - 1, most}[rng.IntN(3)]
+			}
 			if rng.IntN(3) == 0 {
 				n = -n
 			}
@@ -185,14 +192,13 @@ func randomScaled(rng *rand.Rand, cal *scale.Calendar) string {
 			}
 		}
 	})
-	skips, by := true, month
+	by := month
 	switch {
 	case f == "YEARLY" && !month && rng.IntN(4) == 0:
 		by = list("BYYEARDAY", 1, 4, number(cal.MaxDays))
 	case f == "YEARLY" && !month && rng.IntN(5) == 0:
 		by = list("BYWEEKNO", 1, 4, number(cal.Weeks()))
 		list("BYDAY", 1, 3, func() string { return []string{"MO", "TU", "WE", "TH", "FR", "SA", "SU"}[rng.IntN(7)] })
-		skips = false
 	case f != "WEEKLY" && list("BYMONTHDAY", 0.5, 4, number(31)):
 		by = true
 	case list("BYDAY", 0.5, 3, func() string {
@@ -206,8 +212,9 @@ func randomScaled(rng *rand.Rand, cal *scale.Calendar) string {
 	}):
 		by = true
 	}
+	by = list("BYHOUR", 0.3, 3, func() string { return strconv.Itoa(rng.IntN(24)) }) || by
 	if by && (f == "YEARLY" || f == "MONTHLY") {
-		list("BYSETPOS", 0.2, 2, number(3))
+		list("BYSETPOS", 0.3, 2, number(3))
 	}
 	if rng.IntN(3) == 0 {
 		out += ";WKST=" + []string{"SU", "TH", "SA"}[rng.IntN(3)]
@@ -215,14 +222,12 @@ func randomScaled(rng *rand.Rand, cal *scale.Calendar) string {
 	if rng.IntN(3) == 0 {
 		out += fmt.Sprintf(";INTERVAL=%d", 2+rng.IntN(4))
 	}
-	if skips {
-		out += []string{"", ";SKIP=OMIT", ";SKIP=FORWARD", ";SKIP=BACKWARD"}[rng.IntN(4)]
-	}
-	return out
+	return out + []string{"", ";SKIP=OMIT", ";SKIP=FORWARD", ";SKIP=BACKWARD"}[rng.IntN(4)]
 }
 
 // walkDays is RFC 7529 §4.1 step by step: the months, those that there are not
-// moved; the days, those that there are not moved; then BYDAY and BYSETPOS.
+// moved; the weeks and days, those that there are not moved; then BYDAY, BYHOUR
+// and BYSETPOS. It returns wall clocks.
 func walkDays(r *rule, cal *scale.Calendar, start, end int64) []int64 {
 	type day struct {
 		at              int64
@@ -373,6 +378,31 @@ func walkDays(r *rule, cal *scale.Calendar, start, end int64) []int64 {
 			if slices.Contains(r.weekNo, x.no) || slices.Contains(r.weekNo, x.no-x.weeks-1) {
 				add(at)
 			}
+			if x.yday > 1 || r.skip == omit {
+				break
+			}
+			first := at - floorMod(int64(weekday(at)-r.wkst), 7)
+			if x.no != 1 { // the week is one of the year before
+				first += 7
+			}
+			weeks := days[at+20].weeks
+			for _, n := range r.weekNo {
+				if n > 0 && n <= weeks || n < 0 && -n <= weeks {
+					continue
+				}
+				moved := first // FORWARD, before the first week
+				switch {
+				case n > 0 && r.skip == forward:
+					moved += 7 * int64(weeks)
+				case n > 0:
+					moved += 7 * int64(weeks-1)
+				case r.skip == backward:
+					moved -= 7
+				}
+				for d := range int64(7) {
+					add(moved + d)
+				}
+			}
 		case len(monthDays) > 0 && (r.freq == yearly || r.freq == monthly):
 			if x.d == 1 {
 				for _, n := range monthDays {
@@ -394,8 +424,22 @@ func walkDays(r *rule, cal *scale.Calendar, start, end int64) []int64 {
 		set := sets[p]
 		slices.Sort(set)
 		set = slices.Compact(set)
-		for i, at := range set {
-			if at <= start || at >= end || len(r.spos) > 0 && !slices.Contains(r.spos, i+1) && !slices.Contains(r.spos, i-len(set)) {
+		if len(r.hour) > 0 {
+			var times []int64
+			for _, at := range set {
+				for _, h := range r.hour {
+					times = append(times, at*24+int64(h))
+				}
+			}
+			set = times
+		} else {
+			for i := range set {
+				set[i] *= 24
+			}
+		}
+		for i, hour := range set {
+			at := hour * 3600
+			if at <= start*daySecs || at >= end*daySecs || len(r.spos) > 0 && !slices.Contains(r.spos, i+1) && !slices.Contains(r.spos, i-len(set)) {
 				continue
 			}
 			out = append(out, at)
