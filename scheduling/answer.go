@@ -34,7 +34,7 @@ func (s *sitting) rsvp(a Answer) (result, error) {
 		}
 		if own := s.holdings[thread{p.ID, a.UID}]; own.obj != nil {
 			if after := itip.SetPartStat(own.obj, s.self(*p, false), a.RID, a.PartStat, a.Comment); after != nil {
-				acted, err := s.act(own, after, a.Door, false)
+				acted, err := s.act(own, after, itip.Options{}, a.Door, false)
 				if acted || err != nil {
 					return result{applied: true, rule: "answered by a link"}, err
 				}

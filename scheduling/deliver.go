@@ -369,12 +369,12 @@ func (s *sitting) ownAct(p db.Principal, m Deliver) (bool, error) {
 		return false, err
 	}
 	after, _ := itip.Observed(me, h.obj, m.Body)
-	return s.act(h, after, m.Door, true)
+	return s.act(h, after, itip.Options{Mailed: true}, m.Door, true)
 }
 
 // act lets a person here answer with what his program would have put; quiet:
 // the organizer has it as mail already. false: nobody is told anything.
-func (s *sitting) act(h *holding, after *ics.Object, door string, quiet bool) (bool, error) {
+func (s *sitting) act(h *holding, after *ics.Object, opt itip.Options, door string, quiet bool) (bool, error) {
 	if after == h.obj {
 		return false, nil
 	}
@@ -386,7 +386,12 @@ func (s *sitting) act(h *holding, after *ics.Object, door string, quiet bool) (b
 		return false, err
 	}
 	before := h.obj
-	out, err := itip.Originate(me, before, after, itip.Options{})
+	if asksLeft(me, before, after) {
+		if me.Left, err = s.recall(h.owner, before.UID()); err != nil {
+			return false, err
+		}
+	}
+	out, err := itip.Originate(me, before, after, opt)
 	if err != nil {
 		return false, err
 	}
@@ -395,6 +400,9 @@ func (s *sitting) act(h *holding, after *ics.Object, door string, quiet bool) (b
 	}
 	out.Changed = true
 	h.take(out)
+	if err := s.remember(h, before, out.Left, true); err != nil {
+		return false, err
+	}
 	s.decide(db.Decision{
 		Direction: "user", Door: door, UID: before.UID(), Principal: h.owner.ID, From: h.owner.Address,
 		Rule: out.Rule, Outcome: "applied", Detail: told(len(out.Messages)),

@@ -117,7 +117,7 @@ func (s *sitting) observed(m Observe) (rule string, applied bool, err error) {
 	s.mailer, s.told, s.forwards = m.Actor.ID, m.Told, m.Body.Method() == string(itip.Reply)
 	s.withdraw = &withdrawal{uid: uid, sequence: highest(m.Body)}
 	s.by = m.By
-	return rule, true, s.originate(h, after, itip.Options{}, m.Door)
+	return rule, true, s.originate(h, after, itip.Options{Mailed: s.forwards}, m.Door)
 }
 
 // toldAlready reports whether a user's own mail program has told somebody what

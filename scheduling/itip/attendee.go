@@ -57,6 +57,10 @@ func (me Actor) attend(before *ics.Object, s *series, opt Options) (Outcome, err
 	}
 	force := me.unforce(s)
 	m := &mend{me: me, was: was, is: s, org: org}
+	if opt.Mailed {
+		m.comeBack()
+		s = m.is
+	}
 	if err := m.all(); err != nil {
 		return Outcome{}, err
 	}

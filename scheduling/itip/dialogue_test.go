@@ -262,6 +262,10 @@ func (c *core) Told(who string) [][]byte {
 }
 
 func (c *core) Put(who string, object []byte, cond dialogue.Condition) error {
+	return c.put(who, object, cond, Options{Seen: cond.Seen})
+}
+
+func (c *core) put(who string, object []byte, cond dialogue.Condition, opt Options) error {
 	c.tick()
 	after, err := ics.Parse(object, ics.Limits{})
 	if err != nil {
@@ -277,7 +281,7 @@ func (c *core) Put(who string, object []byte, cond dialogue.Condition) error {
 	}
 	me := c.actor(who, after.UID())
 	me.Left = c.left[who][after.UID()]
-	out, err := Originate(me, before, after, Options{Seen: cond.Seen})
+	out, err := Originate(me, before, after, opt)
 	if err != nil {
 		return err
 	}
@@ -393,7 +397,7 @@ func (c *core) Send(from string, to []string, method Method, object []byte) (boo
 	case after == nil:
 		return false, c.Delete(from, uid, false, dialogue.Condition{})
 	}
-	return false, c.Put(from, after.Bytes(), dialogue.Condition{})
+	return false, c.put(from, after.Bytes(), dialogue.Condition{}, Options{Mailed: method == Reply})
 }
 
 // sendDecline closes what somebody declined from his mail program.

@@ -218,6 +218,20 @@ func removedSince(left, in *series, have func(ics.RID) bool) []ics.RID {
 	return sorted(out)
 }
 
+// calledOffMeanwhile are the occurrences that he took off his calendar and that are
+// none in a new revision of their series: now they are off for everybody.
+func calledOffMeanwhile(left, in *series) []*ics.Component {
+	var out []*ics.Component
+	for _, old := range left.parts {
+		if !old.off && in.excludes(old.rid) && older(old.comp, in.master.comp) {
+			c := awayIn(old.comp, in.master.comp)
+			c.Set(ics.NewProp("STATUS", "CANCELLED"))
+			out = append(out, c)
+		}
+	}
+	return out
+}
+
 // declinedAlone reports whether he took one occurrence off his calendar that is
 // still at the same time: a new revision of the series does not ask about it.
 func (me Actor) declinedAlone(left *series, p *part, in *series) bool {

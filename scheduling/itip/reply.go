@@ -177,7 +177,8 @@ func (r *replying) component(c *part, from cuaddr.Address) {
 
 // whole answers for the series, and for the occurrences at their usual time
 // that followed it so far. Those that say otherwise are in the same message
-// (RFC 6638 §3.2.2.3).
+// (RFC 6638 §3.2.2.3). How far that goes does not depend on whether an occurrence
+// has a component of its own: others' answers make those.
 func (r *replying) whole(c *part, l *ics.Prop, who cuaddr.Address) {
 	before := "NEEDS-ACTION"
 	if m := find(r.s.master, who); m != nil {
@@ -195,7 +196,7 @@ func (r *replying) whole(c *part, l *ics.Prop, who cuaddr.Address) {
 		ps := ics.PartStat(m)
 		covered := counts && r.asMaster(p)
 		if r.ours { // it would name the instance if its answer were another
-			covered = (covered || !counts && r.asAnswered(p)) && !answeredSince(m, c.comp) && sequence(c.comp) >= r.lapsed(p.rid, who)
+			covered = (covered || !counts && r.asAnswered(p)) && !answeredSince(m, c.comp)
 		} else if ps != "NEEDS-ACTION" && ps != before && ps != ics.PartStat(l) {
 			continue
 		}

@@ -226,6 +226,9 @@ func (me Actor) update(have *ics.Object, in *series, msg Message) Outcome {
 		whole = false // a stale series with newer instances
 	}
 	known := me.leaving(in.obj, heard, false, outlast...)
+	if whole && merged[""] != nil {
+		known = AddLeft(known, me.leaving(in.obj, calledOffMeanwhile(left, in), true))
+	}
 	if !applied {
 		none := ignored("%s", stale)
 		none.Left = known

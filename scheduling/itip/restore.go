@@ -19,7 +19,8 @@ type mend struct {
 	dropped  []ics.RID        // instances that he took away by EXDATE
 	still    []*ics.Component // and those that he took away before, of which he speaks again
 	delegate []*delegation
-	alone    bool // he wrote one of his occurrences as if there were no others
+	back     map[ics.RID]bool // those that he took away before, to which he comes now
+	alone    bool             // he wrote one of his occurrences as if there were no others
 }
 
 // duty says how a property of an attendee's copy is treated.
@@ -257,6 +258,9 @@ func (m *mend) put(p *part, base *ics.Component, restore map[string]bool) {
 func (m *mend) exdates(p *part, base *ics.Component) {
 	have := datesOf(m.is.obj, p.comp, "EXDATE")
 	for _, r := range more(have, datesOf(m.was.obj, base, "EXDATE")) {
+		if m.back[r] {
+			continue
+		}
 		p.comp.Add(m.was.obj.DateProp("EXDATE", r))
 		m.is.dirty = true
 	}
@@ -456,29 +460,6 @@ func (m *mend) answers(force bool) (out, late []answer) {
 		}
 	}
 	return out, late
-}
-
-// away are the occurrences that he took off his calendar before, declining: what
-// he says now of the series is no answer for them, so they are named with it
-// (RFC 6638 §3.2.2.3). The organizer may never have been told of them one by one,
-// if he had declined them all.
-func (m *mend) away() []answer {
-	var out []answer
-	for _, p := range m.me.left().parts {
-		l := p.self(m.me)
-		if p.rid == "" || p.off || l == nil || ics.PartStat(l) != "DECLINED" || slices.Contains(m.dropped, p.rid) {
-			continue
-		}
-		if m.is.excludes(p.rid) && m.was.excludes(p.rid) && m.is.byRID[p.rid] == nil {
-			c := p.comp
-			if older(c, m.was.master.comp) { // it stays away in the revision that he answers
-				c = awayIn(c, m.was.master.comp)
-				m.still = append(m.still, c)
-			}
-			out = append(out, answer{comp: c, mine: *l, partstat: "DECLINED"})
-		}
-	}
-	return out
 }
 
 // droppedParts are the instances that he took away, as they were.
