@@ -91,7 +91,7 @@ func (tx *Tx) putTogether(puts []Put, collections []int64) error {
 	var into []any
 	for _, p := range puts {
 		o := p.Object
-		o.ETag, o.Size, o.Deleted, o.Modified = ETagOf(p.Body), int64(len(p.Body)), false, now
+		o.ETag, o.Size, o.Deleted, o.Modified = ETagOf(p.Body), int64(len(p.Body)-p.Record.Hidden), false, now
 		if o.Created.IsZero() {
 			o.Created = now
 		}

@@ -51,10 +51,20 @@ func TestPutAll(t *testing.T) {
 			for _, p := range puts {
 				got := loadObject(t, s, p.Object.Collection, p.Object.Name)
 				if string(got.Body) != string(p.Body) || got.ID != p.Object.ID || got.Modseq != was[p.Object.Collection]+1 || p.Object.Modseq != got.Modseq ||
-					got.ETag != db.ETagOf(p.Body) || modseq(p.Object.Collection) != got.Modseq {
+					got.ETag != db.ETagOf(p.Body) || got.Size != int64(len(p.Body)-p.Record.Hidden) || modseq(p.Object.Collection) != got.Modseq {
 					t.Errorf("%s: stored %+v under %d, returned %+v", what, got, modseq(p.Object.Collection), p.Object)
 				}
 			}
+		}
+		part := db.Indexed{Hidden: 2}
+		test("with what no program sees", fresh(other.ID, "h.ics", "shown", part))
+		test("and replaced", again(other.ID, "h.ics", "shown again", part))
+		if err := s.Write(ctx, nil, func(tx *db.Tx) error {
+			o := loadObject(t, s, other.ID, "h.ics")
+			m, err := tx.BumpCollections(other.ID)
+			return errors.Join(err, tx.DeleteObject(o.ID, m[other.ID], o.Modseq))
+		}); err != nil {
+			t.Fatal(err)
 		}
 		test("a new one and a notice", fresh(cal.ID, "a.ics", "1", slot(1, 2)), fresh(inbox.ID, "i.ics", "n1", db.Indexed{}))
 		count("new", 2, 1, 0)

@@ -344,6 +344,7 @@ func (s *sitting) record(h *holding) (db.Indexed, error) {
 	}
 	if h.held != nil {
 		rec, err := quarantined(h.obj, loc, s.d.opt.Bound)
+		rec.Hidden = hidden(h.obj)
 		return rec, refuseIndex(err)
 	}
 	who := s.self(h.owner, false)
@@ -366,13 +367,16 @@ func (s *sitting) record(h *holding) (db.Indexed, error) {
 	if err != nil {
 		return db.Indexed{}, refuseIndex(err)
 	}
-	rec.Hidden = len(h.obj.Bytes()) - len(itip.Shown(h.obj.Bytes()))
+	rec.Hidden = hidden(h.obj)
 	if s.records == nil {
 		s.records = map[recordKey]db.Indexed{}
 	}
 	s.records[key] = rec
 	return rec, nil
 }
+
+// hidden is how many octets of an object no program sees.
+func hidden(o *ics.Object) int { return len(o.Bytes()) - len(itip.Shown(o.Bytes())) }
 
 // dense returns ics.ErrTooMany for a series with more instances in its first
 // year than the bound allows: nobody could ask about any part of it later.
