@@ -134,6 +134,17 @@ func (tx *Tx) CollectionsOf(owners []int64, kinds ...CollectionKind) (all []Coll
 	return all, err
 }
 
+// CollectionsBelow lists the collections inside a plain one, at every depth,
+// by name.
+func (tx *Tx) CollectionsBelow(owner int64, home CollectionKind, name string) ([]Collection, error) {
+	if !key(name + "0") {
+		return nil, nil
+	}
+	// "/" is followed by "0".
+	return collect(tx, `SELECT `+collectionColumns+` FROM collection c WHERE c.owner = $1 AND c.home = $2 AND c.name > $3 AND c.name < $4 ORDER BY c.name`,
+		[]any{owner, home.home(), name + "/", name + "0"}, (*Collection).fields)
+}
+
 // DefaultCalendar returns the calendar in which invitations arrive, and the
 // inbox; ErrNotFound if either is missing.
 func (tx *Tx) DefaultCalendar(owner int64) (calendar, inbox Collection, err error) {
@@ -200,6 +211,24 @@ func (tx *Tx) onlyDefault(c *Collection) error {
 	return err
 }
 
+// RenameCollection gives a collection another name in its home and raises its
+// modseq; ErrExists if the name is taken. Its objects go with it.
+func (tx *Tx) RenameCollection(c *Collection, name string) error {
+	if err := needText([]string{name}); err != nil {
+		return err
+	}
+	if _, err := tx.CollectionByName(c.Owner, c.Kind, name); err == nil {
+		return ErrExists
+	} else if !errors.Is(err, ErrNotFound) {
+		return err
+	}
+	if err := tx.leave(c.ID); err != nil {
+		return err
+	}
+	c.Name = name
+	return tx.row(`UPDATE collection SET name = $2, modseq = modseq + 1 WHERE id = $1 RETURNING modseq`, []any{c.ID, name}, &c.Modseq)
+}
+
 // DeleteCollection removes it with its objects and properties; ErrNotFound
 // without it. Bodies that nobody refers to any longer stay until Sweep, which
 // takes the lock of each one's conversation first.
@@ -222,66 +251,6 @@ func (tx *Tx) DeleteCollection(id int64) error {
 		`DELETE FROM collection WHERE id = $1`,
 	} {
 		if _, err := tx.exec(q, id); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// Property is a dead property (RFC 4918 §4) of a collection, object or
-// principal: stored as sent, meaning nothing to us.
-type Property struct {
-	Name string // "{namespace}local"
-	XML  string // the whole element, its namespaces declared in it
-}
-
-// Properties returns the dead properties of a resource ("collection", "object"
-// or "principal" with its id), all or the named ones, by name.
-func (tx *Tx) Properties(resource string, id int64, names ...string) ([]Property, error) {
-	all, err := collect(tx, `SELECT name, xml FROM property WHERE resource = $1 AND id = $2 ORDER BY name`, []any{resource, id},
-		func(p *Property) []any { return []any{&p.Name, &p.XML} })
-	if len(names) == 0 || err != nil {
-		return all, err
-	}
-	return slices.DeleteFunc(all, func(p Property) bool { return !slices.Contains(names, p.Name) }), nil
-}
-
-// PropertiesOf returns the dead properties of many resources of one sort, by
-// id; those that have none are left out.
-func (tx *Tx) PropertiesOf(resource string, ids []int64) (map[int64][]Property, error) {
-	all := make(map[int64][]Property)
-	err := chunks(ids, 2, func(in string, args []any) error {
-		return tx.rows(`SELECT id, name, xml FROM property WHERE resource = $1 AND id IN `+in+` ORDER BY id, name`,
-			append([]any{resource}, args...), func(scan func(...any) error) error {
-				var id int64
-				var p Property
-				err := scan(&id, &p.Name, &p.XML)
-				all[id] = append(all[id], p)
-				return err
-			})
-	})
-	return all, err
-}
-
-// SetProperties stores and removes dead properties of a resource.
-func (tx *Tx) SetProperties(resource string, id int64, set []Property, remove []string) error {
-	for _, p := range set {
-		if err := needText([]string{p.Name}, p.XML); err != nil {
-			return err
-		}
-	}
-	for _, name := range remove {
-		if !key(name) {
-			continue // nobody has it
-		}
-		if _, err := tx.exec(`DELETE FROM property WHERE resource = $1 AND id = $2 AND name = $3`, resource, id, name); err != nil {
-			return err
-		}
-	}
-	for _, p := range set {
-		_, err := tx.exec(`INSERT INTO property (resource, id, name, xml) VALUES ($1, $2, $3, $4)
-			ON CONFLICT (resource, id, name) DO UPDATE SET xml = excluded.xml`, resource, id, p.Name, p.XML)
-		if err != nil {
 			return err
 		}
 	}

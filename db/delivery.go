@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 )
 
@@ -106,13 +105,9 @@ func (tx *Tx) InsertDelivery(d *Delivery) error {
 			d.Prior = waiting[i].Prior
 		}
 	}
-	var prior any
-	if d.Prior != nil {
-		prior = d.Prior
-	}
 	return tx.row(`INSERT INTO delivery (uid, principal, sender, rcpt, method, sequence, body, prior, scope, local_copy, created, due, attempts, answer, token, held)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, 0, '', '', $13) RETURNING id`,
-		[]any{d.UID, d.Principal, d.From, d.Rcpt, d.Method, d.Sequence, some(d.Body), prior, d.Scope, bit(d.LocalCopy),
+		[]any{d.UID, d.Principal, d.From, d.Rcpt, d.Method, d.Sequence, some(d.Body), orNull(d.Prior), d.Scope, bit(d.LocalCopy),
 			micros(d.Created), micros(d.Due), bit(d.Held)}, &d.ID)
 }
 
@@ -176,7 +171,7 @@ func (tx *Tx) ClaimDeliveries(limit int, lease time.Duration, except ...string) 
 	}
 	args, others := []any{micros(now), limit, micros(now.Add(lease)), randomText()}, ""
 	for _, domain := range except {
-		args = append(args, "%@"+strings.NewReplacer(`\`, `\\`, "%", `\%`, "_", `\_`).Replace(domain))
+		args = append(args, "%@"+likeLiteral(domain))
 		others += fmt.Sprintf(` AND d.rcpt NOT LIKE $%d ESCAPE '\'`, len(args))
 	}
 	ds, err := collect(tx, `WITH c AS MATERIALIZED (

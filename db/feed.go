@@ -43,14 +43,8 @@ const cardIsThere = `(p.object = 0 OR EXISTS (SELECT 1 FROM object o WHERE o.id 
 // PublishedFor returns where the busy time of people outside is published for
 // a viewer, his own cards first.
 func (tx *Tx) PublishedFor(viewer int64, names ...string) ([]Published, error) {
-	var sound []string
-	for _, n := range names {
-		if key(n) {
-			sound = append(sound, n)
-		}
-	}
 	var all []Published
-	err := chunks(sound, 2, func(in string, args []any) error {
+	err := chunks(keys(names), 2, func(in string, args []any) error {
 		rows, err := collect(tx, publishedRows+`WHERE p.viewer IN (0, $1) AND p.name IN `+in+` AND `+cardIsThere+` ORDER BY p.viewer DESC, p.name, p.object`,
 			append([]any{viewer}, args...), (*Published).fields)
 		all = append(all, rows...)

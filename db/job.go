@@ -61,14 +61,6 @@ func (tx *Tx) InsertJob(j *Job) error {
 		[]any{j.Kind, j.UID, j.Principal, some(j.Args), micros(j.Due)}, &j.ID)
 }
 
-// some is never nil, which a driver would store as null.
-func some(b []byte) []byte {
-	if b == nil {
-		return []byte{}
-	}
-	return b
-}
-
 // ClaimJobs takes up to limit due ones for the time of lease, of each kind,
 // conversation and principal the oldest.
 func (tx *Tx) ClaimJobs(limit int, lease time.Duration) ([]Job, error) {

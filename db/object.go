@@ -199,16 +199,8 @@ func (tx *Tx) Names(collection int64, after string, limit int) ([]Listed, error)
 
 // ByNames returns the live objects of these names with bodies, in any order.
 func (tx *Tx) ByNames(collection int64, names []string) ([]Object, error) {
-	var sound []string
-	for _, n := range names {
-		if key(n) {
-			sound = append(sound, n)
-		}
-	}
-	slices.Sort(sound)
-	sound = slices.Compact(sound)
 	var all []Object
-	err := chunks(sound, 2, func(in string, args []any) error {
+	err := chunks(keys(names), 2, func(in string, args []any) error {
 		part, err := collect(tx, `SELECT `+objectColumns+`, b.data FROM object o JOIN body b ON b.id = o.body
 			WHERE o.collection = $1 AND o.name IN `+in+` AND o.deleted = 0`, append([]any{collection}, args...), (*Object).withBody)
 		all = append(all, part...)
@@ -258,9 +250,8 @@ func (tx *Tx) SmallByIDs(ids []int64, limit int64) ([]Object, error) {
 
 // SmallByNames is ByNames with the bound of SmallByIDs.
 func (tx *Tx) SmallByNames(collection int64, names []string, limit int64) ([]Object, error) {
-	names = slices.DeleteFunc(slices.Compact(slices.Sorted(slices.Values(names))), func(n string) bool { return !key(n) })
 	var all []Object
-	err := chunks(names, 3, func(in string, args []any) error {
+	err := chunks(keys(names), 3, func(in string, args []any) error {
 		part, err := collect(tx, `SELECT `+objectColumns+`, CASE WHEN o.size <= $1 THEN b.data END FROM object o JOIN body b ON b.id = o.body
 			WHERE o.collection = $2 AND o.name IN `+in+` AND o.deleted = 0`, append([]any{limit, collection}, args...), (*Object).withBody)
 		all = append(all, part...)
@@ -276,13 +267,11 @@ func (tx *Tx) SearchUID(collection int64, text string) ([]int64, error) {
 	if !key(text) {
 		return nil, nil
 	}
-	pattern := "%" + likeEscaper.Replace(asciiUpper(text)) + "%"
+	pattern := "%" + likeLiteral(asciiUpper(text)) + "%"
 	return collect(tx, searchUID, []any{collection, pattern}, func(id *int64) []any { return []any{id} })
 }
 
-const searchUID = `SELECT o.id FROM object o WHERE o.collection = $1 AND o.deleted = 0 AND upper(o.uid) LIKE $2 ESCAPE '!' ORDER BY o.name`
-
-var likeEscaper = strings.NewReplacer("!", "!!", "%", "!%", "_", "!_")
+const searchUID = `SELECT o.id FROM object o WHERE o.collection = $1 AND o.deleted = 0 AND upper(o.uid) LIKE $2 ESCAPE '\' ORDER BY o.name`
 
 // asciiUpper is what upper does in the database, whose texts are compared by
 // their bytes.

@@ -49,7 +49,7 @@ func (tx *Tx) Principal(id int64) (p Principal, err error) {
 	return p, err
 }
 
-// PrincipalByAddress finds one by its primary address or an alias. key is
+// PrincipalByAddress finds one by its primary address or an alias. name is
 // cuaddr.Address.Fold of it without "mailto:".
 func (tx *Tx) PrincipalByAddress(name string) (p Principal, err error) {
 	if !key(name) {
@@ -60,16 +60,10 @@ func (tx *Tx) PrincipalByAddress(name string) (p Principal, err error) {
 	return p, err
 }
 
-// PrincipalsByAddress finds many at once, by key; absent ones are left out.
-func (tx *Tx) PrincipalsByAddress(keys []string) (map[string]Principal, error) {
-	found := make(map[string]Principal, len(keys))
-	var sound []string
-	for _, k := range keys {
-		if key(k) {
-			sound = append(sound, k)
-		}
-	}
-	err := chunks(sound, 1, func(in string, args []any) error {
+// PrincipalsByAddress finds many at once, by these names; absent ones are left out.
+func (tx *Tx) PrincipalsByAddress(names []string) (map[string]Principal, error) {
+	found := make(map[string]Principal, len(names))
+	err := chunks(keys(names), 1, func(in string, args []any) error {
 		return tx.rows(`SELECT a.name, `+principalColumns+` FROM address a JOIN principal p ON p.id = a.principal WHERE a.name IN `+in,
 			args, func(scan func(...any) error) error {
 				var name string
@@ -124,13 +118,9 @@ func (tx *Tx) InsertPrincipal(p *Principal) error {
 	case !errors.Is(err, ErrNotFound):
 		return err
 	}
-	local := name
-	if at := strings.LastIndexByte(name, '@'); at >= 0 {
-		local = name[:at]
-	}
 	err := tx.row(`INSERT INTO principal (address, sort, local, kind, name, language, tz, password, mail_copies, policy, capacity, last_dav, version, created)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, 1, $13) ON CONFLICT (sort) DO NOTHING RETURNING id`,
-		[]any{p.Address, name, local, string(p.Kind), p.Name, p.Language, p.TZ, p.Password, p.MailCopies, p.Policy,
+		[]any{p.Address, name, localPart(name), string(p.Kind), p.Name, p.Language, p.TZ, p.Password, p.MailCopies, p.Policy,
 			p.Capacity, micros(p.LastDAV), micros(p.Created)}, &p.ID)
 	if errors.Is(err, ErrNotFound) {
 		return fmt.Errorf("%w: the address %s", ErrExists, p.Address)
@@ -269,6 +259,14 @@ func addressInto(all map[int64][]string) func(func(...any) error) error {
 		all[id] = append(all[id], a)
 		return err
 	}
+}
+
+// localPart of an address; all of what is none.
+func localPart(name string) string {
+	if at := strings.LastIndexByte(name, '@'); at >= 0 {
+		return name[:at]
+	}
+	return name
 }
 
 func tagged(name string) bool { return strings.Contains(name, "+") }

@@ -4,13 +4,7 @@ package db
 // outside, by name.
 func (tx *Tx) Remembered(principal int64, names ...string) (map[string][]byte, error) {
 	all := make(map[string][]byte)
-	var sound []string
-	for _, n := range names {
-		if key(n) {
-			sound = append(sound, n)
-		}
-	}
-	err := chunks(sound, 2, func(in string, args []any) error {
+	err := chunks(keys(names), 2, func(in string, args []any) error {
 		return tx.rows(`SELECT name, data FROM remembered WHERE principal = $1 AND name IN `+in, append([]any{principal}, args...), func(scan func(...any) error) error {
 			var name string
 			var data []byte

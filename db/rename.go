@@ -26,11 +26,7 @@ func (tx *Tx) RenamePrincipal(id int64, address string) error {
 	if err := tx.row(`SELECT sort FROM principal WHERE id = $1`, []any{id}, &old); err != nil {
 		return err
 	}
-	local := name
-	if at := strings.LastIndexByte(name, '@'); at >= 0 {
-		local = name[:at]
-	}
-	n, err := tx.exec(`UPDATE principal SET address = $2, sort = $3, local = $4, version = version + 1 WHERE id = $1`, id, address, name, local)
+	n, err := tx.exec(`UPDATE principal SET address = $2, sort = $3, local = $4, version = version + 1 WHERE id = $1`, id, address, name, localPart(name))
 	if err == nil && n == 0 {
 		err = ErrNotFound
 	}
@@ -74,10 +70,6 @@ func (tx *Tx) InDomain(domain string, after int64, limit int) ([]Principal, erro
 	return collect(tx, `SELECT `+principalColumns+` FROM principal p WHERE p.id > $1 AND p.id IN
 		(SELECT principal FROM address WHERE name LIKE $3 ESCAPE '\') ORDER BY p.id LIMIT $2`,
 		[]any{after, limit, "%@" + likeLiteral(domain)}, (*Principal).fields)
-}
-
-func likeLiteral(s string) string {
-	return strings.NewReplacer(`\`, `\\`, "%", `\%`, "_", `\_`).Replace(s)
 }
 
 // Speaking returns those in whose policy a text (lower case) stands, by id.
@@ -160,11 +152,7 @@ func (tx *Tx) RewriteDelivery(d *Delivery) error {
 	if err := needText([]string{d.Rcpt}, d.From); err != nil {
 		return err
 	}
-	var prior any
-	if d.Prior != nil {
-		prior = d.Prior
-	}
 	_, err := tx.exec(`UPDATE delivery SET sender = $2, rcpt = $3, body = $4, prior = $5 WHERE id = $1 AND token = ''`,
-		d.ID, d.From, d.Rcpt, some(d.Body), prior)
+		d.ID, d.From, d.Rcpt, some(d.Body), orNull(d.Prior))
 	return err
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -284,6 +285,16 @@ func key(s string) bool {
 	return len(s) <= maxKey && text(s)
 }
 
+// keys returns those that can be indexed, in order, each once.
+func keys(names []string) []string {
+	return slices.DeleteFunc(slices.Compact(slices.Sorted(slices.Values(names))), func(s string) bool { return !key(s) })
+}
+
+// likeLiteral makes a text mean itself in LIKE '...' ESCAPE '\'.
+func likeLiteral(s string) string {
+	return strings.NewReplacer(`\`, `\\`, "%", `\%`, "_", `\_`).Replace(s)
+}
+
 func text(s string) bool {
 	return strings.IndexByte(s, 0) < 0 && utf8.ValidString(s)
 }
@@ -301,6 +312,22 @@ func needText(keys []string, texts ...string) error {
 		}
 	}
 	return nil
+}
+
+// some is never nil, which a driver would store as null.
+func some(b []byte) []byte {
+	if b == nil {
+		return []byte{}
+	}
+	return b
+}
+
+// orNull is the reverse: nil is stored as null.
+func orNull(b []byte) any {
+	if b == nil {
+		return nil
+	}
+	return b
 }
 
 func micros(t time.Time) int64 {
