@@ -62,6 +62,9 @@ func TestWellKnown(t *testing.T) {
 			}
 		}
 		h.propfind("", "/.well-known/", "infinity", "D:resourcetype").refused(t, 403, "D:propfind-finite-depth")
+		for _, path := range []string{"/.well-known/", "/dav/"} { // what is asked is read before how deep, everywhere
+			h.do(ann, "PROPFIND", path, "<D:x", "Depth", "infinity").want(t, 400)
+		}
 		h.do("", "GET", "/.well-known/", "").want(t, 200)
 		h.do("", "OPTIONS", "/.well-known/", "").want(t, 200)
 		if r := h.do("", "PUT", "/.well-known/", "x").want(t, 405); r.header.Get("Allow") == "" {

@@ -389,13 +389,5 @@ func matchText(m dav.PropertyMatch, have string) bool {
 	if !m.Exact {
 		have, want = strings.ToLower(have), strings.ToLower(want)
 	}
-	switch m.Type {
-	case "starts-with":
-		return strings.HasPrefix(have, want)
-	case "ends-with":
-		return strings.HasSuffix(have, want)
-	case "equals":
-		return have == want
-	}
-	return strings.Contains(have, want)
+	return m.Type.Found(have, want)
 }

@@ -10,15 +10,7 @@ import (
 
 // propfind answers a PROPFIND (RFC 4918 §9.1).
 func (x *exchange) propfind(segments []string, slash bool) error {
-	depth, err := dav.ParseDepth(x.r.Header.Get("Depth"), dav.Infinity)
-	if err != nil {
-		return err
-	}
-	root, err := x.body()
-	if err != nil {
-		return err
-	}
-	wanted, err := dav.Propfind(root)
+	wanted, depth, err := x.wanted()
 	if err != nil {
 		return err
 	}
@@ -27,8 +19,7 @@ func (x *exchange) propfind(segments []string, slash bool) error {
 		return err
 	}
 	if depth == dav.Infinity && r.kind&kContainer != 0 {
-		// RFC 4918 §9.1.1
-		return &dav.Error{Status: http.StatusForbidden, Cond: dav.D("propfind-finite-depth"), Detail: "a listing is one level deep at most"}
+		return tooDeep
 	}
 	if err := x.may(r, directory.Read); err != nil {
 		return err
@@ -58,6 +49,23 @@ func (x *exchange) propfind(segments []string, slash bool) error {
 	}
 	return ms.End("")
 }
+
+// wanted reads what a PROPFIND asks for, and how deep.
+func (x *exchange) wanted() (dav.Request, dav.Depth, error) {
+	depth, err := dav.ParseDepth(x.r.Header.Get("Depth"), dav.Infinity)
+	if err != nil {
+		return dav.Request{}, depth, err
+	}
+	root, err := x.body()
+	if err != nil {
+		return dav.Request{}, depth, err
+	}
+	wanted, err := dav.Propfind(root)
+	return wanted, depth, err
+}
+
+// tooDeep refuses to list everything below a container (RFC 4918 §9.1.1).
+var tooDeep = &dav.Error{Status: http.StatusForbidden, Cond: dav.D("propfind-finite-depth"), Detail: "a listing is one level deep at most"}
 
 // renderMembers writes what is one level below r.
 func (x *exchange) renderMembers(ms *dav.MultiStatus, r *resource, p *plan) error {

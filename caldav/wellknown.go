@@ -63,19 +63,12 @@ func (x *exchange) wellKnownFolder() error {
 		x.w.WriteHeader(http.StatusOK)
 		return nil
 	}
-	switch depth, err := dav.ParseDepth(x.r.Header.Get("Depth"), dav.Infinity); {
-	case err != nil:
-		return err
-	case depth == dav.Infinity:
-		return &dav.Error{Status: http.StatusForbidden, Cond: dav.D("propfind-finite-depth"), Detail: "a listing is one level deep at most"}
-	}
-	root, err := x.body()
+	wanted, depth, err := x.wanted()
 	if err != nil {
 		return err
 	}
-	wanted, err := dav.Propfind(root)
-	if err != nil {
-		return err
+	if depth == dav.Infinity {
+		return tooDeep
 	}
 	ms := x.multistatus()
 	ms.Begin(hrefWellKnown)

@@ -249,8 +249,8 @@ type PropertySearch struct {
 type PropertyMatch struct {
 	Props []xml.Name
 	Text  string
-	Type  string // contains, starts-with, ends-with, equals
-	Exact bool   // caseless="no"
+	Type  MatchType
+	Exact bool // caseless="no"
 }
 
 // ParsePropertySearch reads one. match-type, test and limit are those of the
@@ -269,7 +269,7 @@ func ParsePropertySearch(root *Element) (PropertySearch, error) {
 		if c.Name != D("property-search") {
 			continue
 		}
-		m := PropertyMatch{Type: "contains"}
+		var m PropertyMatch
 		if p := c.Child(D("prop")); p != nil {
 			for _, e := range p.Children() {
 				m.Props = append(m.Props, e.Name)
@@ -287,12 +287,9 @@ func ParsePropertySearch(root *Element) (PropertySearch, error) {
 		default:
 			return s, &Error{Status: 400, Detail: "caseless is yes or no"}
 		}
-		switch t := text.Attr("match-type"); t {
-		case "":
-		case "contains", "starts-with", "ends-with", "equals":
-			m.Type = t
-		default:
-			return s, &Error{Status: 400, Detail: "unknown match-type " + clip(t)}
+		var known bool
+		if m.Type, known = MatchTypeByName(text.Attr("match-type")); !known {
+			return s, &Error{Status: 400, Detail: "unknown match-type " + clip(text.Attr("match-type"))}
 		}
 		s.Matches = append(s.Matches, m)
 	}

@@ -121,7 +121,7 @@ func TestPropertySearch(t *testing.T) {
 		`<property-search><prop><displayname/></prop><match match-type="starts-with">big</match></property-search>`+
 		`<property-search><prop><displayname/><x xmlns="y"/></prop><match> x </match></property-search>`+
 		`<prop><displayname/></prop><apply-to-principal-collection-set/></principal-property-search>`))
-	want := []PropertyMatch{{[]xml.Name{D("displayname")}, "big", "starts-with", false}, {[]xml.Name{D("displayname"), {Space: "y", Local: "x"}}, "x", "contains", false}}
+	want := []PropertyMatch{{[]xml.Name{D("displayname")}, "big", StartsWith, false}, {[]xml.Name{D("displayname"), {Space: "y", Local: "x"}}, "x", Contains, false}}
 	if err != nil || !s.Any || !s.Collections || !reflect.DeepEqual(s.Matches, want) {
 		t.Errorf("got %+v, %v", s, err)
 	}

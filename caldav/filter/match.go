@@ -108,7 +108,7 @@ func (m *matcher) prop(f *Prop, c *ics.Component) bool {
 			return false
 		}
 		seen = true
-		if m.value(f, c, p) {
+		if m.value(f, p) {
 			return true
 		}
 	}
@@ -120,7 +120,7 @@ func (m *matcher) prop(f *Prop, c *ics.Component) bool {
 }
 
 // value checks the conditions on one property: all of them, or any.
-func (m *matcher) value(f *Prop, c *ics.Component, p *ics.Prop) bool {
+func (m *matcher) value(f *Prop, p *ics.Prop) bool {
 	holds := true
 	switch {
 	case f.Text != nil:

@@ -23,7 +23,7 @@ type Plan struct {
 	Exact bool
 }
 
-// main are the components that make the kind of a calendar object (RFC 4791
+// mainComponents are those that make the kind of a calendar object (RFC 4791
 // §4.1).
 var mainComponents = map[string]bool{"VEVENT": true, "VTODO": true, "VJOURNAL": true, "VFREEBUSY": true, "VAVAILABILITY": true}
 
