@@ -306,13 +306,7 @@ func (b *batch) add(o *db.Object, body []byte, rec db.Indexed, expected int64) {
 func (b *batch) write(tx *db.Tx) error {
 	for _, body := range b.bodies {
 		st := b.byBody[body]
-		var err error
-		if len(st.os) == 1 {
-			err = tx.PutObject(st.os[0], []byte(body), st.recs[0], st.expected[0])
-		} else {
-			err = tx.PutObjects(st.os, []byte(body), st.recs, st.expected)
-		}
-		if err != nil {
+		if err := tx.PutObjects(st.os, []byte(body), st.recs, st.expected); err != nil {
 			return err
 		}
 	}

@@ -57,46 +57,28 @@ func (s *sitting) observe(m Observe) (Verdict, error) {
 		Direction: "user", Door: m.Door, UID: m.Body.UID(), MessageID: m.MessageID, Method: m.Body.Method(), Principal: m.Actor.ID,
 		From: m.Actor.Address, Belief: string(Proved), Key: m.Key, Outcome: "ignored",
 	}
-	rule, applied, err := s.observed(m)
-	if err == nil {
-		err = s.index()
-	}
-	var no *itip.Refusal
-	if errors.As(err, &no) {
-		s.drop()
-		x.Rule, x.Detail, x.Outcome = no.Precondition, no.Detail, "refused"
-		s.decide(x)
-		return Verdict{Rule: no.Detail, Refusal: no}, nil
-	}
-	if err != nil {
-		return Verdict{}, err
-	}
-	x.Rule = rule
-	if applied {
-		x.Outcome = "applied"
-	}
-	s.decide(x)
-	return Verdict{Applied: applied, Rule: rule}, nil
+	r, err := s.observed(m)
+	return s.conclude(x, r, err)
 }
 
-func (s *sitting) observed(m Observe) (rule string, applied bool, err error) {
+func (s *sitting) observed(m Observe) (result, error) {
 	if !storable(m.Body.UID()) {
-		return "a UID that cannot be stored", false, nil
+		return ignored("a UID that cannot be stored")
 	}
 	if !scheduled(m.Body.Kind()) {
-		return m.Body.Kind() + " is not scheduled", false, nil
+		return ignored(m.Body.Kind() + " is not scheduled")
 	}
 	uid := m.Body.UID()
 	if err := s.load(uid, m.Actor); err != nil {
-		return "", false, err
+		return result{}, err
 	}
 	h := s.holdings[thread{m.Actor.ID, uid}]
 	if err := s.meetIn(h.obj, m.Body); err != nil {
-		return "", false, err
+		return result{}, err
 	}
 	me, err := s.actor(h, false)
 	if err != nil {
-		return "", false, err
+		return result{}, err
 	}
 	if m.Body.Method() == string(itip.DeclineCounter) && h.obj != nil {
 		s.mailer, s.told = m.Actor.ID, m.Told
@@ -104,20 +86,20 @@ func (s *sitting) observed(m Observe) (rule string, applied bool, err error) {
 	}
 	after, rule := itip.Observed(me, h.obj, m.Body)
 	if after == h.obj {
-		return rule, false, nil
+		return ignored(rule)
 	}
 	if after != nil {
 		if err := after.Check(); err != nil {
-			return "", false, &itip.Refusal{Precondition: itip.ValidResource, Detail: err.Error()}
+			return result{}, &itip.Refusal{Precondition: itip.ValidResource, Detail: err.Error()}
 		}
 	}
 	if !s.place(h, m.Body.Kind()) {
-		return "he has no calendar for it", false, nil
+		return ignored("he has no calendar for it")
 	}
 	s.mailer, s.told, s.forwards = m.Actor.ID, m.Told, m.Body.Method() == string(itip.Reply)
 	s.withdraw = &withdrawal{uid: uid, sequence: highest(m.Body)}
 	s.by = m.By
-	return rule, true, s.originate(h, after, itip.Options{Mailed: s.forwards}, m.Door)
+	return result{applied: true, rule: rule}, s.originate(h, after, itip.Options{Mailed: s.forwards}, m.Door)
 }
 
 // toldAlready reports whether a user's own mail program has told somebody what

@@ -152,7 +152,7 @@ func (s *sitting) askOwner(j db.Job) error {
 	case gone || !open || !s.place(h, booking.Kind()):
 		return nil
 	}
-	want := question(booking, room, s.rules(room).Owners(), j.UID, self)
+	want := question(booking, room, s.rules(room).Owners(), j.UID)
 	if h.obj != nil && asks(h.obj) == asks(want) {
 		return nil
 	}
@@ -173,7 +173,7 @@ func asks(o *ics.Object) string {
 }
 
 // question makes the event by which owners are asked about a booking.
-func question(booking *ics.Object, room db.Principal, owners []cuaddr.Address, uid string, self func(cuaddr.Address) bool) *ics.Object {
+func question(booking *ics.Object, room db.Principal, owners []cuaddr.Address, uid string) *ics.Object {
 	root := booking.Root().Clone()
 	root.Remove("METHOD")
 	name := room.Name

@@ -62,31 +62,35 @@ func (d *Desk) AnswerProposal(ctx context.Context, p ProposalAnswer) (Verdict, e
 func (d *Desk) page(ctx context.Context, x db.Decision, fn func(*sitting) (result, error)) (Verdict, error) {
 	var v Verdict
 	err := d.transact(ctx, locks{uids: []string{x.UID}}, func(s *sitting) error {
-		x := x
 		r, err := fn(s)
-		if err == nil {
-			err = s.index()
-		}
-		var no *itip.Refusal
-		if errors.As(err, &no) {
-			s.drop()
-			v = Verdict{Rule: no.Detail, Refusal: no}
-			x.Rule, x.Detail, x.Outcome = no.Precondition, no.Detail, "refused"
-			s.decide(x)
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		v = Verdict{Applied: r.applied, Rule: r.rule}
-		x.Rule = r.rule
-		if r.applied {
-			x.Outcome = "applied"
-		}
-		s.decide(x)
-		return nil
+		v, err = s.conclude(x, r, err)
+		return err
 	})
 	return v, err
+}
+
+// conclude records what became of an act. Of one that is refused nothing else
+// remains.
+func (s *sitting) conclude(x db.Decision, r result, err error) (Verdict, error) {
+	if err == nil {
+		err = s.index()
+	}
+	var no *itip.Refusal
+	if errors.As(err, &no) {
+		s.drop()
+		x.Rule, x.Detail, x.Outcome = no.Precondition, no.Detail, "refused"
+		s.decide(x)
+		return Verdict{Rule: no.Detail, Refusal: no}, nil
+	}
+	if err != nil {
+		return Verdict{}, err
+	}
+	x.Rule = r.rule
+	if r.applied {
+		x.Outcome = "applied"
+	}
+	s.decide(x)
+	return Verdict{Applied: r.applied, Rule: r.rule}, nil
 }
 
 // organizersCopy loads the copy by which a page shows a meeting; nil: it is
@@ -276,7 +280,8 @@ func (s *sitting) lapse(j db.Job) error {
 
 // declined takes a DECLINECOUNTER that an organizer sent from his mail program
 // as his decision: his proposals are closed, and people here are told.
-func (s *sitting) declined(h *holding, me itip.Actor, m Observe) (rule string, applied bool, err error) {
+func (s *sitting) declined(h *holding, me itip.Actor, m Observe) (result, error) {
+	applied := false
 	for _, open := range s.proposals(h.owner.ID, h.uid) {
 		for _, c := range m.Body.Main() {
 			if m.Body.RID(c) != open.RID || ics.Attendee(c, func(a cuaddr.Address) bool { return s.same(a, open.Attendee) }) == nil {
@@ -285,13 +290,13 @@ func (s *sitting) declined(h *holding, me itip.Actor, m Observe) (rule string, a
 			s.close(h, []itip.Proposal{open})
 			ms := itip.Decline(me, h.obj, open, c.Text("COMMENT"))
 			if err := s.circulate(letters(ms, h.owner, nil, m.Door, false), map[cuaddr.Address]string{}); err != nil {
-				return "", false, err
+				return result{}, err
 			}
 			applied = true
 		}
 	}
 	if !applied {
-		return "no such proposal", false, nil
+		return ignored("no such proposal")
 	}
-	return "proposal declined by mail", true, nil
+	return result{applied: true, rule: "proposal declined by mail"}, nil
 }

@@ -73,6 +73,9 @@ func (d *Desk) BundledBusyTime(ctx context.Context, principal int64) (b itip.Bus
 		if err != nil {
 			return err
 		}
+		if wants == "" && p.Kind != db.Person { // what the site prefers is for people
+			return nil
+		}
 		now := d.opt.Now().UTC().Truncate(time.Hour)
 		answers, err := d.answer(tx, FreeBusyQuery{Whom: []string{cuaddr.Mailto(p.Address).String()}, From: now, To: now.Add(bundled)})
 		if err != nil {
