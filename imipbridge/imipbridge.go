@@ -150,7 +150,8 @@ func New(opt Options) (*Bridge, error) {
 	if b.from.IsZero() {
 		return nil, fmt.Errorf("[smtp] from = %q is no mail address", opt.From)
 	}
-	for i, d := range opt.Domains {
+	b.opt.Domains = slices.Clone(opt.Domains)
+	for i, d := range b.opt.Domains {
 		b.opt.Domains[i] = strings.ToLower(d)
 	}
 	switch opt.Trust.Unverified {
@@ -170,21 +171,11 @@ func New(opt Options) (*Bridge, error) {
 		}
 		b.opt.PublicURL = strings.TrimSuffix(opt.PublicURL, "/")
 	}
-	def := func(v *int64, d int64) {
-		if *v <= 0 {
-			*v = d
-		}
-	}
-	def(&b.opt.MaxMessage, 50<<20)
-	if b.opt.MaxRecipients <= 0 {
-		b.opt.MaxRecipients = 1000
-	}
-	if b.opt.MaxSessions <= 0 {
-		b.opt.MaxSessions = 100
-	}
-	if b.opt.GiveUp <= 0 {
-		b.opt.GiveUp = 5 * 24 * time.Hour
-	}
+	unlessGiven(&b.opt.MaxMessage, 50<<20)
+	unlessGiven(&b.opt.MaxRecipients, 1000)
+	unlessGiven(&b.opt.MaxSessions, 100)
+	unlessGiven(&b.opt.GiveUp, 5*24*time.Hour)
+	unlessGiven(&b.opt.PerDomain, 8)
 	if b.words = opt.Words; b.words == nil {
 		b.words = words.Default()
 	}
@@ -195,13 +186,17 @@ func New(opt Options) (*Bridge, error) {
 		}
 	}
 	b.memory = semaphore.NewWeighted(4 * b.opt.MaxMessage)
-	if b.opt.PerDomain <= 0 {
-		b.opt.PerDomain = 8
-	}
 	b.pace = db.Pace{Event: opt.PerEvent, User: opt.PerUser, Window: time.Hour}
 	b.beat = lease / 3
 	b.relay = relay{addr: opt.Relay, hello: b.from.Domain(), user: opt.RelayUser, password: opt.RelayPassword, strict: opt.RelayTLS == "required", roots: opt.RelayRoots}
 	return b, nil
+}
+
+// unlessGiven puts the default where an option is zero.
+func unlessGiven[N int | int64 | time.Duration](option *N, value N) {
+	if *option <= 0 {
+		*option = value
+	}
 }
 
 // templates reads what replaces our own. The error names the file.

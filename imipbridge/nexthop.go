@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/emersion/go-smtp"
+
+	"github.com/convene-server/convene/directory/cuaddr"
 )
 
 // hop is a connection to the next hop, on which one transaction follows the
@@ -80,6 +82,7 @@ func dialHop(ctx context.Context, addr, hello string) (*hop, error) {
 	return &hop{c, conn, false}, nil
 }
 
+// Our LMTP server hands local parts over unquoted.
 func (h *hop) mail(from string, opts *smtp.MailOptions) error {
 	var pass smtp.MailOptions
 	if opts != nil && opts.UTF8 {
@@ -90,7 +93,7 @@ func (h *hop) mail(from string, opts *smtp.MailOptions) error {
 			return errNoUTF8
 		}
 	}
-	return h.c.Mail(quoteMailbox(from), &pass)
+	return h.c.Mail(cuaddr.Quoted(from), &pass)
 }
 
 var errNoUTF8 = &smtp.SMTPError{Code: 553, EnhancedCode: smtp.EnhancedCode{5, 6, 7}, Message: "the next hop takes no addresses beyond ASCII"}
@@ -99,7 +102,7 @@ func (h *hop) rcpt(to string) error {
 	if ok, _ := h.c.Extension("SMTPUTF8"); !ok && !isASCII(to) {
 		return errNoUTF8
 	}
-	return h.c.Rcpt(quoteMailbox(to), nil)
+	return h.c.Rcpt(cuaddr.Quoted(to), nil)
 }
 
 // data sends the mail and returns one verdict for each recipient that was
@@ -133,9 +136,9 @@ func (h *hop) data(data []byte, rcpts []string) map[string]error {
 	var each smtp.LMTPDataError
 	errors.As(err, &each)
 	for _, r := range rcpts {
-		if e := each[quoteMailbox(r)]; e != nil {
+		if e := each[cuaddr.Quoted(r)]; e != nil {
 			verdicts[r] = e
-		} else if taken[quoteMailbox(r)] == nil {
+		} else if taken[cuaddr.Quoted(r)] == nil {
 			verdicts[r] = err // the connection broke before its verdict came
 		}
 	}
@@ -160,24 +163,6 @@ func (h *hop) close() {
 	if h.c.Quit() != nil {
 		h.c.Close()
 	}
-}
-
-// quoteMailbox writes a mailbox as it stands in a command: our LMTP server
-// hands local parts over unquoted (RFC 5321 §4.1.2).
-func quoteMailbox(m string) string {
-	at := strings.LastIndexByte(m, '@')
-	if at < 0 {
-		return m
-	}
-	local := m[:at]
-	plain := local != "" && !strings.HasPrefix(local, ".") && !strings.HasSuffix(local, ".") && !strings.Contains(local, "..")
-	for _, r := range local {
-		plain = plain && (r >= 0x80 || r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("!#$%&'*+-/=?^_`{|}~.", r))
-	}
-	if plain {
-		return m
-	}
-	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(local) + `"` + m[at:]
 }
 
 // passBack renders what the next hop said as our own verdict: its reply, or a

@@ -21,25 +21,19 @@ const methodNotice = "NOTICE"
 // arrive. mail is its key: about one mail he is told once.
 func (b *Bridge) tell(ctx context.Context, mail string, principal int64, uid string, rcpt cuaddr.Address, why string) error {
 	return b.store.Write(ctx, nil, func(tx *db.Tx) error {
-		p, err := tx.Principal(principal)
-		if errors.Is(err, db.ErrNotFound) || err == nil && p.Kind != db.Person && p.Kind != "" {
-			return nil // a room reads no mail
-		}
-		if err != nil {
+		p, err := reads(tx, principal)
+		if p == nil {
 			return err
 		}
-		return b.queueNotice(tx, &p, "notice:"+mail, "not delivered to "+rcpt.Mail(), &db.Delivery{UID: uid, Scope: rcpt.Mail(), Body: []byte(why)})
+		return b.queueNotice(tx, p, "notice:"+mail, "not delivered to "+rcpt.Mail(), &db.Delivery{UID: uid, Scope: rcpt.Mail(), Body: []byte(why)})
 	})
 }
 
 // tellWaiting queues a notice to somebody whose mail about a meeting is beyond
 // the pace: once a day, whatever other meetings follow. It is not held up itself.
 func (b *Bridge) tellWaiting(tx *db.Tx, d *db.Delivery) error {
-	p, err := tx.Principal(d.Principal)
-	if errors.Is(err, db.ErrNotFound) || err == nil && p.Kind != db.Person && p.Kind != "" {
-		return nil // a room reads no mail
-	}
-	if err != nil {
+	p, err := reads(tx, d.Principal)
+	if p == nil {
 		return err
 	}
 	now, err := tx.Now()
@@ -47,7 +41,20 @@ func (b *Bridge) tellWaiting(tx *db.Tx, d *db.Delivery) error {
 		return err
 	}
 	key := fmt.Sprintf("notice:held:%d:%s", p.ID, now.UTC().Format(time.DateOnly))
-	return b.queueNotice(tx, &p, key, "told that mail about the meeting waits", &db.Delivery{UID: d.UID, Held: true})
+	return b.queueNotice(tx, p, key, "told that mail about the meeting waits", &db.Delivery{UID: d.UID, Held: true})
+}
+
+// reads returns the principal if it is a person, who reads mail; nil for rooms,
+// groups and who is gone.
+func reads(tx *db.Tx, id int64) (*db.Principal, error) {
+	p, err := tx.Principal(id)
+	if errors.Is(err, db.ErrNotFound) || err == nil && p.Kind != db.Person {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &p, nil
 }
 
 // queueNotice queues a notice to somebody here, once for its key. d has what it is

@@ -28,7 +28,7 @@ type relay struct {
 
 	mu    sync.Mutex
 	idle  []*relayConn
-	plain bool // it offered STARTTLS and could not do it
+	plain time.Time // until then TLS is not tried: it was offered and did not come about
 }
 
 // relayConn is a connection to the relay.
@@ -36,6 +36,10 @@ type relayConn struct {
 	*smtp.Client
 	conn net.Conn
 }
+
+// withoutTLS is for how long mail goes without TLS to a relay that offers it and
+// cannot do it: it may have been about to start.
+const withoutTLS = 10 * time.Minute
 
 // submitDeadline is the time for one mail, connecting included; the lease of a
 // row is longer (STORAGE 28).
@@ -102,10 +106,10 @@ func transaction(c *smtp.Client, from, to string, data []byte) error {
 		}
 		opts.UTF8 = true
 	}
-	if err := c.Mail(quoteMailbox(cuaddr.Unquoted(from)), opts); err != nil {
+	if err := c.Mail(cuaddr.Quoted(cuaddr.Unquoted(from)), opts); err != nil {
 		return err
 	}
-	if err := c.Rcpt(quoteMailbox(cuaddr.Unquoted(to)), nil); err != nil {
+	if err := c.Rcpt(cuaddr.Quoted(cuaddr.Unquoted(to)), nil); err != nil {
 		return err
 	}
 	w, err := c.Data()
@@ -175,7 +179,7 @@ func (r *relay) greet(ctx context.Context) (*relayConn, error) {
 		return nil, err
 	}
 	r.mu.Lock()
-	plain := r.plain && !r.strict
+	plain := !r.strict && time.Now().Before(r.plain)
 	r.mu.Unlock()
 	if offered, _ := c.Extension("STARTTLS"); !offered || plain {
 		if r.strict {
@@ -201,7 +205,7 @@ func (r *relay) greet(ctx context.Context) (*relayConn, error) {
 		c.Close()
 	}
 	r.mu.Lock()
-	r.plain = true
+	r.plain = time.Now().Add(withoutTLS)
 	r.mu.Unlock()
 	return nil, err
 }

@@ -134,26 +134,6 @@ func TestLMTPLimits(t *testing.T) {
 	}
 }
 
-// Local parts that need quotes keep them on the way.
-func TestQuotedMailbox(t *testing.T) {
-	test := func(in, want string) {
-		t.Helper()
-		if got := quoteMailbox(in); got != want {
-			t.Errorf("%s: %s, want %s", in, got, want)
-		}
-	}
-	test("ann+x@example.org", "ann+x@example.org")
-	test("a b@example.org", `"a b"@example.org`)
-	test(`a"b\c@example.org`, `"a\"b\\c"@example.org`)
-	test(".a@example.org", `".a"@example.org`)
-	test("a@b@example.org", `"a@b"@example.org`)
-	test("jörg@example.org", "jörg@example.org")
-	test("", "")
-	h := open(t, "sqlite")
-	h.want("verdict", h.give(cleo, plainMail(cleo, ann, ""), `"a b"@example.org`), map[string]string{`"a b"@example.org`: "250"})
-	h.want("handed on", h.nextHop.rcpts(), "a b@example.org") // the sink takes the quotes off as we do
-}
-
 // The next hop may be an SMTP server.
 func TestNextHopBySMTP(t *testing.T) {
 	each(t, func(h *house) {
@@ -274,4 +254,11 @@ func BenchmarkLMTP(b *testing.B) {
 			}
 		})
 	}
+}
+
+// A mailbox that needs quotes has them on its way.
+func TestQuotedMailbox(t *testing.T) {
+	h := open(t, "sqlite")
+	h.want("verdict", h.give(cleo, plainMail(cleo, ann, ""), `"a b"@example.org`), map[string]string{`"a b"@example.org`: "250"})
+	h.want("handed on", h.nextHop.rcpts(), "a b@example.org") // the sink takes the quotes off as we do
 }

@@ -139,7 +139,7 @@ func (f *SMTPDFilter) report(version int, event, id, more string) {
 	s := f.sessions[id]
 	switch event {
 	case "link-auth":
-		login, result, _ := cutLast(more, "|") // a name may hold anything
+		login, result := cutLast(more, "|") // a name may hold anything
 		if version >= 7 {
 			result, login, _ = strings.Cut(more, "|")
 		}
@@ -157,7 +157,7 @@ func (f *SMTPDFilter) report(version int, event, id, more string) {
 		}
 	case "tx-mail", "tx-rcpt":
 		_, more, _ = strings.Cut(more, "|") // the message's id
-		address, result, _ := cutLast(more, "|")
+		address, result := cutLast(more, "|")
 		if version >= 6 {
 			result, address, _ = strings.Cut(more, "|")
 		}
@@ -173,11 +173,12 @@ func (f *SMTPDFilter) report(version int, event, id, more string) {
 	}
 }
 
-func cutLast(s, sep string) (before, after string, found bool) {
+// cutLast is strings.Cut at the last separator.
+func cutLast(s, sep string) (before, after string) {
 	if i := strings.LastIndex(s, sep); i >= 0 {
-		return s[:i], s[i+len(sep):], true
+		return s[:i], s[i+len(sep):]
 	}
-	return s, "", false
+	return s, ""
 }
 
 // dataLine passes a line of a mail on, and keeps it if somebody has logged in.

@@ -95,12 +95,12 @@ func readReply(payload []byte) (t replyToken, ok bool) {
 	return t, true
 }
 
-// names reports whether the token was made for this conversation, and for this
-// attendee of it.
+// conversation reports whether the token was made for this one.
 func (t replyToken) conversation(k keys, uid string) bool {
 	return hmac.Equal(t.uid[:], k.seal(6, "uid", uid))
 }
 
+// names reports whether it was made for this attendee of the conversation.
 func (t replyToken) names(k keys, uid string, attendee cuaddr.Address) bool {
 	return hmac.Equal(t.attendee[:], k.seal(5, "attendee", uid, attendee.Fold()))
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/convene-server/convene/db"
 	"github.com/convene-server/convene/directory"
@@ -228,15 +229,15 @@ func (b *Bridge) ruleBounce(ctx context.Context, a *arrival, r recipient) (rulin
 	case a.noReply():
 		x.Rule = "automatic answer to a mail of ours"
 	default:
-		var owner db.Principal
+		var owner *db.Principal
 		err := b.store.View(ctx, func(tx *db.Tx) (err error) {
-			owner, err = tx.Principal(sent.principal)
+			owner, err = reads(tx, sent.principal)
 			return err
 		})
-		if err != nil && !errors.Is(err, db.ErrNotFound) {
+		if err != nil {
 			return ruling{}, err
 		}
-		if err == nil && (owner.Kind == db.Person || owner.Kind == "") {
+		if owner != nil {
 			x.Rule, x.Outcome = "an answer to the envelope: to whom it was sent for", "handed on"
 			return ruling{mailbox: owner.Address, forward: true}, b.record(ctx, x)
 		}
@@ -253,7 +254,7 @@ type sentMail struct {
 }
 
 // mailKey is the key of the decision by which a mail left the queue.
-func mailKey(id int64, created interface{ UnixMicro() int64 }) string {
+func mailKey(id int64, created time.Time) string {
 	return fmt.Sprintf("out:%d:%d", id, created.UnixMicro())
 }
 

@@ -102,7 +102,7 @@ func (c *freeBusySetCmd) Run(e *env) error {
 	if err := published.Check(c.URL); err != nil {
 		return fmt.Errorf("%q: %w", c.URL, err)
 	}
-	return setPublished(e, c.Address, []db.Published{{URL: c.URL}}, "busy time of %s will be read there\n")
+	return setPublished(e, c.Address, []db.Published{{URL: c.URL}}, "busy time of %s will be read there")
 }
 
 type freeBusyRemoveCmd struct {
@@ -110,7 +110,7 @@ type freeBusyRemoveCmd struct {
 }
 
 func (c *freeBusyRemoveCmd) Run(e *env) error {
-	return setPublished(e, c.Address, nil, "busy time of %s is not read any longer\n")
+	return setPublished(e, c.Address, nil, "busy time of %s is not read any longer")
 }
 
 func setPublished(e *env, address string, ps []db.Published, done string) error {
@@ -151,7 +151,7 @@ func setPublished(e *env, address string, ps []db.Published, done string) error 
 	if ps == nil {
 		word = "removed"
 	}
-	return e.say(act{Done: word, Kind: "freebusy", Address: a.Mail()}, strings.TrimSuffix(done, "\n"), a.Mail())
+	return e.say(act{Done: word, Kind: "freebusy", Address: a.Mail()}, done, a.Mail())
 }
 
 type freeBusyListCmd struct{}

@@ -120,10 +120,20 @@ func unquote(local string) (string, bool) {
 // quote puts quotes around a local part that needs them; one that does not is
 // the same mailbox without (RFC 5321 §4.1.2).
 func quote(local string) string {
-	if local[0] != '.' && !strings.HasSuffix(local, ".") && !strings.Contains(local, "..") && !strings.ContainsAny(local, " \t<>,;@:\\\"()[]") {
+	if !strings.HasPrefix(local, ".") && !strings.HasSuffix(local, ".") && !strings.Contains(local, "..") && !strings.ContainsAny(local, " \t<>,;@:\\\"()[]") {
 		return local
 	}
 	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(local) + `"`
+}
+
+// Quoted returns a mail address as it stands in a command of SMTP, given one
+// whose local part is as it is meant: the reverse of Unquoted.
+func Quoted(mail string) string {
+	at := strings.LastIndexByte(mail, '@')
+	if at < 1 {
+		return mail
+	}
+	return quote(mail[:at]) + mail[at:]
 }
 
 // Unquoted returns a mail address as Mail returns it with its local part as it

@@ -105,3 +105,20 @@ func FuzzParse(f *testing.F) {
 		}
 	})
 }
+
+// Local parts that need quotes have them in a command of SMTP, and no others.
+func TestQuoted(t *testing.T) {
+	test := func(in, want string) {
+		t.Helper()
+		if got := Quoted(in); got != want {
+			t.Errorf("%s: %s, want %s", in, got, want)
+		}
+	}
+	test("ann+x@example.org", "ann+x@example.org")
+	test("a b@example.org", `"a b"@example.org`)
+	test(`a"b\c@example.org`, `"a\"b\\c"@example.org`)
+	test(".a@example.org", `".a"@example.org`)
+	test("a@b@example.org", `"a@b"@example.org`)
+	test("jörg@example.org", "jörg@example.org")
+	test("", "")
+}
