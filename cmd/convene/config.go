@@ -87,7 +87,8 @@ type Config struct {
 	}
 }
 
-// complete fills in the defaults and checks what concerns several keys.
+// complete fills in the defaults and checks what concerns several keys. given
+// are the keys that the file has, line tells where.
 func (c *Config) complete(given map[string]bool, line func(string) int) (mistakes []*configError) {
 	wrong := func(key, format string, args ...any) {
 		n := 0
@@ -96,81 +97,25 @@ func (c *Config) complete(given map[string]bool, line func(string) int) (mistake
 		}
 		mistakes = append(mistakes, &configError{c.File, n, key, fmt.Sprintf(format, args...)})
 	}
-	def := func(key string, to *string, value string) {
-		if !given[key] {
-			*to = value
-		}
-	}
 	if len(c.Domains) == 0 {
 		wrong("domains", `missing: name the mail domains in whose names Convene may send, as domains = ["example.org"]`)
 		return mistakes
 	}
+	c.defaults(given)
 	for _, d := range c.DomainsComplete {
 		if !slices.Contains(c.Domains, d) {
 			wrong("domains_complete", "%q is not in domains: add it there or take it out here", d)
 		}
 	}
-	def("http.listen", &c.HTTP.Listen, "127.0.0.1:8008")
-	if c.HTTP.PublicURL == "" && !strings.HasPrefix(c.HTTP.Listen, "unix:") {
-		c.HTTP.PublicURL = "http://" + c.HTTP.Listen
-	}
 	if c.HTTP.PublicURL == "" {
 		wrong("http.public_url", "missing: calendar programs and the links in mails need the address from outside, as https://cal.example.org")
 	}
-	if c.HTTP.MaxResource == 0 {
-		c.HTTP.MaxResource = 10 << 20
-	}
-	def("store.dsn", &c.Store.DSN, "sqlite:/var/lib/convene/convene.db")
-	def("lmtp.listen", &c.LMTP.Listen, "127.0.0.1:2424")
-	def("smtp.relay", &c.SMTP.Relay, "127.0.0.1:25")
-	def("smtp.from", &c.SMTP.From, "calendar@"+c.Domains[0])
 	if !slices.Contains(c.Domains, cuaddr.Mailto(c.SMTP.From).Domain()) {
 		wrong("smtp.from", "%s is in none of the domains %s: mail from it could not be answered", c.SMTP.From, strings.Join(c.Domains, ", "))
-	}
-	if c.SMTP.PerDomain == 0 {
-		c.SMTP.PerDomain = 8
-	}
-	if !given["smtp.hourly_per_event"] {
-		c.SMTP.PerEvent = 5000
-	}
-	if !given["smtp.hourly_per_user"] {
-		c.SMTP.PerUser = 10_000
 	}
 	if (c.SMTP.Username == "") != (c.SMTP.Password == "") {
 		wrong("smtp.username", "username and password belong together: give both or neither")
 	}
-	if !given["smtp.coalesce"] {
-		c.SMTP.Coalesce = 10 * time.Second
-	}
-	if c.Scheduling.MaxAttendees == 0 {
-		c.Scheduling.MaxAttendees = 5000
-	}
-	if c.Scheduling.PastGrace == 0 {
-		c.Scheduling.PastGrace = 7 * 24 * time.Hour // decision 18
-	}
-	if c.Scheduling.InboxKeep == 0 {
-		c.Scheduling.InboxKeep = keep.Inbox
-	}
-	if c.Scheduling.TellOthers == 0 {
-		c.Scheduling.TellOthers = 250
-	}
-	if c.Trust.Unverified == "" { // decision 10
-		c.Trust.Unverified = "none"
-		if len(c.Trust.AuthservIDs) == 0 {
-			c.Trust.Unverified = "all"
-		}
-	}
-	if c.FreeBusy.MaxAttendees == 0 {
-		c.FreeBusy.MaxAttendees = 500
-	}
-	if !given["freebusy.fetch"] {
-		c.FreeBusy.Fetch = true
-	}
-	if !given["trust.verify_dkim"] {
-		c.Trust.VerifyDKIM = true
-	}
-	def("mail.incoming", &c.Mail.Incoming, directory.MessageOnly)
-	def("log.level", &c.Log.Level, "info")
 	listens := map[string]string{}
 	for _, l := range []struct{ key, addr string }{{"http.listen", c.HTTP.Listen}, {"lmtp.listen", c.LMTP.Listen}, {"lmtp.observe", c.LMTP.Observe}, {"milter.listen", c.Milter.Listen}} {
 		if l.addr == "" || strings.HasSuffix(l.addr, ":0") {
@@ -182,4 +127,41 @@ func (c *Config) complete(given map[string]bool, line func(string) int) (mistake
 		listens[l.addr] = l.key
 	}
 	return mistakes
+}
+
+// defaults fills in what the file does not have. There is a domain.
+func (c *Config) defaults(given map[string]bool) {
+	unless(given["http.listen"], &c.HTTP.Listen, "127.0.0.1:8008")
+	if !strings.HasPrefix(c.HTTP.Listen, "unix:") {
+		unless(given["http.public_url"], &c.HTTP.PublicURL, "http://"+c.HTTP.Listen)
+	}
+	unless(given["http.max_resource"], &c.HTTP.MaxResource, 10<<20)
+	unless(given["store.dsn"], &c.Store.DSN, "sqlite:/var/lib/convene/convene.db")
+	unless(given["lmtp.listen"], &c.LMTP.Listen, "127.0.0.1:2424")
+	unless(given["smtp.relay"], &c.SMTP.Relay, "127.0.0.1:25")
+	unless(given["smtp.from"], &c.SMTP.From, "calendar@"+c.Domains[0])
+	unless(given["smtp.coalesce"], &c.SMTP.Coalesce, 10*time.Second)
+	unless(given["smtp.per_domain"], &c.SMTP.PerDomain, 8)
+	unless(given["smtp.hourly_per_event"], &c.SMTP.PerEvent, 5000)
+	unless(given["smtp.hourly_per_user"], &c.SMTP.PerUser, 10_000)
+	unless(given["mail.incoming"], &c.Mail.Incoming, directory.MessageOnly)
+	unless(given["scheduling.max_attendees"], &c.Scheduling.MaxAttendees, 5000)
+	unless(given["scheduling.past_grace"], &c.Scheduling.PastGrace, 7*24*time.Hour) // decision 18
+	unless(given["scheduling.inbox_keep"], &c.Scheduling.InboxKeep, keep.Inbox)
+	unless(given["scheduling.tell_others"], &c.Scheduling.TellOthers, 250)
+	unverified := "none" // decision 10
+	if len(c.Trust.AuthservIDs) == 0 {
+		unverified = "all"
+	}
+	unless(given["trust.unverified"], &c.Trust.Unverified, unverified)
+	unless(given["trust.verify_dkim"], &c.Trust.VerifyDKIM, true)
+	unless(given["freebusy.max_attendees"], &c.FreeBusy.MaxAttendees, 500)
+	unless(given["freebusy.fetch"], &c.FreeBusy.Fetch, true)
+	unless(given["log.level"], &c.Log.Level, "info")
+}
+
+func unless[T any](given bool, to *T, value T) {
+	if !given {
+		*to = value
+	}
 }

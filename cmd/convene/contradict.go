@@ -129,11 +129,6 @@ func contradictions(c Config, d census) (list []finding) {
 			doubt("leave one out", "domains names %s twice", x)
 		}
 	}
-	for _, x := range c.DomainsComplete {
-		if !ours(x) {
-			problem("add it to domains, or take it out of domains_complete", "domains_complete names %s, which is not in domains", x)
-		}
-	}
 	calendar := cuaddr.Mailto(c.SMTP.From)
 	if r := d.find(calendar.Mail()); r != nil && !calendar.IsZero() {
 		problem("rename that one, or set [smtp] from to an address that nobody has", "%s is the calendar's own address and that of the %s %s", calendar.Mail(), kindWord[r.Kind], r.Address)

@@ -71,7 +71,6 @@ func TestContradictions(t *testing.T) {
 	test("a pool of nobody", plain, one("problem: passes bookings on to red@example.org"), room("pool red@example.org"))
 	test("a pool of people", plain, one("problem: to the person ann@example.org"), room("pool ann@example.org"), ann)
 	test("the calendar's own address", plain, one("problem: calendar@example.org is the calendar's own address"), who(db.Person, "calendar@example.org"))
-	test("complete and not ours", Config{Domains: []string{"example.org"}, DomainsComplete: []string{"example.com"}}, one("problem: domains_complete names example.com"))
 	test("in circles by LMTP", config("[lmtp]\nlisten = \"127.0.0.1:2424\"\ndeliver_to = \"localhost:2424\"\n"), one("problem: [lmtp] deliver_to is [lmtp] listen itself"))
 	test("in circles by SMTP", config("[lmtp]\nlisten = \"127.0.0.1:2424\"\n[smtp]\nrelay = \"127.0.0.1:2424\"\n"), one("problem: [smtp] relay is [lmtp] listen itself"))
 	test("in circles by both", config("[lmtp]\ndeliver_to = \"127.0.0.1:25\"\n[smtp]\nrelay = \"127.0.0.1:25\"\n"), one("problem: are both 127.0.0.1:25"))

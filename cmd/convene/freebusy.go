@@ -67,7 +67,7 @@ func (o freeBusy) set(tx *db.Tx, p *db.Principal) error {
 }
 
 // showFreeBusy lists what somebody chose.
-func showFreeBusy(tx *db.Tx, p db.Principal, row func(name, value string)) error {
+func showFreeBusy(tx *db.Tx, p db.Principal, row row) error {
 	prefs, err := tx.Preferences(p.ID)
 	if err != nil {
 		return err

@@ -41,7 +41,7 @@ func (o habits) set(tx *db.Tx, p *db.Principal) error {
 }
 
 // showHabits lists what somebody chose.
-func showHabits(tx *db.Tx, p db.Principal, row func(name, value string)) error {
+func showHabits(tx *db.Tx, p db.Principal, row row) error {
 	prefs, err := tx.Preferences(p.ID)
 	if err != nil {
 		return err

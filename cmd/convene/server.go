@@ -40,20 +40,19 @@ type server struct {
 	wg      sync.WaitGroup
 	failed  chan error
 	stopped sync.Once
-}
 
-// spare lets the collector of garbage wait until the heap has grown by some
-// megabytes more: what lives is about one, and it would run after every fourth
-// that is allocated. Nobody touches these octets, so they cost addresses and
-// no memory.
-var spare []byte
+	// ballast lets the collector of garbage wait until the heap has grown by some
+	// megabytes more: what lives is about one, and it would run after every fourth
+	// that is allocated. Nobody touches these octets, so they cost addresses and
+	// no memory.
+	ballast []byte
+}
 
 // start opens and migrates the database, binds every listener and starts the
 // workers. It returns when requests are answered. Stop ends it; ctx only
 // bounds the start.
 func start(ctx context.Context, c Config, log *slog.Logger) (_ *server, err error) {
-	spare = make([]byte, 4<<20)
-	s := &server{Config: c, log: log, failed: make(chan error, 8)}
+	s := &server{Config: c, log: log, failed: make(chan error, 8), ballast: make([]byte, 4<<20)}
 	if s.Store, err = openStore(ctx, c); err != nil {
 		return nil, err
 	}

@@ -129,86 +129,14 @@ func (c *showCmd) Run(e *env) error {
 		row("timezone", p.TZ)
 		switch p.Kind {
 		case db.Person:
-			row("mail-copies", p.MailCopies)
-			if err := showDelegates(tx, p, row); err != nil {
-				return err
-			}
-			for rule := range strings.Lines(p.Policy) {
-				row("policy", strings.TrimSpace(rule))
-			}
-			if p.Policy == "" {
-				for _, rule := range site.People.Policy {
-					row("policy of the site", rule)
-				}
-			}
-			for _, name := range []string{directory.UnknownOrganizers, directory.KnownOrganizers} {
-				v, err := tx.Preference(p.ID, name)
-				if err != nil {
-					return err
-				}
-				row(strings.ReplaceAll(name, "_", "-"), v)
-			}
-			row("password", map[bool]string{true: "none: no log-in", false: "set"}[p.Password == ""])
-			if !p.LastDAV.IsZero() {
-				row("last seen", p.LastDAV.UTC().Format("2006-01-02 15:04 MST"))
-			}
-			if !p.Recorded.IsZero() {
-				row("recorded until", p.Recorded.UTC().Format("2006-01-02 15:04 MST"))
-			}
+			err = showPerson(tx, p, site, row)
 		case db.Room, db.Resource:
-			if p.Capacity > 0 {
-				row("capacity", fmt.Sprint(p.Capacity))
-			}
-			if err := showDelegates(tx, p, row); err != nil {
-				return err
-			}
-			known, err := tx.Attributes(p.ID)
-			if err != nil {
-				return err
-			}
-			for _, name := range []string{directory.Building, directory.Floor, directory.Feature, directory.Geo} {
-				for _, v := range known[p.ID][name] {
-					row(name, v)
-				}
-			}
-			inherited := ""
-			if p.Policy == "" {
-				if inherited, err = directory.Inherited(tx, p); err != nil {
-					return err
-				}
-				switch {
-				case inherited != "":
-				case len(site.Rooms.Policy) > 0:
-					for _, rule := range site.Rooms.Policy {
-						row("policy of the site", rule)
-					}
-				default:
-					row("policy", "accepts when free, declines when not")
-				}
-			}
-			for rule := range strings.Lines(p.Policy) {
-				row("policy", strings.TrimSpace(rule))
-			}
-			for rule := range strings.Lines(inherited) {
-				row("policy of its group", strings.TrimSpace(rule))
-			}
+			err = showPlace(tx, p, site, row)
 		case db.Group:
-			members, err := tx.Members(p.ID)
-			if err != nil {
-				return err
-			}
-			for _, m := range members {
-				row("member", m)
-			}
-			switch said, err := tx.Preference(p.ID, directory.Members); {
-			case err != nil:
-				return err
-			case said == directory.Hidden:
-				row("members told to", "members")
-			}
-			for rule := range strings.Lines(p.Policy) {
-				row("policy", strings.TrimSpace(rule))
-			}
+			err = showGroup(tx, p, row)
+		}
+		if err != nil {
+			return err
 		}
 		if err := showFreeBusy(tx, p, row); err != nil {
 			return err
@@ -234,8 +162,97 @@ func (c *showCmd) Run(e *env) error {
 	})
 }
 
+type row func(name, value string)
+
+// rules shows a policy, one row a rule.
+func (r row) rules(name, policy string) {
+	for rule := range strings.Lines(policy) {
+		r(name, strings.TrimSpace(rule))
+	}
+}
+
+func showPerson(tx *db.Tx, p db.Principal, site Config, row row) error {
+	row("mail-copies", p.MailCopies)
+	if err := showDelegates(tx, p, row); err != nil {
+		return err
+	}
+	row.rules("policy", p.Policy)
+	if p.Policy == "" {
+		row.rules("policy of the site", strings.Join(site.People.Policy, "\n"))
+	}
+	for _, name := range []string{directory.UnknownOrganizers, directory.KnownOrganizers} {
+		v, err := tx.Preference(p.ID, name)
+		if err != nil {
+			return err
+		}
+		row(strings.ReplaceAll(name, "_", "-"), v)
+	}
+	row("password", map[bool]string{true: "none: no log-in", false: "set"}[p.Password == ""])
+	if !p.LastDAV.IsZero() {
+		row("last seen", p.LastDAV.UTC().Format("2006-01-02 15:04 MST"))
+	}
+	if !p.Recorded.IsZero() {
+		row("recorded until", p.Recorded.UTC().Format("2006-01-02 15:04 MST"))
+	}
+	return nil
+}
+
+// showPlace shows a room or a resource.
+func showPlace(tx *db.Tx, p db.Principal, site Config, row row) error {
+	if p.Capacity > 0 {
+		row("capacity", fmt.Sprint(p.Capacity))
+	}
+	if err := showDelegates(tx, p, row); err != nil {
+		return err
+	}
+	known, err := tx.Attributes(p.ID)
+	if err != nil {
+		return err
+	}
+	for _, name := range []string{directory.Building, directory.Floor, directory.Feature, directory.Geo} {
+		for _, v := range known[p.ID][name] {
+			row(name, v)
+		}
+	}
+	if p.Policy != "" {
+		row.rules("policy", p.Policy)
+		return nil
+	}
+	inherited, err := directory.Inherited(tx, p)
+	switch {
+	case err != nil:
+		return err
+	case inherited != "":
+		row.rules("policy of its group", inherited)
+	case len(site.Rooms.Policy) > 0:
+		row.rules("policy of the site", strings.Join(site.Rooms.Policy, "\n"))
+	default:
+		row("policy", "accepts when free, declines when not")
+	}
+	return nil
+}
+
+func showGroup(tx *db.Tx, p db.Principal, row row) error {
+	members, err := tx.Members(p.ID)
+	if err != nil {
+		return err
+	}
+	for _, m := range members {
+		row("member", m)
+	}
+	said, err := tx.Preference(p.ID, directory.Members)
+	if err != nil {
+		return err
+	}
+	if said == directory.Hidden {
+		row("members told to", "members")
+	}
+	row.rules("policy", p.Policy)
+	return nil
+}
+
 // showDelegates lists who may act for somebody, and who may look.
-func showDelegates(tx *db.Tx, p db.Principal, row func(name, value string)) error {
+func showDelegates(tx *db.Tx, p db.Principal, row row) error {
 	acting, err := tx.Proxies(p.ID)
 	if err != nil {
 		return err
