@@ -73,8 +73,10 @@ func (me Actor) receiveAdd(have *ics.Object, msg Message) (Outcome, error) {
 		return again("an ADD in another form of time than the series")
 	case seq <= top && (s.byRID[r] != nil || have.HasInstance(r)):
 		return ignored("a repetition: he has that instance"), nil
-	case seq <= top:
+	case seq <= sequence(s.master.comp):
 		return ignored("%s", staleRule(c, s.master.comp)), nil // RFC 5546 §2.1.5
+	case seq <= top: // what he was told of one occurrence overtook it
+		return again("an ADD of revision " + strconv.Itoa(seq) + ", of which he does not have the series")
 	case prefer == "refresh":
 		return again("he takes no ADD")
 	case seq > top+1:
@@ -131,6 +133,18 @@ func added(have, in *ics.Object, c *ics.Component) (ics.RID, bool) {
 	return r, r != ""
 }
 
+// sameGuests reports whether those whom a component names are in a part, and
+// nobody else.
+func sameGuests(c *ics.Component, p *part) bool {
+	fold := func(q *part) (out []string) {
+		for _, a := range q.guests() {
+			out = append(out, a.Fold())
+		}
+		return out
+	}
+	return equalSets(fold(&part{comp: c}), fold(p))
+}
+
 // include puts an added instance into the series.
 func (me Actor) include(s *series, r ics.RID, c *ics.Component, named bool) {
 	top := s.master.comp
@@ -144,7 +158,7 @@ func (me Actor) include(s *series, r ics.RID, c *ics.Component, named bool) {
 		top.Remove(propReceived)
 	}
 	for _, p := range s.parts { // what he made of the series himself is of its revision
-		if occ := s.regular(p.rid); p.rid != "" && occ != nil && sequence(p.comp) < sequence(top) && me.sameContent(occ, p.comp) && sameTime(s.obj, occ, s.obj, p.comp) {
+		if occ := s.regular(p.rid); p.rid != "" && occ != nil && sequence(p.comp) < sequence(top) && sameGuests(occ, p) && me.sameContent(occ, p.comp) && sameTime(s.obj, occ, s.obj, p.comp) {
 			setSequence(p.comp, sequence(top))
 		}
 	}

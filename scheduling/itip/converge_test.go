@@ -35,17 +35,22 @@ func (s *simulation) told(m Message) {
 		return
 	}
 	to.ideal = out.Object
-	if m.Method == Request && out.Object != nil { // he has nothing of his own to say
-		root := out.Object.Root().Clone()
-		for _, c := range events(root) {
-			for i := range c.Props {
-				if p := &c.Props[i]; p.Name == "ATTENDEE" && s.self(to)(ics.CalAddress(p)) {
-					*p = p.WithParam("X-CONVENE-SAID", ics.PartStat(p))
-				}
+	if m.Method == Request && out.Object != nil {
+		s.knows(to, out.Object)
+	}
+}
+
+// knows notes what somebody was told, who has nothing of his own to say.
+func (s *simulation) knows(to *somebody, o *ics.Object) {
+	root := o.Root().Clone()
+	for _, c := range events(root) {
+		for i := range c.Props {
+			if p := &c.Props[i]; p.Name == "ATTENDEE" && s.self(to)(ics.CalAddress(p)) {
+				*p = p.WithParam("X-CONVENE-SAID", ics.PartStat(p))
 			}
 		}
-		to.ideal = ics.New(root)
 	}
+	to.ideal = ics.New(root)
 }
 
 // mustBeNews checks an answer against what its sender said before.

@@ -133,12 +133,14 @@ func (r *replying) delegate(c, p *part, l *ics.Prop) {
 		}
 		p.comp.Add(line)
 		p.moved()
-		if r.ours && (find(c, a) == nil || sequence(c.comp) < sequence(p.comp) || p.rid != "" && r.serial[a.Fold()]) {
+		switch {
+		case r.calledOff(p): // nobody is asked about it
+		case r.ours && (find(c, a) == nil || sequence(c.comp) < sequence(p.comp) || p.rid != "" && r.serial[a.Fold()]):
 			// To the delegator he was in it already, or he knows an earlier revision
 			// than counts, or the delegate has the series, in which no delegator changes
 			// anything: his word is not enough.
 			r.back = append(r.back, a)
-		} else {
+		default:
 			r.invited = append(r.invited, a)
 		}
 		r.noted, r.news = true, true
@@ -358,7 +360,8 @@ func (r *replying) sent(o *ics.Object) (told, new []Message) {
 	for _, a := range slices.SortedFunc(maps.Keys(comps), byAddress) {
 		told = append(told, Message{Method: Cancel, UID: o.UID(), From: org, To: a, Body: envelope(o, Cancel, comps[a]), Significant: true})
 	}
-	return append(told, r.me.invite(o, r.back...)...), r.me.invite(o, r.invited...)
+	only := slices.DeleteFunc(r.invited, func(a cuaddr.Address) bool { return slices.Contains(r.back, a) }) // who is told all of it is told once
+	return append(told, r.me.invite(o, r.back...)...), r.me.invite(o, only...)
 }
 
 // sentBeside is a REQUEST by which somebody sends another in his place who has a

@@ -2,6 +2,7 @@ package itip_test
 
 import (
 	"fmt"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -21,12 +22,12 @@ func (s *simulation) beside(a act, who *somebody, o *ics.Object) {
 	what := ""
 	switch a.What {
 	case whatDelegate, whatDelegate + 1, whatDelegate + 2, whatDelegate + 3:
-		if who == s.org || len(s.mail) > 0 {
+		if who == s.org || s.waits("delegate") {
 			return
 		}
 		if what = s.sends(who, a, o, root); what != "" {
 			s.write(who, what, root)
-			s.quiet()
+			s.settles("delegate")
 			return
 		}
 	case whatPropose, whatPropose + 1:
@@ -40,25 +41,46 @@ func (s *simulation) beside(a act, who *somebody, o *ics.Object) {
 			s.refreshes(who)
 		}
 	case whatMails, whatMails + 1, whatMails + 2:
-		// Other programs' mail repeats what SEQUENCE it likes, so that nobody is told
-		// which of two that cross counts: it is sent when nothing is on its way.
 		switch {
-		case who.home < 0 || len(s.mail) > 0: // he has no other program
+		case who.home < 0: // he has no other program
+			return
+		case who == s.org && s.waits("mails"), who != s.org && s.waits("answers"):
 			return
 		case who == s.org:
 			s.tells(a, o)
+			s.settles("mails")
 		default:
 			s.replies(who, a, o)
+			s.settles("answers")
 		}
-		s.quiet()
 	case whatAdd, whatAdd + 1, whatAdd + 2:
-		if who == s.org && who.home < 0 && len(s.mail) == 0 {
+		if who == s.org && who.home < 0 {
 			s.adds(a, o)
-			s.quiet() // whose server sends none does not know what crosses it
 		}
 	}
 	if what != "" {
 		s.write(who, what, root)
+	}
+}
+
+// calm are the acts that begin only when no mail is under way, and during which
+// none is: of those that cross others it is known that copies may differ.
+// CONVENE_CROSS names those that shall begin at any time all the same.
+var calm = map[string]bool{
+	"delegate": true,
+	"mails":    true, // other programs' mail repeats what SEQUENCE it likes, so that nobody is told which of two that cross counts
+	"answers":  true, // the same, of answers
+}
+
+// waits reports whether an act cannot begin now.
+func (s *simulation) waits(act string) bool { return calmly(act) && len(s.mail) > 0 }
+
+func calmly(act string) bool { return calm[act] && !strings.Contains(os.Getenv("CONVENE_CROSS"), act) }
+
+// settles lets all mail arrive after an act that nothing crosses.
+func (s *simulation) settles(act string) {
+	if calmly(act) {
+		s.quiet()
 	}
 }
 
@@ -240,12 +262,31 @@ func (s *simulation) observed(who *somebody, what string, method Method, body *i
 func (s *simulation) letter(m Message) {
 	to := s.at[m.To]
 	if m.Method != Reply {
-		if out, err := Receive(to.core.actor(to.name, "1"), to.ideal, m); err == nil && out.Object != nil {
-			to.ideal = out.Object
-		}
+		s.learns(to, m)
 	}
 	s.mail = append(s.mail, &packet{s.sent, m})
 	s.sent++
+}
+
+// learns notes what somebody knows by a letter, and by what he asks because of
+// it.
+func (s *simulation) learns(to *somebody, m Message) {
+	out, err := Receive(to.core.actor(to.name, "1"), to.ideal, m)
+	if err != nil {
+		return
+	}
+	if out.Object != nil {
+		s.knows(to, out.Object)
+	}
+	for _, q := range out.Messages {
+		if by := s.at[q.To]; by == s.org && q.Method == Refresh {
+			if told, err := Receive(by.core.actor(by.name, "1"), s.object(by), q); err == nil {
+				for _, n := range told.Messages {
+					s.learns(to, n)
+				}
+			}
+		}
+	}
 }
 
 // replies is an answer from a mail program.
@@ -335,6 +376,15 @@ func (s *simulation) tells(a act, o *ics.Object) {
 	}
 }
 
+// note notes for an organizer what she remembers of those whom she asked.
+func note(c *ics.Component, of func(ics.Prop) ics.Prop) {
+	for i := range c.Props {
+		if p := &c.Props[i]; p.Name == "ATTENDEE" {
+			*p = of(*p)
+		}
+	}
+}
+
 // adds is one more day, told by an ADD, as no program of ours does (RFC 5546
 // §3.2.4).
 func (s *simulation) adds(a act, o *ics.Object) {
@@ -363,6 +413,13 @@ func (s *simulation) adds(a act, o *ics.Object) {
 	var one *ics.Component
 	for _, c := range events(root) {
 		if c.Prop("RECURRENCE-ID") == nil {
+			was, _ := strconv.Atoi(c.Value("SEQUENCE"))
+			note(c, func(p ics.Prop) ics.Prop {
+				if p.HasParam("X-CONVENE-SINCE") {
+					return p
+				}
+				return p.WithParam("X-CONVENE-SINCE", strconv.Itoa(was))
+			})
 			c.Add(o.DateProp("RDATE", r))
 			c.Set(ics.NewProp("SEQUENCE", strconv.Itoa(top+1)))
 			one = c
@@ -382,13 +439,17 @@ func (s *simulation) adds(a act, o *ics.Object) {
 			to = append(to, p)
 		}
 	}
+	sent := one.Clone()
+	note(one, func(p ics.Prop) ics.Prop {
+		return p.WithParam("X-CONVENE-SINCE", strconv.Itoa(top+1)).WithParam("X-CONVENE-ASKED", strconv.Itoa(top+1))
+	})
 	root.Children = append(root.Children, one)
 	s.org.core.keep(s.org.name, "1", Outcome{Object: ics.New(root), Scheduled: true})
-	sent := one.Clone()
 	sent.Remove("RECURRENCE-ID", "RDATE", "EXDATE", "RRULE")
 	sent.RemoveFunc(func(p *ics.Prop) bool { return strings.HasPrefix(p.Name, "X-CONVENE") })
 	for _, p := range to {
 		s.letter(Message{Method: Add, UID: "1", From: s.address(s.org), To: s.address(p), Body: s.mailing(Add, []*ics.Component{sent}, o)})
 	}
+	s.log.begin(s.org.core, s.now, unsaid+s.acting, nil)
 	s.after(s.org.core, nil)
 }

@@ -21,6 +21,10 @@ type journal struct {
 	lines map[*core][]string
 }
 
+// unsaid stands where the language of the scripts has no words: an ADD is sent
+// by no program here. What follows in that domain cannot be played.
+const unsaid = "# no script lets anybody here do this: "
+
 func asRefusal(err error, no **Refusal) bool { return errors.As(err, no) }
 
 // begin notes an act; the function that it returns notes what came of it.
@@ -88,6 +92,7 @@ func TestJournal(t *testing.T) {
 			s.quiet()
 			for i, text := range strings.Split(s.log.String(), "---- script")[1:] {
 				_, text, _ = strings.Cut(text, "\n")
+				text, _, _ = strings.Cut(text, unsaid)
 				script, err := dialogue.Parse(text)
 				if err != nil {
 					t.Fatalf("%v\n%s", err, text)
