@@ -239,9 +239,9 @@ func (x *exchange) copy(segments []string, slash bool) error {
 	default:
 		return x.copyTree(t)
 	}
-	// The conditions of the request are about the source.
-	if m := dav.StrongTags(x.r.Header["If-Match"]); m.Asked && !m.Match(t.from.obj.ETag) {
-		return &dav.Error{Status: http.StatusPreconditionFailed}
+	// The conditions of the request are about the source (RFC 6638 §3.2.10.2).
+	if err := x.conditions().Check(&t.from.obj); err != nil {
+		return err
 	}
 	var c scheduling.Conditions
 	if !t.overwrite {

@@ -1,15 +1,12 @@
 package caldav
 
-import (
-	"testing"
-
-	"github.com/convene-server/convene/db/dbtest"
-)
+import "testing"
 
 // RFC 6638 §3.2.10, §8.2, §8.3: the header and the property tell the same
 // after every way to write, and DELETE and MOVE ask for it.
-func TestScheduleTag(t *testing.T) {
-	h := newHouse(t, dbtest.New(t, "sqlite"))
+func TestScheduleTag(t *testing.T) { each(t, scheduleTags) }
+
+func scheduleTags(t *testing.T, h *house) {
 	h.do(ann, "MKCALENDAR", annHome+"work/", "").want(t, 201)
 	same := func(path, told string) string {
 		t.Helper()
@@ -24,6 +21,8 @@ func TestScheduleTag(t *testing.T) {
 	first := same(path, h.put(ann, path, meeting("m", "20261203T100000Z", "20261203T110000Z", bob)).want(t, 201).header.Get("Schedule-Tag"))
 
 	h.do(ann, "COPY", path, "", "Destination", moved, "If-Schedule-Tag-Match", first).refused(t, 403, "C:unique-scheduling-object-resource")
+	h.do(ann, "COPY", path, "", "Destination", moved, "If-Schedule-Tag-Match", `"other"`).want(t, 412)
+	h.do(ann, "COPY", path, "", "Destination", moved, "If-Schedule-Tag-Match", "").want(t, 412)
 	same(path, first)
 	h.do(ann, "MOVE", path, "", "Destination", moved, "If-Schedule-Tag-Match", `"other"`).want(t, 412)
 	r := h.do(ann, "MOVE", path, "", "Destination", moved, "If-Schedule-Tag-Match", first).want(t, 201)

@@ -280,9 +280,21 @@ func (h *stage) Put(who string, object []byte, c dialogue.Condition) error {
 	if err := h.answer(code, text); err != nil {
 		return err
 	}
-	// RFC 6638 §8.2: the header of the answer equals the property afterwards.
-	if _, _, get := h.dav(who, "GET", path, ""); put.Get("Schedule-Tag") != get.Get("Schedule-Tag") {
-		return fmt.Errorf("the PUT answered Schedule-Tag %q, the object has %q", put.Get("Schedule-Tag"), get.Get("Schedule-Tag"))
+	return h.sameTag(who, path, put)
+}
+
+var scheduleTags = regexp.MustCompile(`<C:schedule-tag>([^<]*)</C:schedule-tag>`)
+
+// sameTag compares the Schedule-Tag of an answer with the property afterwards
+// (RFC 6638 §3.2.10, §8.2).
+func (h *stage) sameTag(who, path string, answer http.Header) error {
+	_, text, _ := h.dav(who, "PROPFIND", path, `<propfind xmlns="DAV:"><prop><C:schedule-tag xmlns:C="urn:ietf:params:xml:ns:caldav"/></prop></propfind>`, "Depth", "0")
+	tag := ""
+	if m := scheduleTags.FindStringSubmatch(text); m != nil {
+		tag = html.UnescapeString(m[1])
+	}
+	if answer.Get("Schedule-Tag") != tag {
+		return fmt.Errorf("the answer has Schedule-Tag %q, the object %q", answer.Get("Schedule-Tag"), tag)
 	}
 	return nil
 }
@@ -503,6 +515,28 @@ func (h *stage) Work() int {
 	return h.settle()
 }
 
+// Mailed reads a person's new mails.
+func (h *stage) Mailed(who string) [][]byte {
+	h.t.Helper()
+	var out [][]byte
+	p := h.person(who)
+	for _, m := range h.relay.taken() {
+		if m.to != p.Address || m.read {
+			continue
+		}
+		mail, err := imip.Parse([]byte(m.data), h.clock(), imip.Limits{})
+		if err != nil || len(mail.Objects) == 0 {
+			h.t.Errorf("a mail to %s holds no iTIP message: %v\n%s", who, err, m.data)
+			continue
+		}
+		for _, o := range mail.Objects {
+			out = append(out, o.Bytes())
+		}
+	}
+	h.relay.markRead(p.Address)
+	return out
+}
+
 // Told reads a person's new mails, or his inbox, which he then empties as
 // Apple's programs do: that has no effect on the meeting.
 func (h *stage) Told(who string) [][]byte {
@@ -510,21 +544,7 @@ func (h *stage) Told(who string) [][]byte {
 	var out [][]byte
 	p := h.person(who)
 	if p.Kind == "outside" {
-		for _, m := range h.relay.taken() {
-			if m.to != p.Address || m.read {
-				continue
-			}
-			mail, err := imip.Parse([]byte(m.data), h.clock(), imip.Limits{})
-			if err != nil || len(mail.Objects) == 0 {
-				h.t.Errorf("a mail to %s holds no iTIP message: %v\n%s", who, err, m.data)
-				continue
-			}
-			for _, o := range mail.Objects {
-				out = append(out, o.Bytes())
-			}
-		}
-		h.relay.markRead(p.Address)
-		return out
+		return h.Mailed(who)
 	}
 	for _, at := range h.items(who) {
 		if h.kept[who][at] {

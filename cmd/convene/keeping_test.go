@@ -49,10 +49,7 @@ func (h *stage) carry(method, who, uid, calendar string, c dialogue.Condition) e
 	if err := h.answer(code, text); err != nil {
 		return err
 	}
-	if _, _, get := h.dav(who, "GET", h.find(who, uid), ""); moved.Get("Schedule-Tag") != get.Get("Schedule-Tag") {
-		return fmt.Errorf("%s answered Schedule-Tag %q, the object has %q", method, moved.Get("Schedule-Tag"), get.Get("Schedule-Tag"))
-	}
-	return nil
+	return h.sameTag(who, h.find(who, uid), moved)
 }
 
 func (h *stage) Store(who, calendar string, object []byte) error {

@@ -62,6 +62,9 @@
 //	                          there, nobody else any; D:read in a calendar
 //	keep ann                  from here on the items of her inbox stay there,
 //	clear ann                 until her program deletes them
+//	mailed ann COUNTER        this mail, and no other, came into her mailbox since
+//	                          she was last asked, beside what her inbox has; nothing:
+//	                          none. The lines are as those of told
 //	sweep                     a day's work of the server
 //	property ann calendar C:schedule-calendar-transp    sets a property of that
 //	    <C:transparent/>      calendar, or of her inbox, home or principal: XML, or text

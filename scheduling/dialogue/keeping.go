@@ -1,11 +1,14 @@
 package dialogue
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/convene-server/convene/scheduling/ics"
 )
 
 // Keeper is a Driver whose people have several calendars, and come and go. A
@@ -41,6 +44,9 @@ type Clerk interface {
 	Inbox(who string) int
 	// Clear deletes them, as a program does that has shown them.
 	Clear(who string) error
+	// Mailed returns and forgets the iTIP messages that came to the mailbox of a
+	// person here from the server, beside what his inbox has.
+	Mailed(who string) [][]byte
 	// Sweep does what a server does once a day.
 	Sweep() error
 	// SetProperty sets a property of a person's calendar, or of his inbox, home or
@@ -61,10 +67,10 @@ type Clerk interface {
 var (
 	keeping = map[string][2]int{
 		"move": {2, 4}, "drop": {2, 2}, "import": {1, 1}, "remove": {1, 2}, "lies": {2, 2},
-		"store": {2, 2}, "copy": {2, 4}, "default": {2, 2}, "grant": {3, 9}, "keep": {1, 1}, "inbox": {2, 2}, "clear": {1, 1}, "sweep": {0, 0},
+		"store": {2, 2}, "copy": {2, 4}, "default": {2, 2}, "grant": {3, 9}, "keep": {1, 1}, "inbox": {2, 2}, "clear": {1, 1}, "mailed": {2, 2}, "sweep": {0, 0},
 		"property": {3, 3}, "shows": {3, 3}, "publish": {1, 1}, "card": {2, 2}, "rest": {0, 0}, "work": {1, 1},
 	}
-	clerical = []string{"store", "copy", "default", "grant", "keep", "inbox", "clear", "sweep", "property", "shows", "publish", "card", "rest", "work"}
+	clerical = []string{"store", "copy", "default", "grant", "keep", "inbox", "clear", "mailed", "sweep", "property", "shows", "publish", "card", "rest", "work"}
 )
 
 // gone is the Kind of who was removed.
@@ -128,6 +134,8 @@ func (r *run) keep(s Step) {
 		}
 	case "clear":
 		r.act(func() error { return c.Clear(w[1]) })
+	case "mailed":
+		r.mailbox(w[1], w[2], s.Body, c.Mailed(w[1]))
 	case "sweep":
 		r.act(c.Sweep)
 	case "property":
@@ -153,5 +161,22 @@ func (r *run) keep(s Step) {
 			}
 			return nil
 		})
+	}
+}
+
+// mailbox compares the mails that somebody has with the one that he should have.
+func (r *run) mailbox(who, method string, lines []string, mails [][]byte) {
+	if method == "nothing" && len(mails) == 0 {
+		return
+	}
+	if len(mails) != 1 || method == "nothing" {
+		r.failf("%s was mailed %d messages:\n%s", who, len(mails), bytes.Join(mails, nil))
+		return
+	}
+	o, err := ics.Parse(mails[0], ics.Limits{})
+	if err != nil {
+		r.failf("what %s was mailed: %v", who, err)
+	} else if why := r.match(o, lines); o.Method() != method || why != "" {
+		r.failf("%s was mailed %s: %s\n%s", who, o.Method(), why, mails[0])
 	}
 }

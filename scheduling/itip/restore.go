@@ -366,8 +366,11 @@ func (me Actor) answer(given, stored *part) *ics.Prop {
 // ownLine is the attendee's line: as the organizer wrote it, with the answer
 // that he gives now.
 func (me Actor) ownLine(stored, given ics.Prop) ics.Prop {
-	if now := ics.PartStat(&given); now != "NEEDS-ACTION" && now != ics.PartStat(&stored) {
+	switch now := ics.PartStat(&given); {
+	case now != "NEEDS-ACTION" && now != ics.PartStat(&stored):
 		given = given.WithoutParams("RSVP") // who has answered is not asked any more
+	case now == "NEEDS-ACTION" && now == ics.PartStat(&stored) && stored.HasParam("RSVP") && !given.HasParam("RSVP"):
+		given = given.WithParam("RSVP", stored.ParamValues("RSVP")...) // a program that has no such thing
 	}
 	same := given
 	if ics.PartStat(&stored) != ics.PartStat(&given) {
