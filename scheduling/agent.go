@@ -81,6 +81,15 @@ func (s *sitting) decideFor(h *holding, before, inbox *ics.Object) ([]*letter, e
 			Principal: p.ID, UID: h.uid, RID: string(c.RID), Start: c.Start.UnixMicro(), Fin: c.End.UnixMicro(), Expires: s.now.Add(c.Hold),
 		})
 	}
+	if ans.Waits != "" {
+		if s.elsewhere == nil {
+			s.elsewhere = map[thread]bool{}
+		}
+		s.elsewhere[thread{p.ID, h.uid}] = true
+		if err := s.later(jobProgram, h.uid, p.ID, programArgs{Answer: ans.Waits}); err != nil {
+			return nil, err
+		}
+	}
 	msgs, err := s.say(h, me, ans, x)
 	if err != nil || msgs == nil {
 		return nil, err

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"slices"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/convene-server/convene/db"
@@ -37,8 +38,10 @@ func (d *Desk) Work(ctx context.Context) {
 	wake := d.store.Listen(ctx, "job")
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
+	var outside sync.WaitGroup // what waits for programs holds up nothing else
+	defer outside.Wait()
 	for {
-		n, err := d.WorkOnce(ctx)
+		n, _, err := d.work(ctx, &outside)
 		if err != nil && ctx.Err() == nil {
 			d.opt.Log.Error("jobs", "err", err)
 		}
@@ -58,6 +61,20 @@ func (d *Desk) Work(ctx context.Context) {
 // commands that must not leave work behind.
 func (d *Desk) WorkOnce(ctx context.Context) (int, error) {
 	done := 0
+	for {
+		var out sync.WaitGroup
+		n, more, err := d.work(ctx, &out)
+		out.Wait()
+		done += n
+		if !more || err != nil {
+			return done, err
+		}
+	}
+}
+
+// work does the jobs that are due and counts them; those that wait for something
+// outside go on by themselves, and may bring about others.
+func (d *Desk) work(ctx context.Context, out *sync.WaitGroup) (done int, more bool, err error) {
 	for ctx.Err() == nil {
 		var jobs []db.Job
 		err := d.store.Write(ctx, nil, func(tx *db.Tx) (err error) {
@@ -65,21 +82,56 @@ func (d *Desk) WorkOnce(ctx context.Context) (int, error) {
 			return err
 		})
 		if err != nil || len(jobs) == 0 {
-			return done, err
+			return done, more, err
 		}
 		for _, j := range jobs {
-			if err := d.do(ctx, j); err != nil {
-				return done, err
-			}
 			done++
+			if outside(j.Kind) {
+				more = true
+				out.Go(func() { d.doOutside(ctx, j) })
+				continue
+			}
+			if err := d.do(ctx, j, func(s *sitting) error { return s.job(j) }); err != nil {
+				return done, more, err
+			}
 		}
 	}
-	return done, ctx.Err()
+	return done, more, ctx.Err()
+}
+
+// doOutside does one job that waits for a program. On a node that has run as many
+// as it should for a while it is left for later.
+func (d *Desk) doOutside(ctx context.Context, j db.Job) {
+	fail := func(err error) {
+		if err != nil && ctx.Err() == nil {
+			d.opt.Log.Error("jobs", "err", err)
+		}
+	}
+	soon, cancel := context.WithTimeout(ctx, jobLease/2)
+	defer cancel()
+	select {
+	case d.runs <- struct{}{}:
+		defer func() { <-d.runs }()
+	case <-soon.Done():
+		fail(d.store.Write(ctx, nil, func(tx *db.Tx) error {
+			now, err := tx.Now()
+			if err == nil {
+				_, err = tx.PostponeJob(j.ID, j.Token, now.Add(time.Second))
+			}
+			return err
+		}))
+		return
+	}
+	rest, err := d.consultPrograms(ctx, j)
+	if err != nil {
+		rest = func(*sitting) error { return err }
+	}
+	fail(d.do(ctx, j, rest))
 }
 
 // do does one job in the transaction that removes it; what fails is tried
 // again later, and given up with a word in the decision record.
-func (d *Desk) do(ctx context.Context, j db.Job) error {
+func (d *Desk) do(ctx context.Context, j db.Job, work func(*sitting) error) error {
 	err := d.transact(ctx, locks{uids: []string{j.UID}}, func(s *sitting) error {
 		ok, err := s.tx.FinishJob(j.ID, j.Token)
 		if err != nil {
@@ -88,33 +140,7 @@ func (d *Desk) do(ctx context.Context, j db.Job) error {
 		if !ok {
 			return errLost
 		}
-		switch j.Kind {
-		case jobRefresh:
-			return s.tellOthers(j)
-		case jobDeliver:
-			return s.deliverQueued(j)
-		case jobRemove:
-			return s.removed(j)
-		case jobLapse:
-			return s.lapse(j)
-		case jobRecord:
-			return s.recordAnew(j)
-		case jobAsk:
-			return s.askOwner(j)
-		case jobDecided:
-			return s.decidedByOwner(j)
-		case jobRegroup:
-			return s.regroup(j)
-		case jobRename:
-			return s.rename(j)
-		case jobRenamed:
-			return s.renamed(j)
-		case jobMember:
-			return s.regrouped(j)
-		case jobListed:
-			return s.listed(j)
-		}
-		return errors.New("scheduling: no such job: " + j.Kind)
+		return work(s)
 	})
 	if err == nil || errors.Is(err, errLost) {
 		return nil
@@ -140,6 +166,37 @@ func (d *Desk) do(ctx context.Context, j db.Job) error {
 			Rule: j.Kind, Outcome: "given up", Detail: err.Error(),
 		})
 	})
+}
+
+// job does what a job is about.
+func (s *sitting) job(j db.Job) error {
+	switch j.Kind {
+	case jobRefresh:
+		return s.tellOthers(j)
+	case jobDeliver:
+		return s.deliverQueued(j)
+	case jobRemove:
+		return s.removed(j)
+	case jobLapse:
+		return s.lapse(j)
+	case jobRecord:
+		return s.recordAnew(j)
+	case jobAsk:
+		return s.askOwner(j)
+	case jobDecided:
+		return s.decidedByOwner(j)
+	case jobRegroup:
+		return s.regroup(j)
+	case jobRename:
+		return s.rename(j)
+	case jobRenamed:
+		return s.renamed(j)
+	case jobMember:
+		return s.regrouped(j)
+	case jobListed:
+		return s.listed(j)
+	}
+	return errors.New("scheduling: no such job: " + j.Kind)
 }
 
 // later queues a job with its arguments.

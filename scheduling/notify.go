@@ -60,13 +60,19 @@ func (s *sitting) tellOwners(p db.Principal, owners []cuaddr.Address, msg itip.M
 // the answer that it gives because of that: its owners as far as the rules name
 // any, and the administrator.
 func (s *sitting) tellBroken(p db.Principal, reply itip.Message) error {
-	text := s.rulesText(p)
-	_, bad := s.read.parse(text)
+	_, bad := s.readRules(p)
 	if bad == nil || p.Kind == db.Person {
 		return nil
 	}
+	return s.tellKeepers(p, "rules", "its rules cannot be read", bad, reply)
+}
+
+// tellKeepers tells them, once for each mark and text of the rules, that a room
+// declined because something is wrong.
+func (s *sitting) tellKeepers(p db.Principal, mark, rule string, bad error, reply itip.Message) error {
+	text := s.rulesText(p)
 	sum := sha256.Sum256([]byte(text))
-	key := "rules:" + strconv.FormatInt(p.ID, 10) + ":" + hex.EncodeToString(sum[:8])
+	key := mark + ":" + strconv.FormatInt(p.ID, 10) + ":" + hex.EncodeToString(sum[:8])
 	if _, err := s.tx.DecisionByKey(key); !errors.Is(err, db.ErrNotFound) {
 		return err // told before
 	}
@@ -83,14 +89,14 @@ func (s *sitting) tellBroken(p db.Principal, reply itip.Message) error {
 	root := reply.Body.Root().Clone()
 	for _, c := range root.Children {
 		if c.Name != "VTIMEZONE" {
-			c.Set(ics.NewProp("COMMENT", ics.Escape("declines everything, because its rules cannot be read: "+bad.Error())))
+			c.Set(ics.NewProp("COMMENT", ics.Escape("declines, because "+rule+": "+bad.Error())))
 		}
 	}
 	reply.Body = ics.New(root)
-	s.d.opt.Log.Error("rules cannot be read", "principal", p.Address, "err", bad)
+	s.d.opt.Log.Error(rule, "principal", p.Address, "err", bad)
 	s.decide(db.Decision{
 		Direction: "agent", Door: "agent", UID: reply.UID, Principal: p.ID, From: p.Address, To: to,
-		Rule: "its rules cannot be read", Detail: bad.Error(), Outcome: "refused", Key: key,
+		Rule: rule, Detail: bad.Error(), Outcome: "refused", Key: key,
 	})
 	s.tellOwners(p, whom, reply, false)
 	return nil

@@ -81,9 +81,16 @@ func (s *sitting) consult() error {
 		}
 		kind, uid := "", ""
 		room := s.self(h.owner, false)
+		if about(h.obj, room) == "" && about(h.was, room) == "" {
+			if err := s.tellPrograms(h, room); err != nil {
+				return err
+			}
+		}
 		switch of := about(h.obj, room); {
 		case of != "":
 			kind, uid = jobDecided, of
+		case s.elsewhere[thread{h.owner.ID, h.uid}]: // first others decide
+			continue
 		case about(h.was, room) == "" && len(s.rules(h.owner).Owners()) > 0:
 			kind, uid = jobAsk, questionUID(h.owner.ID, h.uid)
 		default:
@@ -159,15 +166,11 @@ func (s *sitting) askOwner(j db.Job) error {
 	return s.originate(h, want, itip.Options{}, "agent")
 }
 
-// asks is when a question says that it would be.
+// asks is when a question says that it would be, and of what.
 func asks(o *ics.Object) string {
 	var b strings.Builder
 	for _, c := range o.Main() {
-		for _, n := range []string{"RECURRENCE-ID", "DTSTART", "DTEND", "DURATION", "RRULE", "RDATE", "EXDATE", "SUMMARY"} {
-			for _, p := range c.PropsNamed(n) {
-				b.WriteString(n + ":" + p.Value + "\n")
-			}
-		}
+		b.WriteString(times(c) + c.Value("SUMMARY") + "\n")
 	}
 	return b.String()
 }

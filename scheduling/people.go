@@ -2,6 +2,7 @@ package scheduling
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -26,6 +27,7 @@ type people struct {
 	site string // rules of rooms and resources that have none
 	// sitePeople are those of people who have none.
 	sitePeople string
+	programs   []string         // by name, that rules may ask
 	inherited  map[int64]string // rules that are not their own, by principal
 	read       *rulebook        // rules that were read before; nil: none
 }
@@ -205,7 +207,7 @@ func (d *Desk) agent(pr db.Principal) bool {
 
 // people is nobody yet, as a transaction finds them out.
 func (d *Desk) people(tx *db.Tx) people {
-	return people{tx: tx, site: d.opt.Policy, sitePeople: d.opt.PeoplePolicy, read: &d.rules}
+	return people{tx: tx, site: d.opt.Policy, sitePeople: d.opt.PeoplePolicy, programs: d.opt.Programs, read: &d.rules}
 }
 
 // rulesText returns the rules of a principal as they are written: its own; a
@@ -244,11 +246,26 @@ const never = "accept_mode never"
 // wrote and this one cannot read answer nothing for a person, and decline for a
 // room.
 func (p *people) rules(pr db.Principal) policy.Policy {
-	pol, err := p.read.parse(p.rulesText(pr))
-	if err != nil && pr.Kind != db.Person {
+	pol, err := p.readRules(pr)
+	switch {
+	case err != nil && pr.Kind != db.Person:
 		pol, _ = p.read.parse(never)
+	case err != nil:
+		return policy.Policy{}
 	}
 	return pol
+}
+
+// readRules reads the rules of a principal. Programs are asked for rooms and
+// resources only, and only those that the configuration names.
+func (p *people) readRules(pr db.Principal) (policy.Policy, error) {
+	pol, err := p.read.parse(p.rulesText(pr))
+	for _, x := range pol.Programs() {
+		if pr.Kind == db.Person || !slices.Contains(p.programs, x.Name) {
+			return pol, fmt.Errorf("policy: ask_program: there is no program %q here", x.Name)
+		}
+	}
+	return pol, err
 }
 
 // byID puts people into the order in which their rows are locked and paged.

@@ -6,6 +6,7 @@
 package scheduling
 
 import (
+	"context"
 	"log/slog"
 	"time"
 
@@ -29,12 +30,16 @@ type Options struct {
 	PeoplePolicy    string            // the same of people
 	Prefer          map[string]string // what people prefer who did not choose, by the names of preferences
 	Administrator   string            // mail address that is told of rules that cannot be read; "": postmaster of the room's domain
-	LocalInline     int               // local recipients settled in the transaction; zero: 500
-	PublicX         []string          // X- properties, upper case, that organizers tell everybody, beside those that they always do
-	SharedX         []string          // and those that attendees may set for everybody, too
-	TellOthers      int               // answers reach the other attendees' copies in meetings of up to so many; zero: 250
-	Now             func() time.Time
-	Log             *slog.Logger
+	Programs        []string          // names of those that rules of rooms may ask (ask_program)
+	// Program runs one of them, outside of any transaction, and returns what it
+	// writes. An error that is ErrLater: it is asked again; any other: it did not decide.
+	Program     func(context.Context, Consulted) (string, error)
+	LocalInline int      // local recipients settled in the transaction; zero: 500
+	PublicX     []string // X- properties, upper case, that organizers tell everybody, beside those that they always do
+	SharedX     []string // and those that attendees may set for everybody, too
+	TellOthers  int      // answers reach the other attendees' copies in meetings of up to so many; zero: 250
+	Now         func() time.Time
+	Log         *slog.Logger
 }
 
 // Desk is safe for concurrent use, on any number of nodes.
@@ -42,6 +47,7 @@ type Desk struct {
 	store *db.Store
 	opt   Options
 	rules rulebook
+	runs  chan struct{} // holds one of each program that runs
 }
 
 // New makes the desk of a store.
@@ -61,7 +67,7 @@ func New(store *db.Store, opt Options) *Desk {
 	if opt.Log == nil {
 		opt.Log = slog.Default()
 	}
-	return &Desk{store: store, opt: opt}
+	return &Desk{store: store, opt: opt, runs: make(chan struct{}, maxPrograms)}
 }
 
 // MaxAttendees is how many may be invited by name to one event or occurrence

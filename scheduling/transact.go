@@ -83,6 +83,7 @@ type sitting struct {
 	closed     []int64
 	wishes     map[int64]map[string]string // preferences, as far as they were asked for
 	said       map[thread]string           // what owners add to their answers, by the question
+	elsewhere  map[thread]bool             // parts of rooms about which programs are asked
 	heard      map[int64]string            // agents and others that answered the originator in this sitting
 
 	once string // key of the decision that is being made; "": of one that may be made again

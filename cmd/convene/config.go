@@ -70,6 +70,7 @@ type Config struct {
 	}
 	Rooms struct {
 		Policy        []string // rules of rooms and resources that have none
+		Programs      []string // "NAME /path argument ...", that rules may ask
 		Administrator string   // who is told of rules that cannot be read
 	}
 	Trust struct {
@@ -112,6 +113,14 @@ func (c *Config) complete(given map[string]bool, line func(string) int) (mistake
 	}
 	if !slices.Contains(c.Domains, cuaddr.Mailto(c.SMTP.From).Domain()) {
 		wrong("smtp.from", "%s is in none of the domains %s: mail from it could not be answered", c.SMTP.From, strings.Join(c.Domains, ", "))
+	}
+	for i, name := range c.programNames() {
+		if slices.Index(c.programNames(), name) < i {
+			wrong("rooms.programs", "%s is there twice", name)
+		}
+	}
+	if err := c.knowsPrograms(strings.Join(c.Rooms.Policy, "\n")); err != nil {
+		wrong("rooms.policy", "%v", err)
 	}
 	if (c.SMTP.Username == "") != (c.SMTP.Password == "") {
 		wrong("smtp.username", "username and password belong together: give both or neither")

@@ -88,9 +88,10 @@ var configKeys = []configKey{
 	{"people.freebusy_sharing", stringInto(func(c *Config) *string { return &c.People.FreeBusySharing }, oneOf("share", "no"))},
 	{"people.freebusy_bundling", stringInto(func(c *Config) *string { return &c.People.FreeBusyBundling }, oneOf("never", "always"))},
 	{"people.freebusy_publishing", stringInto(func(c *Config) *string { return &c.People.FreeBusyPublishing }, oneOf("no", "publish"))},
-	{"people.policy", listInto(func(c *Config) *[]string { return &c.People.Policy }, sitePolicy)},
+	{"people.policy", listInto(func(c *Config) *[]string { return &c.People.Policy }, peoplePolicy)},
 	{"rooms.administrator", stringInto(func(c *Config) *string { return &c.Rooms.Administrator }, checkMail)},
 	{"rooms.policy", listInto(func(c *Config) *[]string { return &c.Rooms.Policy }, sitePolicy)},
+	{"rooms.programs", listInto(func(c *Config) *[]string { return &c.Rooms.Programs }, checkProgram)},
 	{"freebusy.fetch", boolInto(func(c *Config) *bool { return &c.FreeBusy.Fetch })},
 	{"freebusy.max_attendees", countInto(func(c *Config) *int { return &c.FreeBusy.MaxAttendees }, 5000)},
 	{"freebusy.fetch_networks", listInto(func(c *Config) *[]string { return &c.FreeBusy.FetchNetworks }, func(s string) (string, error) {

@@ -164,7 +164,7 @@ func contradictions(c Config, d census) (list []finding) {
 		case r.Kind == db.Person && r.Password == "" && r.MailCopies == "never":
 			doubt("give a password, or convene user set "+r.Address+" --mail-copies auto", "%s has no log-in and wants no mail: nothing reaches them", who)
 		}
-		d.rules(r, who, problem, doubt)
+		d.rules(c, r, who, problem, doubt)
 	}
 	return list
 }
@@ -227,11 +227,11 @@ func (d *census) circle(from, to *resident, seen map[string]bool) []string {
 
 // roomsOnly are the rules without any meaning for a person.
 var roomsOnly = map[string]bool{
-	"pool": true, "schedule_for_delegate": true, "within_capacity": true, "auto_release": true, "check_quota": true, "schedule_across_quota": true,
+	"pool": true, "schedule_for_delegate": true, "within_capacity": true, "auto_release": true, "ask_program": true, "check_quota": true, "schedule_across_quota": true,
 }
 
 // rules looks at how somebody answers.
-func (d *census) rules(r *resident, who string, problem, doubt tell) {
+func (d *census) rules(c Config, r *resident, who string, problem, doubt tell) {
 	text := strings.TrimSpace(r.Policy)
 	if text == "" {
 		return
@@ -245,6 +245,9 @@ func (d *census) rules(r *resident, who string, problem, doubt tell) {
 	if err != nil {
 		problem("write the rules anew: "+set, "%s has a rule that this release cannot read, and declines everything: %v", who, err)
 		return
+	}
+	if err := c.knowsPrograms(text); err != nil {
+		problem("name it in [rooms] programs, or write the rules anew: "+set, "%s declines everything: %v", who, err)
 	}
 	asks := false
 	for _, l := range lines {

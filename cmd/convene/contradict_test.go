@@ -51,6 +51,8 @@ func TestContradictions(t *testing.T) {
 	one := func(s string) []string { return []string{s} }
 	plain := config("")
 	test("nothing", plain, nil, ann, team, room("owner ann@example.org", "ACT_MANUAL"), who(db.Person, "dan@example.org", alias("d@example.org"), all("@example.org")))
+	test("a program of nobody", plain, one("problem: declines everything: ask_program desk"), room("ask_program desk"))
+	test("a program", config("[rooms]\nprograms = [\"desk /bin/sh\"]\n"), nil, room("ask_program desk"))
 	test("an address twice", plain, one("problem: Ann@example.org is an address of ann@example.org and of dan@example.org"), ann, who(db.Person, "dan@example.org", alias("Ann@example.org")))
 	test("a circle of groups", plain, one("problem: a@example.org, b@example.org, a@example.org"),
 		who(db.Group, "a@example.org", members("b@example.org")), who(db.Group, "b@example.org", members("A@example.org", "x@example.com")))

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"html"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -119,11 +120,21 @@ func newStage(t *testing.T, kind string, s *dialogue.Script, hash string) *stage
 	if err != nil {
 		t.Fatal(err)
 	}
-	conf, err := parseConfig(s.File, strings.Join(append([]string{fmt.Sprintf("domains = [%q]", domains[0])}, s.Config...), "\n"))
+	programs, err := filepath.Abs("../../scheduling/testdata/programs")
 	if err != nil {
 		t.Fatal(err)
 	}
-	h.desk = scheduling.New(h.store, scheduling.Options{Domains: domains, MaxAttendees: 50, TellOthers: conf.Scheduling.TellOthers, Now: h.clock})
+	text := strings.Join(append([]string{fmt.Sprintf("domains = [%q]", domains[0])}, s.Config...), "\n")
+	conf, err := parseConfig(s.File, strings.ReplaceAll(text, " programs/", " "+programs+"/"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.desk = scheduling.New(h.store, scheduling.Options{
+		Domains: domains, MaxAttendees: 50, TellOthers: conf.Scheduling.TellOthers, Now: h.clock, Programs: conf.programNames(), Administrator: conf.Rooms.Administrator,
+		Program: func(ctx context.Context, q scheduling.Consulted) (string, error) {
+			return conf.runProgram(ctx, q, slog.New(slog.DiscardHandler))
+		},
+	})
 	h.fetch = published.New(published.Options{Store: h.store, Networks: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")}, Now: h.clock})
 	h.bridge, err = imipbridge.New(imipbridge.Options{Store: h.store, Desk: h.desk, Domains: domains,
 		Relay: h.relay.addr, From: "calendar@" + domains[0], Now: h.clock})

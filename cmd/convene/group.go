@@ -24,7 +24,7 @@ func (c *groupAddCmd) Run(e *env) error {
 		return err
 	}
 	p := db.Principal{Kind: c.kind, MailCopies: "never"}
-	if err := setPlace(&p, nil, c.Policy); err != nil {
+	if err := e.setPlace(&p, nil, c.Policy); err != nil {
 		return err
 	}
 	return add(e, p, c.Address, c.Profile, members)
@@ -74,7 +74,7 @@ func (c *groupSetCmd) Run(e *env) error {
 		if c.NoPolicy {
 			p.Policy = ""
 		}
-		if err := setPlace(p, nil, c.Policy); err != nil {
+		if err := e.setPlace(p, nil, c.Policy); err != nil {
 			return err
 		}
 		if err := c.FreeBusy.set(tx, p); err != nil {

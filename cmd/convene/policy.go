@@ -21,6 +21,14 @@ func sitePolicy(rule string) (string, error) {
 	return rule, nil
 }
 
+// peoplePolicy takes a rule of [people] policy.
+func peoplePolicy(rule string) (string, error) {
+	if p, err := policy.Parse([]string{rule}); err == nil && len(p.Programs()) > 0 {
+		return "", errors.New("asks a program; programs decide for rooms and resources")
+	}
+	return sitePolicy(rule)
+}
+
 // policyText takes the rules of --policy: each must be of the vocabulary, so
 // that no misspelt one is silently without effect.
 func policyText(rules []string) (string, error) {

@@ -219,7 +219,7 @@ func (c *userAddCmd) Run(e *env) error {
 		return &exitError{exitUsage, errors.New("say --password-stdin, or --no-password for somebody who is reached by mail only")}
 	}
 	p := db.Principal{Kind: c.kind, MailCopies: c.MailCopies}
-	if err := setRules(&p, c.Policy); err != nil {
+	if err := e.setRules(&p, c.Policy); err != nil {
 		return err
 	}
 	if err := c.Password.set(e, &p); err != nil {
@@ -239,30 +239,42 @@ type placeAddCmd struct {
 
 func (c *placeAddCmd) Run(e *env) error {
 	p := db.Principal{Kind: c.kind, MailCopies: "never", Capacity: c.Capacity}
-	if err := setPlace(&p, &c.Capacity, c.Policy); err != nil {
+	if err := e.setPlace(&p, &c.Capacity, c.Policy); err != nil {
 		return err
 	}
 	return add(e, p, c.Address, c.Profile, nil, c.Fittings.set)
 }
 
-func setPlace(p *db.Principal, capacity *int, rules []string) error {
+func (e *env) setPlace(p *db.Principal, capacity *int, rules []string) error {
 	if capacity != nil {
 		if *capacity < 0 {
 			return errors.New("--capacity: a number of people cannot be negative")
 		}
 		p.Capacity = *capacity
 	}
-	return setRules(p, rules)
+	return e.setRules(p, rules)
 }
 
 // setRules takes the rules of --policy; nil leaves those that there are.
-func setRules(p *db.Principal, rules []string) error {
+func (e *env) setRules(p *db.Principal, rules []string) error {
 	if rules == nil {
 		return nil
 	}
 	text, err := policyText(rules)
 	if err != nil {
 		return err
+	}
+	if strings.Contains(text, "ask_program") {
+		c, err := loadConfig(e.configFile)
+		if err == nil {
+			err = c.knowsPrograms(text)
+		}
+		switch {
+		case err != nil:
+			return fmt.Errorf("--policy: %w", err)
+		case p.Kind == db.Person:
+			return errors.New("--policy: programs decide for rooms and resources only")
+		}
 	}
 	p.Policy = text
 	return nil
@@ -397,7 +409,7 @@ func (c *userSetCmd) Run(e *env) error {
 		if c.NoPolicy {
 			p.Policy = ""
 		}
-		if err := setRules(p, c.Policy); err != nil {
+		if err := e.setRules(p, c.Policy); err != nil {
 			return err
 		}
 		if err := delegates(tx, p, c.Delegate, c.RemoveDelegate); err != nil {
@@ -441,6 +453,6 @@ func (c *placeSetCmd) Run(e *env) error {
 		if err := delegates(tx, p, c.Delegate, c.RemoveDelegate); err != nil {
 			return err
 		}
-		return setPlace(p, c.Capacity, c.Policy)
+		return e.setPlace(p, c.Capacity, c.Policy)
 	})
 }

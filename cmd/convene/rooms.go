@@ -49,9 +49,13 @@ func newDesk(s *db.Store, c Config, log *slog.Logger) *scheduling.Desk {
 		Policy:          strings.Join(c.Rooms.Policy, "\n"),
 		PeoplePolicy:    strings.Join(c.People.Policy, "\n"),
 		Administrator:   c.Rooms.Administrator,
-		Prefer:          prefer(c),
-		Now:             time.Now,
-		Log:             log,
+		Programs:        c.programNames(),
+		Program: func(ctx context.Context, q scheduling.Consulted) (string, error) {
+			return c.runProgram(ctx, q, log)
+		},
+		Prefer: prefer(c),
+		Now:    time.Now,
+		Log:    log,
 	})
 }
 

@@ -181,7 +181,9 @@ func (s *Script) NeedsServer() bool {
 		if p.Kind != "room" && len(p.Policy) > 0 {
 			return true
 		}
-		if p.Kind == "room" && slices.ContainsFunc(p.Policy, func(rule string) bool { return strings.HasPrefix(rule, "owner ") || rule == "auto_release" }) {
+		if p.Kind == "room" && slices.ContainsFunc(p.Policy, func(rule string) bool {
+			return strings.HasPrefix(rule, "owner ") || strings.HasPrefix(rule, "ask_program ") || rule == "auto_release"
+		}) {
 			return true
 		}
 	}

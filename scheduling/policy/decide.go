@@ -66,6 +66,9 @@ type Question struct {
 	// Would is what a member of the pool would answer by its own rules to all that
 	// is asked; nil where all of them take whatever they are free for.
 	Would func(m cuaddr.Address) (Answer, error)
+	// Verdict is what the programs said (Policy.Programs) about what waits for
+	// them, in Before as in After; nil: they are not asked yet.
+	Verdict *Verdict
 	// Holder names an organizer who has something booked at some time; "": nobody.
 	Holder func(ics.Wanted) (string, error)
 }
@@ -86,6 +89,9 @@ type Answer struct {
 	Open bool
 	// Ask: the owner is asked for the decision. Tell: he is told of this one.
 	Ask, Tell bool
+	// Waits: the programs are to be asked; the PARTSTAT that it would have without
+	// them. "": there is nothing to ask them.
+	Waits string
 	// Reason says in few words why.
 	Reason Reason
 }
@@ -148,6 +154,8 @@ type inquiry struct {
 	counter   *Counter
 	delegate  cuaddr.Address
 	ask, tell bool
+	waits     string   // for programs: what would be answered without them
+	other     *Counter // that one of them proposes
 }
 
 // occasion is one occurrence that takes place from now on.
@@ -210,12 +218,15 @@ func (p Policy) Decide(q Question) (Answer, error) {
 		return Answer{Counter: in.counter, Reason: Reason{Text: "would do at another time"}}, nil
 	}
 	in.act()
+	if err := in.elsewhere(); err != nil {
+		return Answer{}, err
+	}
 	in.together()
 	if err := in.tellHolder(); err != nil {
 		return Answer{}, err
 	}
 	a := collect(in.After, in.occ)
-	a.Ask, a.Tell = in.ask, in.tell
+	a.Ask, a.Tell, a.Waits, a.Counter = in.ask, in.tell, in.waits, in.other
 	a.Open = slices.ContainsFunc(in.asked, func(o *occasion) bool { return o.answer == "" })
 	a.Reason = in.reason(a)
 	return a, nil
@@ -407,6 +418,12 @@ func (in *inquiry) occasions() error {
 		now := ics.PartStat(me)
 		if b, ok := before[i.RID]; ok && b.start.Equal(i.Start) && b.end.Equal(i.End) && b.partstat == now && now != needsAction {
 			o.asked, o.answer = false, now
+		}
+		if in.Verdict != nil { // about what waits, and nothing else
+			o.asked, o.answer, o.left = now == tentatively || now == needsAction, "", now == needsAction
+			if !o.asked {
+				o.answer = now
+			}
 		}
 		in.occ = append(in.occ, o)
 		return true

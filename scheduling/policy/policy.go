@@ -33,6 +33,7 @@ type Policy struct {
 	hours     []hours
 	owners    []cuaddr.Address
 	quotas    []string
+	programs  []Program
 	hold      time.Duration
 	whole     bool // one refused occurrence refuses all
 	share     int  // per cent of the occurrences that may be refused before all are; 0: any

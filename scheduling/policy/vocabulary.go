@@ -72,6 +72,7 @@ var vocabulary = map[string]word{
 		func(p *Policy, args []string) error { return p.addPool(args, true) }},
 	"pool": {"[most_available] ADDRESS...", "one of these that is free takes it, never this one itself",
 		func(p *Policy, args []string) error { return p.addPool(args, false) }},
+	"ask_program": {"NAME [WORD...]", "what all other rules let pass a program of the configuration decides", readProgram},
 	"owner": {"ADDRESS", "who decides what ACT_MANUAL leaves open, and is notified",
 		func(p *Policy, args []string) error {
 			if len(args) == 0 {
