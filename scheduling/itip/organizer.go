@@ -51,6 +51,7 @@ func (me Actor) organize(before *ics.Object, s *series, opt Options) (Outcome, e
 	}
 	v.strict()
 	v.again()
+	v.keepDelegates() // what they answered is kept, too
 	v.keepAnswers()
 	if err := v.expand(); err != nil {
 		return Outcome{}, err

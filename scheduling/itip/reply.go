@@ -175,10 +175,13 @@ func (r *replying) component(c *part, from cuaddr.Address) {
 	r.note(c, p, l, who)
 }
 
-// whole answers for the series, and for the occurrences at their usual time
-// that followed it so far. Those that say otherwise are in the same message
-// (RFC 6638 §3.2.2.3). How far that goes does not depend on whether an occurrence
-// has a component of its own: others' answers make those.
+// whole answers for the series, and for the occurrences that followed it so far.
+// Those that say otherwise are in the same message (RFC 6638 §3.2.2.3): whatever a
+// server like this one does not name is answered as the series is, unless he has
+// said something of it, or was asked anew, later than that (RFC 5546 §2.1.5). So
+// it does not matter which occurrences have a component of their own, as others'
+// answers make them too. Of other programs' answers it is only known that they
+// concern the occurrences at their usual time to which he answered alike before.
 func (r *replying) whole(c *part, l *ics.Prop, who cuaddr.Address) {
 	before := "NEEDS-ACTION"
 	if m := find(r.s.master, who); m != nil {
@@ -193,12 +196,10 @@ func (r *replying) whole(c *part, l *ics.Prop, who cuaddr.Address) {
 		if m == nil {
 			continue
 		}
-		ps := ics.PartStat(m)
-		covered := counts && r.asMaster(p)
-		if r.ours { // it would name the instance if its answer were another
-			covered = (covered || !counts && r.asAnswered(p)) && !answeredSince(m, c.comp)
-		} else if ps != "NEEDS-ACTION" && ps != before && ps != ics.PartStat(l) {
-			continue
+		covered := !answeredSince(m, c.comp)
+		if !r.ours {
+			ps := ics.PartStat(m)
+			covered = counts && r.asMaster(p) && (ps == "NEEDS-ACTION" || ps == before || ps == ics.PartStat(l))
 		}
 		if covered {
 			r.note(c, p, l, who)
@@ -211,13 +212,6 @@ func (r *replying) whole(c *part, l *ics.Prop, who cuaddr.Address) {
 func answeredSince(m *ics.Prop, c *ics.Component) bool {
 	seq, stamp, _ := sinceOf(m)
 	return m.HasParam(paramSince) && (sequence(c) < seq || sequence(c) == seq && trim(c.Value("DTSTAMP")) < stamp)
-}
-
-// asAnswered reports whether an override is still what somebody answered to,
-// although the series has changed since.
-func (r *replying) asAnswered(p *part) bool {
-	occ := r.in.regular(p.rid)
-	return occ != nil && sameTime(r.in.obj, occ, r.s.obj, p.comp)
 }
 
 // asMaster reports whether an override is at the time that the master gives

@@ -42,7 +42,7 @@ func (v *revision) revise(plans []*plan) {
 		if outlive[p] || v.newcomers(p, base) || p == v.is.master && (parting || v.vanished()) {
 			from = top // whatever they were told before, this is not older
 		}
-		if top > 0 && v.newcomers(p, base) {
+		if v.newcomers(p, base) && (top > 0 || v.restored(p, base)) {
 			from = top + 1 // a CANCEL that took somebody off may still be on its way
 		}
 		if outlive[p] || v.raises(p, base) {
@@ -70,10 +70,13 @@ func (v *revision) revise(plans []*plan) {
 				continue
 			}
 			a := ics.CalAddress(l)
-			if v.me.Self(a) || base.attendee(a) == nil {
+			if v.me.Self(a) {
 				continue
 			}
 			switch {
+			case base.attendee(a) == nil: // what he said of it when he was in it before is of an earlier one
+				*l = l.WithParam(paramSince, strconv.Itoa(to))
+				v.is.dirty = true
 			case v.deltas[p].reschedule() || v.asked[a] && ics.PartStat(l) == "NEEDS-ACTION":
 				// Whoever is asked anew about one occurrence is not asked about the others.
 				*l = l.WithParam(paramSince, strconv.Itoa(to))
@@ -297,6 +300,14 @@ func (v *revision) newcomers(p, base *part) bool {
 		}
 	}
 	return false
+}
+
+// restored reports whether an occurrence is given back to somebody of its series.
+// Also who sent him in his place can have taken it from him.
+func (v *revision) restored(p, base *part) bool {
+	return base.rid != "" && v.was.master != nil && slices.ContainsFunc(p.guests(), func(a cuaddr.Address) bool {
+		return !v.me.Self(a) && v.is.listed(p, a) && !v.was.listed(base, a) && v.was.listed(v.was.master, a)
+	})
 }
 
 // vanished reports whether overrides are not there any more.
