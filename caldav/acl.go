@@ -68,8 +68,8 @@ func (x *exchange) aces(r *resource) ([]ace, error) {
 	return all, add(on, id, "", false)
 }
 
-// readACL tells every entry: first that of the owner, who has everything, and
-// that cannot be changed.
+// readACL tells every entry: first those that cannot be changed, of the owner,
+// who has everything, and of those who act for him.
 func readACL(x *exchange, r *resource, w *dav.Writer) bool {
 	have, err := x.rights(r)
 	if err == nil && have&directory.ReadACL == 0 {
@@ -88,6 +88,13 @@ func readACL(x *exchange, r *resource, w *dav.Writer) bool {
 		return false
 	}
 	w.Raw("<D:ace><D:principal><D:property><D:owner/></D:property></D:principal><D:grant><D:privilege><D:all/></D:privilege></D:grant><D:protected/></D:ace>")
+	for _, g := range x.proxyGroups(r) {
+		w.Raw("<D:ace><D:principal>")
+		w.Href(g.href)
+		w.Raw("</D:principal><D:grant>")
+		writePrivileges(w, directory.ProxyRights(g.writes)&sense(r.kind))
+		w.Raw("</D:grant><D:protected/></D:ace>")
+	}
 	for _, a := range all {
 		p, ok := who[a.Grantee]
 		if !ok && a.Grantee > 0 {

@@ -134,7 +134,8 @@ func TestSharing(t *testing.T) {
 			t.Errorf("what everybody may read is listed: %+v", w) // only what was given to him by name
 		}
 		const own = "<D:ace><D:principal><D:property><D:owner/></D:property></D:principal><D:grant><D:privilege><D:all/></D:privilege></D:grant><D:protected/></D:ace>"
-		if w := h.propfind(ann, annCalendar, "0", "D:acl D:acl-restrictions D:inherited-acl-set").row(t, annCalendar); w.text("D:acl") != own+
+		acting := protectedFor(annPath+"calendar-proxy-write/", "D:read", "D:write", "D:unlock") + protectedFor(annPath+"calendar-proxy-read/", "D:read")
+		if w := h.propfind(ann, annCalendar, "0", "D:acl D:acl-restrictions D:inherited-acl-set").row(t, annCalendar); w.text("D:acl") != own+acting+
 			"<D:ace><D:principal><D:authenticated/></D:principal><D:grant><D:privilege><D:read/></D:privilege></D:grant><D:inherited>"+href(annHome)+"</D:inherited></D:ace>" ||
 			w.text("D:acl-restrictions") != "<D:no-invert/>" || w.text("D:inherited-acl-set") != href(annHome) {
 			t.Errorf("%+v", w)
@@ -158,6 +159,15 @@ func TestSharing(t *testing.T) {
 		h.acl(ann, annContacts, aceFor("<D:all/>", "D:read")).want(t, 200)
 		h.do(bob, "GET", annContacts+"x.vcf", "").want(t, 200)
 	})
+}
+
+// protectedFor is an entry that nobody can change.
+func protectedFor(principal string, privileges ...string) string {
+	out := "<D:ace><D:principal>" + href(principal) + "</D:principal><D:grant>"
+	for _, p := range privileges {
+		out += "<D:privilege><" + p + "/></D:privilege>"
+	}
+	return out + "</D:grant><D:protected/></D:ace>"
 }
 
 // The preconditions of ACL (RFC 3744 §8.1.1).

@@ -105,7 +105,7 @@ func oneProp(root *dav.Element) error {
 }
 
 // aclPrincipals tells about the principals in the access control list (RFC
-// 3744 §9.2): the owner, and whom the entries name.
+// 3744 §9.2): the owner, those who act for him, and whom the entries name.
 func (x *exchange) aclPrincipals(r *resource, root *dav.Element) error {
 	if err := oneProp(root); err != nil { // RFC 3744 §9.2
 		return err
@@ -136,5 +136,12 @@ func (x *exchange) aclPrincipals(r *resource, root *dav.Element) error {
 			delete(named, a.Grantee)
 		}
 	}
-	return x.renderPrincipals(x.multistatus(), who, p)
+	ms := x.multistatus()
+	for _, g := range x.proxyGroups(r) {
+		if err := x.loadDead(p, g); err != nil {
+			return err
+		}
+		x.render(ms, g, p)
+	}
+	return x.renderPrincipals(ms, who, p)
 }

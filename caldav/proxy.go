@@ -38,6 +38,18 @@ func (x *exchange) proxyGroup(address, name string) (*resource, error) {
 	return &resource{kind: kProxy, href: proxyHref(r.owner, writes), owner: r.owner, writes: writes}, nil
 }
 
+// proxyGroups are those that have rights on a resource by being such a group:
+// both in a calendar home, none among address books.
+func (x *exchange) proxyGroups(r *resource) (out []*resource) {
+	if r.wing() != wings[wingCalendars] {
+		return nil
+	}
+	for _, writes := range []bool{true, false} {
+		out = append(out, &resource{kind: kProxy, href: proxyHref(r.owner, writes), owner: r.owner, writes: writes})
+	}
+	return out
+}
+
 // readGroupMembers tells who is in a group (RFC 3744 §4.3): of proxies to
 // their principal and to themselves, of others to whoever is in it.
 func readGroupMembers(x *exchange, r *resource, w *dav.Writer) bool {

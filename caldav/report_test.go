@@ -425,6 +425,8 @@ func TestPrincipalReports(t *testing.T) {
 		r = h.report(ann, "/dav/principals/", `<D:principal-match><D:self/><D:prop><D:displayname/></D:prop></D:principal-match>`)
 		equal(t, "principal-match", names(t, r, ""), []string{annSelf})
 		r = h.report(ann, annCalendar, `<D:acl-principal-prop-set><D:prop><D:displayname/></D:prop></D:acl-principal-prop-set>`)
+		equal(t, "acl-principal-prop-set", names(t, r, ""), []string{annSelf, annSelf + "calendar-proxy-read/", annSelf + "calendar-proxy-write/"})
+		r = h.report(ann, annContacts, `<D:acl-principal-prop-set><D:prop><D:displayname/></D:prop></D:acl-principal-prop-set>`)
 		equal(t, "acl-principal-prop-set", names(t, r, ""), []string{annSelf})
 		h.report(ann, annCalendar, `<D:acl-principal-prop-set><D:prop><D:displayname/></D:prop><D:prop><D:acl/></D:prop></D:acl-principal-prop-set>`).want(t, 400) // RFC 3744 §9.2
 		h.report(ann, annCalendar, `<D:acl-principal-prop-set><D:all/></D:acl-principal-prop-set>`).want(t, 400)

@@ -79,51 +79,52 @@ func TestTimezonesByReference(t *testing.T) {
 
 // RFC 7809 §3.1.5: one property always tells what the other does.
 func TestTimezoneProperties(t *testing.T) {
-	h := newHouse(t, dbtest.New(t, "sqlite"))
-	set := func(name, value string) reply {
-		return h.proppatch(ann, annCalendar, `<D:set><D:prop><C:`+name+`>`+value+`</C:`+name+`></D:prop></D:set>`).want(t, 207)
-	}
-	test := func(id, rules string) {
-		t.Helper()
-		w := h.propfind(ann, annCalendar, "0", "C:calendar-timezone C:calendar-timezone-id").row(t, annCalendar)
-		if w.text("C:calendar-timezone-id") != id || !strings.Contains(w.text("C:calendar-timezone"), rules) || rules == "" && w.has("C:calendar-timezone") {
-			t.Errorf("%+v", w)
+	each(t, func(t *testing.T, h *house) {
+		set := func(name, value string) reply {
+			return h.proppatch(ann, annCalendar, `<D:set><D:prop><C:`+name+`>`+value+`</C:`+name+`></D:prop></D:set>`).want(t, 207)
 		}
-	}
-	whole := func(rules string) string {
-		return lines("BEGIN:VCALENDAR", "VERSION:2.0", "PRODID:-//test//EN", rules, "END:VCALENDAR")
-	}
-	set("calendar-timezone-id", "America/New_York")
-	test("America/New_York", "TZID:America/New_York")
-	set("calendar-timezone", whole(berlinRules))
-	test("Europe/Berlin", "TZID:Europe/Berlin")
-	set("calendar-timezone", whole(officeRules))
-	test("", "TZID:Our office")
-	// As jCal, in both directions.
-	const asked = `<D:propfind xmlns:D="DAV:" xmlns:C="urn:ietf:params:xml:ns:caldav"><D:prop><C:calendar-timezone content-type="application/calendar+json"/></D:prop></D:propfind>`
-	told := h.do(ann, "PROPFIND", annCalendar, asked, "Depth", "0", "Content-Type", "application/xml").want(t, 207)
-	value := told.rows(t)[0].text("C:calendar-timezone")
-	if !strings.Contains(told.body, `<C:calendar-timezone content-type="application/calendar+json">`) || !strings.HasPrefix(value, `["vcalendar",`) || !strings.Contains(value, "Our office") {
-		t.Errorf("%s", told.body)
-	}
-	set("calendar-timezone-id", "America/New_York")
-	h.proppatch(ann, annCalendar, `<D:set><D:prop><C:calendar-timezone content-type="application/calendar+json">`+value+`</C:calendar-timezone></D:prop></D:set>`).want(t, 207)
-	test("", "TZID:Our office")
-	h.proppatch(ann, annCalendar, `<D:set><D:prop><C:calendar-timezone content-type="application/calendar+json">[]</C:calendar-timezone></D:prop></D:set>`).want(t, 207)
-	test("", "TZID:Our office") // refused
-	if r := h.do(ann, "PROPFIND", annTasks, asked, "Depth", "0", "Content-Type", "application/xml").want(t, 207).rows(t)[0]; !r.lacks("C:calendar-timezone") {
-		t.Errorf("%+v", r)
-	}
-	set("calendar-timezone-id", "America/New_York")
-	if r := set("calendar-timezone-id", "Mars/Olympus"); !strings.Contains(r.body, "valid-timezone") {
-		t.Errorf("%s", r.body)
-	}
-	test("America/New_York", "TZID:America/New_York")
-	h.proppatch(ann, annCalendar, `<D:remove><D:prop><C:calendar-timezone/></D:prop></D:remove>`).want(t, 207)
-	test("", "")
-	// §3.1.6
-	query := `<C:calendar-query><D:prop><D:getetag/></D:prop><C:filter><C:comp-filter name="VCALENDAR"/></C:filter><C:timezone-id>Mars/Olympus</C:timezone-id></C:calendar-query>`
-	h.report(ann, annCalendar, query).refused(t, 403, "C:valid-timezone")
+		test := func(id, rules string) {
+			t.Helper()
+			w := h.propfind(ann, annCalendar, "0", "C:calendar-timezone C:calendar-timezone-id").row(t, annCalendar)
+			if w.text("C:calendar-timezone-id") != id || !strings.Contains(w.text("C:calendar-timezone"), rules) || rules == "" && w.has("C:calendar-timezone") {
+				t.Errorf("%+v", w)
+			}
+		}
+		whole := func(rules string) string {
+			return lines("BEGIN:VCALENDAR", "VERSION:2.0", "PRODID:-//test//EN", rules, "END:VCALENDAR")
+		}
+		set("calendar-timezone-id", "America/New_York")
+		test("America/New_York", "TZID:America/New_York")
+		set("calendar-timezone", whole(berlinRules))
+		test("Europe/Berlin", "TZID:Europe/Berlin")
+		set("calendar-timezone", whole(officeRules))
+		test("", "TZID:Our office")
+		// As jCal, in both directions.
+		const asked = `<D:propfind xmlns:D="DAV:" xmlns:C="urn:ietf:params:xml:ns:caldav"><D:prop><C:calendar-timezone content-type="application/calendar+json"/></D:prop></D:propfind>`
+		told := h.do(ann, "PROPFIND", annCalendar, asked, "Depth", "0", "Content-Type", "application/xml").want(t, 207)
+		value := told.rows(t)[0].text("C:calendar-timezone")
+		if !strings.Contains(told.body, `<C:calendar-timezone content-type="application/calendar+json">`) || !strings.HasPrefix(value, `["vcalendar",`) || !strings.Contains(value, "Our office") {
+			t.Errorf("%s", told.body)
+		}
+		set("calendar-timezone-id", "America/New_York")
+		h.proppatch(ann, annCalendar, `<D:set><D:prop><C:calendar-timezone content-type="application/calendar+json">`+value+`</C:calendar-timezone></D:prop></D:set>`).want(t, 207)
+		test("", "TZID:Our office")
+		h.proppatch(ann, annCalendar, `<D:set><D:prop><C:calendar-timezone content-type="application/calendar+json">[]</C:calendar-timezone></D:prop></D:set>`).want(t, 207)
+		test("", "TZID:Our office") // refused
+		if r := h.do(ann, "PROPFIND", annTasks, asked, "Depth", "0", "Content-Type", "application/xml").want(t, 207).rows(t)[0]; !r.lacks("C:calendar-timezone") {
+			t.Errorf("%+v", r)
+		}
+		set("calendar-timezone-id", "America/New_York")
+		if r := set("calendar-timezone-id", "Mars/Olympus"); !strings.Contains(r.body, "valid-timezone") {
+			t.Errorf("%s", r.body)
+		}
+		test("America/New_York", "TZID:America/New_York")
+		h.proppatch(ann, annCalendar, `<D:remove><D:prop><C:calendar-timezone/></D:prop></D:remove>`).want(t, 207)
+		test("", "")
+		// §3.1.6
+		query := `<C:calendar-query><D:prop><D:getetag/></D:prop><C:filter><C:comp-filter name="VCALENDAR"/></C:filter><C:timezone-id>Mars/Olympus</C:timezone-id></C:calendar-query>`
+		h.report(ann, annCalendar, query).refused(t, 403, "C:valid-timezone")
+	})
 }
 
 // RFC 7265 by Accept, by Content-Type and by calendar-data.
