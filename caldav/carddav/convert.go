@@ -96,7 +96,14 @@ func (p *Prop) setTypes(all []string) {
 func (p *Prop) line() string {
 	var b strings.Builder
 	if p.Group != "" {
-		b.WriteString(p.Group + ".")
+		// As it was written: the lines of its group that stay as they are have
+		// that spelling, and not every program compares without regard to case,
+		// as RFC 6350 §3.3 has it.
+		if g := string(p.raw[:min(len(p.Group), len(p.raw))]); strings.EqualFold(g, p.Group) {
+			b.WriteString(g + ".")
+		} else {
+			b.WriteString(p.Group + ".")
+		}
 	}
 	b.WriteString(p.Name)
 	for i, q := range p.Params {

@@ -42,6 +42,7 @@ func TestAs(t *testing.T) {
 	both("UID:abc", "UID;VALUE=text:abc")
 	both("UID:urn:uuid:4fbe8971-0bc3-424c-9c26-36c3e1eff6b1", "UID:urn:uuid:4fbe8971-0bc3-424c-9c26-36c3e1eff6b1")
 	both("EMAIL;TYPE=work,PREF:a@example.org", "EMAIL;TYPE=work;PREF=1:a@example.org")
+	both("item1.EMAIL;TYPE=work,PREF:a@example.org\nitem1.X-ABLabel:Shop", "item1.EMAIL;TYPE=work;PREF=1:a@example.org\nitem1.X-ABLabel:Shop")
 	both("EMAIL;PREF=20:a@example.org", "EMAIL;PREF=20:a@example.org")
 	both("PHOTO;ENCODING=b;TYPE=JPEG:AAAA", "PHOTO:data:image/jpeg;base64,AAAA")
 	both("PHOTO;ENCODING=b:AA==", "PHOTO:data:;base64,AA==")

@@ -70,13 +70,19 @@ func (p *Prop) json() []any {
 		if name == "group" {
 			continue // which no parameter of a vCard may be called (§3.3.1.2)
 		}
-		switch have := params[name].(type) {
-		case nil:
-			params[name] = q.Value
-		case string:
-			params[name] = []string{have, q.Value}
-		case []string:
-			params[name] = append(have, q.Value)
+		values := []string{q.Value}
+		if name == "type" {
+			values = strings.Split(q.Value, ",") // a list in quotes is one (RFC 6350 §6.4.1)
+		}
+		for _, v := range values {
+			switch have := params[name].(type) { // §3.4.1
+			case nil:
+				params[name] = v
+			case string:
+				params[name] = []string{have, v}
+			case []string:
+				params[name] = append(have, v)
+			}
 		}
 	}
 	out := []any{strings.ToLower(p.Name), params, kind}

@@ -17,6 +17,7 @@ GENDER:M
 CATEGORIES:computers,cameras\, old
 ADR;LABEL="x^ny":;;123 Main\, Street;Any Town;CA;91921;
 contact.TEL;VALUE=uri;TYPE=work,voice;PREF=1:tel:+1-555
+TEL;TYPE="home,cell":+1-556
 BDAY:--0412
 ANNIVERSARY:20090808T143000-0500
 REV:20191231T235959Z
@@ -40,6 +41,7 @@ END:VCARD
 ["categories",{},"text","computers","cameras, old"],
 ["adr",{"label":"x\ny"},"text",["","","123 Main, Street","Any Town","CA","91921",""]],
 ["tel",{"group":"contact","pref":"1","type":["work","voice"]},"uri","tel:+1-555"],
+["tel",{"type":["home","cell"]},"text","+1-556"],
 ["bday",{},"date-and-or-time","--04-12"],
 ["anniversary",{},"date-and-or-time","2009-08-08T14:30:00-05:00"],
 ["rev",{},"timestamp","2019-12-31T23:59:59Z"],

@@ -160,7 +160,7 @@ func TestData(t *testing.T) {
 	test(`<C:address-data><C:allprop/></C:address-data>`, ann, "")
 	// RFC 6352 §5.1.1
 	test(`<C:address-data content-type="text/vcard" version="4.0"><C:prop name="VERSION"/><C:prop name="UID"/><C:prop name="ITEM1.EMAIL"/></C:address-data>`,
-		"BEGIN:VCARD\nVERSION:4.0\nUID;VALUE=text:ann-1\nITEM1.EMAIL;TYPE=INTERNET,WORK;PREF=1:ann@example.org\nEND:VCARD\n", "")
+		"BEGIN:VCARD\nVERSION:4.0\nUID;VALUE=text:ann-1\nitem1.EMAIL;TYPE=INTERNET,WORK;PREF=1:ann@example.org\nEND:VCARD\n", "")
 	// RFC 7095
 	test(`<C:address-data content-type="application/vcard+json"><C:prop name="VERSION"/><C:prop name="FN"/><C:prop name="ITEM1.EMAIL" novalue="yes"/></C:address-data>`,
 		`["vcard",[["version",{},"text","4.0"],["fn",{},"text","Ann Doe"],["email",{"group":"item1","pref":"1","type":["INTERNET","WORK"]},"text",""]]]`, "")
