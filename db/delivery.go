@@ -28,7 +28,13 @@ type Delivery struct {
 	Held      bool   // not counted by the pace, for it was beyond it and Due is its turn, or is none of its mails
 }
 
-const deliveryColumns = `id, uid, principal, sender, rcpt, method, sequence, body, prior, scope, local_copy, created, due, attempts, answer, token, held`
+const (
+	deliveryHead = `id, uid, principal, sender, rcpt, method, sequence, `
+	deliveryBody = `CASE body_letter WHEN 0 THEN body ELSE (SELECT l.data FROM letter l WHERE l.id = body_letter) END, `
+	deliveryRest = `CASE prior_letter WHEN 0 THEN prior ELSE (SELECT l.data FROM letter l WHERE l.id = prior_letter) END,
+		scope, local_copy, created, due, attempts, answer, token, held`
+	deliveryColumns = deliveryHead + deliveryBody + deliveryRest
+)
 
 func (d *Delivery) fields() []any {
 	return []any{&d.ID, &d.UID, &d.Principal, &d.From, &d.Rcpt, &d.Method, &d.Sequence, &d.Body, &d.Prior, &d.Scope,
@@ -58,7 +64,7 @@ func (tx *Tx) InsertDelivery(d *Delivery) error {
 	if d.Due.IsZero() {
 		d.Due = now
 	}
-	waiting, err := collect(tx, `SELECT `+deliveryColumns+` FROM delivery WHERE uid = $1 AND rcpt = $2 ORDER BY id`,
+	waiting, err := collect(tx, `SELECT `+deliveryHead+`NULL, `+deliveryRest+` FROM delivery WHERE uid = $1 AND rcpt = $2 ORDER BY id`,
 		[]any{d.UID, d.Rcpt}, (*Delivery).fields)
 	if err != nil {
 		return err
@@ -105,10 +111,24 @@ func (tx *Tx) InsertDelivery(d *Delivery) error {
 			d.Prior = waiting[i].Prior
 		}
 	}
-	return tx.row(`INSERT INTO delivery (uid, principal, sender, rcpt, method, sequence, body, prior, scope, local_copy, created, due, attempts, answer, token, held)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, 0, '', '', $13) RETURNING id`,
-		[]any{d.UID, d.Principal, d.From, d.Rcpt, d.Method, d.Sequence, some(d.Body), orNull(d.Prior), d.Scope, bit(d.LocalCopy),
-			micros(d.Created), micros(d.Due), bit(d.Held)}, &d.ID)
+	texts, err := d.texts(tx)
+	if err != nil {
+		return err
+	}
+	return tx.row(`INSERT INTO delivery (body, body_letter, prior, prior_letter, uid, principal, sender, rcpt, method, sequence, scope, local_copy, created, due, attempts, answer, token, held)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, 0, '', '', $15) RETURNING id`,
+		append(texts, d.UID, d.Principal, d.From, d.Rcpt, d.Method, d.Sequence, d.Scope, bit(d.LocalCopy),
+			micros(d.Created), micros(d.Due), bit(d.Held)), &d.ID)
+}
+
+// texts are body, body_letter, prior and prior_letter of its row.
+func (d *Delivery) texts(tx *Tx) ([]any, error) {
+	body, bodyLetter, err := tx.letter(d.UID, d.Body)
+	if err != nil {
+		return nil, err
+	}
+	prior, priorLetter, err := tx.letter(d.UID, d.Prior)
+	return []any{some(body), bodyLetter, orNull(prior), priorLetter}, err
 }
 
 // GatherDelivery adds d.Body to the row of equal conversation, recipient and
@@ -124,7 +144,7 @@ func (tx *Tx) GatherDelivery(d *Delivery, limit int) error {
 		return err
 	}
 	if len(waiting) == 1 && waiting[0].Method == d.Method && len(waiting[0].Body)+len(d.Body) < limit {
-		n, err := tx.exec(`UPDATE delivery SET body = $2 WHERE id = $1 AND attempts = 0`, waiting[0].ID, slices.Concat(waiting[0].Body, d.Body))
+		n, err := tx.exec(`UPDATE delivery SET body = $2, body_letter = 0 WHERE id = $1 AND attempts = 0`, waiting[0].ID, slices.Concat(waiting[0].Body, d.Body))
 		if err != nil || n == 1 {
 			d.ID = waiting[0].ID
 			return err

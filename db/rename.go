@@ -147,12 +147,16 @@ func (tx *Tx) DeliveriesAbout(uid string) ([]Delivery, error) {
 }
 
 // RewriteDelivery changes From, Rcpt, Body and Prior of mail that waits. What a
-// worker has in hand goes out as it is.
+// worker has in hand goes out as it is. The conversation is locked.
 func (tx *Tx) RewriteDelivery(d *Delivery) error {
 	if err := needText([]string{d.Rcpt}, d.From); err != nil {
 		return err
 	}
-	_, err := tx.exec(`UPDATE delivery SET sender = $2, rcpt = $3, body = $4, prior = $5 WHERE id = $1 AND token = ''`,
-		d.ID, d.From, d.Rcpt, some(d.Body), orNull(d.Prior))
+	texts, err := d.texts(tx)
+	if err != nil {
+		return err
+	}
+	_, err = tx.exec(`UPDATE delivery SET body = $1, body_letter = $2, prior = $3, prior_letter = $4, sender = $5, rcpt = $6 WHERE id = $7 AND token = ''`,
+		append(texts, d.From, d.Rcpt, d.ID)...)
 	return err
 }

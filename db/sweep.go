@@ -19,11 +19,11 @@ type Keep struct {
 // waits long for it.
 const sweepMost = 500
 
-// Sweep removes what nobody needs any longer: old inbox messages, bodies and locks of conversations
+// Sweep removes what nobody needs any longer: old inbox messages, bodies, letters and locks of conversations
 // without an object, old tombstones, old decisions and what is remembered of
 // meetings that are gone. It is for a daily tick; nothing depends on it.
 func (s *Store) Sweep(ctx context.Context, keep Keep) error {
-	for _, step := range []func(context.Context, Keep) error{s.sweepInboxes, s.sweepBodies, s.sweepTombstones, s.sweepParted, s.sweepKept, s.sweepDecisions, s.sweepQuarantine, s.sweepThreads, s.sweepFeeds, s.sweepPace, s.sweepRecordings} {
+	for _, step := range []func(context.Context, Keep) error{s.sweepInboxes, s.sweepBodies, s.sweepLetters, s.sweepTombstones, s.sweepParted, s.sweepKept, s.sweepDecisions, s.sweepQuarantine, s.sweepThreads, s.sweepFeeds, s.sweepPace, s.sweepRecordings} {
 		if err := step(ctx, keep); err != nil {
 			return err
 		}

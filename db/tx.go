@@ -27,6 +27,7 @@ type Tx struct {
 	wakes []string
 	// UIDs that nobody has used before (LockThreads).
 	unheard []string
+	letters []letter // last used
 }
 
 var errTxDone = errors.New("db: the transaction has ended")

@@ -193,6 +193,28 @@ func BenchmarkFreeBusyAttendees(b *testing.B) {
 	})
 }
 
+// Cost against attendees: of an invitation to a crowd outside, whom a mail each
+// names all the others.
+func BenchmarkPutOutside(b *testing.B) {
+	onEach(b, func(b *testing.B, h *house) {
+		h.persons("ann")
+		turn := 0
+		for _, n := range []int{50, 500, 2000} {
+			crowd := "ATTENDEE;PARTSTAT=ACCEPTED:mailto:ann@example.org"
+			for i := range n - 1 {
+				crowd += fmt.Sprintf("\r\nATTENDEE;RSVP=TRUE:mailto:p%d@example.net", i)
+			}
+			b.Run(fmt.Sprint(n), func(b *testing.B) {
+				for b.Loop() {
+					turn++
+					h.put("ann", event(fmt.Sprint("crowd-", turn), "20260303T1400", "20260303T1500", "ORGANIZER:mailto:ann@example.org", crowd))
+				}
+				b.ReportMetric(float64(b.Elapsed().Microseconds())/float64(b.N)/float64(n), "µs/attendee")
+			})
+		}
+	})
+}
+
 // fill stores n events directly, one in ten a series.
 func fill(tx *db.Tx, p db.Principal, cal int64, n int) error {
 	mod, err := tx.BumpCollections(cal)
