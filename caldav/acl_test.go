@@ -183,6 +183,7 @@ func TestACLRefused(t *testing.T) {
 		refused(aceFor(href("https://elsewhere.example.com/"), "D:read"), "D:recognized-principal")
 		refused(aceFor("<D:unauthenticated/>", "D:read"), "D:allowed-principal")
 		refused(aceFor("<D:self/>", "D:read"), "D:allowed-principal")
+		refused(strings.Repeat(aceFor(href(bobPath), "D:read")+aceFor("<D:all/>", "D:read"), maxACEs/2+1), "D:limited-number-of-aces")
 		h.acl(ann, annCalendar, "<D:ace/>").want(t, 400)
 		h.acl(ann, annCalendar, aceFor("<D:all/>", "")).want(t, 400)
 		h.do(ann, "ACL", annCalendar, "").want(t, 400)

@@ -59,8 +59,10 @@ func (x *exchange) sendObject(r *resource, status int) error {
 	h := x.w.Header()
 	in := x.r.Header
 	if status == http.StatusOK && x.r.Method != "PUT" {
-		if m := dav.StrongTags(in["If-Match"]); m.Asked && !m.Match(r.obj.ETag) {
-			return &dav.Error{Status: http.StatusPreconditionFailed}
+		c := x.conditions()
+		c.IfNoneMatch, c.IfScheduleTagMatch = nil, nil // the latter is about writing
+		if err := c.Check(&r.obj); err != nil {
+			return err
 		}
 		if n := dav.WeakTags(in["If-None-Match"]); n.Asked {
 			if n.Match(r.obj.ETag) {
@@ -108,6 +110,9 @@ func (x *exchange) conditions() scheduling.Conditions {
 	c := scheduling.Conditions{
 		IfMatch:     dav.StrongTags(h["If-Match"]).Conditions(),
 		IfNoneMatch: dav.WeakTags(h["If-None-Match"]).Conditions(),
+	}
+	if t, err := http.ParseTime(h.Get("If-Unmodified-Since")); err == nil { // RFC 9110 §13.1.4: what is no date is passed over
+		c.IfUnmodifiedSince = t
 	}
 	if v := h["If-Schedule-Tag-Match"]; len(v) > 0 {
 		// RFC 6638 §8.3. Apple's programs send it empty where they know none.

@@ -74,6 +74,18 @@ func TestPutGetDelete(t *testing.T) {
 		h.do(ann, "GET", path, "", "If-Modified-Since", "Mon, 01 Jan 2024 00:00:00 GMT").want(t, 200)
 		h.do(ann, "GET", path, "", "If-Modified-Since", h.do(ann, "GET", path, "").header.Get("Last-Modified")).want(t, 304)
 
+		// RFC 9110 §13.1.4: before an entity tag nobody asks for a date; what is no date
+		// and what is not there are passed over.
+		const before, later = "Mon, 01 Jan 2024 00:00:00 GMT", "Fri, 01 Jan 2049 00:00:00 GMT"
+		for _, method := range []string{"GET", "PUT", "COPY", "MOVE", "DELETE"} {
+			h.do(ann, method, path, body, "If-Unmodified-Since", before, "Destination", annCalendar+"other.ics", "Content-Type", calendarType).want(t, 412)
+		}
+		h.do(ann, "GET", path, "", "If-Unmodified-Since", h.do(ann, "GET", path, "").header.Get("Last-Modified")).want(t, 200)
+		h.put(ann, path, body, "If-Unmodified-Since", later).want(t, 204)
+		h.put(ann, path, body, "If-Unmodified-Since", "yesterday").want(t, 204)
+		etag = h.put(ann, path, body, "If-Unmodified-Since", before, "If-Match", "*").want(t, 204).header.Get("ETag")
+		h.put(ann, annCalendar+"new.ics", event("new", "20261102T100000Z", "20261102T110000Z", ""), "If-Unmodified-Since", before).want(t, 201)
+
 		h.do(ann, "DELETE", path, "", "If-Match", `"x"`).want(t, 412)
 		h.do(ann, "DELETE", path, "", "If-Match", etag).want(t, 204)
 		h.do(ann, "GET", path, "").want(t, 404)

@@ -139,9 +139,9 @@ func TestDefaultCalendar(t *testing.T) {
 		h.do(ann, "MKCALENDAR", annHome+"work/", "").want(t, 201)
 		for _, at := range []string{annInbox, annSelf} {
 			for _, bad := range []string{annTasks, annInbox, annHome, annHome + "none/", bobCalendar, annCalendar + "x.ics", "mailto:x@y"} {
-				w := h.proppatch(ann, at, `<D:set><D:prop><C:schedule-default-calendar-URL><D:href>`+bad+`</D:href></C:schedule-default-calendar-URL></D:prop></D:set>`).row(t, at)
-				if w.props["HTTP/1.1 403 Forbidden"] == nil {
-					t.Errorf("%s became the default: %+v", bad, w)
+				r := h.proppatch(ann, at, `<D:set><D:prop><C:schedule-default-calendar-URL><D:href>`+bad+`</D:href></C:schedule-default-calendar-URL></D:prop></D:set>`)
+				if r.row(t, at).props["HTTP/1.1 403 Forbidden"] == nil || !strings.Contains(r.body, "<D:error><C:valid-schedule-default-calendar-URL/></D:error>") {
+					t.Errorf("%s became the default: %s", bad, r.body) // RFC 6638 §4.3.1.2
 				}
 			}
 		}

@@ -2,6 +2,7 @@ package scheduling
 
 import (
 	"slices"
+	"time"
 
 	"github.com/convene-server/convene/db"
 	"github.com/convene-server/convene/scheduling/itip"
@@ -16,6 +17,10 @@ func (c Conditions) Check(o *db.Object) error {
 	}
 	if c.IfMatch != nil && !matches(c.IfMatch) {
 		return failed("the resource is not as it was when it was read")
+	}
+	// RFC 9110 §13.1.4, §13.2.2: where no entity tag is asked for.
+	if since := c.IfUnmodifiedSince; c.IfMatch == nil && !since.IsZero() && o != nil && o.Modified.Truncate(time.Second).After(since) {
+		return failed("the resource was changed since then")
 	}
 	if c.IfNoneMatch != nil && matches(c.IfNoneMatch) {
 		return failed("the resource is there already")

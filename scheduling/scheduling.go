@@ -80,7 +80,8 @@ func (d *Desk) MaxAttendees() int { return d.opt.MaxAttendees }
 type Conditions struct {
 	IfMatch            []string // nil: not asked; "*" any
 	IfNoneMatch        []string
-	IfScheduleTagMatch *string // "" matches a resource without a tag, as Apple's programs send it
+	IfUnmodifiedSince  time.Time // zero: not asked
+	IfScheduleTagMatch *string   // "" matches a resource without a tag, as Apple's programs send it
 	// Under, if there is one, is asked inside the transaction when the
 	// collections that change are locked: what a door demands beyond this (locks
 	// and If lists of RFC 4918 §10.4). Its error ends the change.
