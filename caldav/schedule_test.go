@@ -3,12 +3,16 @@ package caldav
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/convene-server/convene/db"
 	"github.com/convene-server/convene/directory"
+	"github.com/convene-server/convene/directory/cuaddr"
+	"github.com/convene-server/convene/scheduling"
+	"github.com/convene-server/convene/scheduling/ics"
 )
 
 // meeting is an invitation from ann.
@@ -35,6 +39,49 @@ func TestFirstRequest(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+	})
+}
+
+// RFC 6638 §2.3: the inbox is searched as a calendar is; what does not tell
+// when, as a REPLY need not, is always in the range.
+func TestInboxQuery(t *testing.T) {
+	each(t, func(t *testing.T, h *house) {
+		h.put(ann, annCalendar+"m.ics", meeting("m", "20261203T100000Z", "20261203T110000Z", "out@example.net")).want(t, 201)
+		h.put(bob, bobCalendar+"n.ics", strings.NewReplacer(ann, bob, "guest", ann).Replace(meeting("n", "20261204T100000Z", "20261204T110000Z", "guest"))).want(t, 201)
+		reply, err := ics.Parse([]byte(strings.ReplaceAll("BEGIN:VCALENDAR\nVERSION:2.0\nPRODID:-//out//EN\nMETHOD:REPLY\nBEGIN:VEVENT\nUID:m\nDTSTAMP:20261101T120000Z\nSEQUENCE:0\n"+
+			"ORGANIZER:mailto:ann@example.org\nATTENDEE;PARTSTAT=ACCEPTED:mailto:out@example.net\nEND:VEVENT\nEND:VCALENDAR\n", "\n", "\r\n")), ics.Limits{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var me db.Principal
+		if err := h.store.View(t.Context(), func(tx *db.Tx) (err error) {
+			me, err = tx.PrincipalByAddress(ann)
+			return err
+		}); err != nil {
+			t.Fatal(err)
+		}
+		v, err := h.desk.Deliver(t.Context(), scheduling.Deliver{Recipient: me, Address: cuaddr.Mailto(ann), Body: reply, From: cuaddr.Mailto("out@example.net"), Believed: scheduling.Proved, Act: true, Door: "lmtp"})
+		if err != nil || !v.Applied {
+			t.Fatalf("%+v %v", v, err)
+		}
+		test := func(from, to string, want ...string) {
+			t.Helper()
+			r := h.report(ann, annInbox, `<C:calendar-query><D:prop><C:calendar-data/></D:prop><C:filter><C:comp-filter name="VCALENDAR"><C:comp-filter name="VEVENT"><C:time-range start="`+from+`" end="`+to+`"/>`+
+				`</C:comp-filter></C:comp-filter></C:filter></C:calendar-query>`)
+			var got []string
+			for _, w := range r.rows(t) {
+				o, err := ics.Parse([]byte(w.text("C:calendar-data")), ics.Limits{})
+				if err != nil {
+					t.Fatal(err)
+				}
+				got = append(got, o.Method())
+			}
+			slices.Sort(got)
+			equal(t, from, got, want)
+		}
+		test("20300101T000000Z", "20300102T000000Z", "REPLY")
+		test("20261204T000000Z", "20261205T000000Z", "REPLY", "REQUEST")
+		h.report(ann, annInbox, `<C:free-busy-query><C:time-range start="20261204T000000Z" end="20261205T000000Z"/></C:free-busy-query>`).refused(t, 403, "D:supported-report")
 	})
 }
 

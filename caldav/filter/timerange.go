@@ -2,6 +2,7 @@ package filter
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"time"
 
@@ -30,7 +31,11 @@ func (r Range) overlaps(start, end time.Time) bool {
 // overlaps r by the table of its kind.
 func (m *matcher) anyInRange(r Range, owner *ics.Component, comps []*ics.Component) bool {
 	switch comps[0].Name {
-	case "VEVENT", "VJOURNAL": // whose tables say the same of an instance
+	case "VEVENT", "VJOURNAL":
+		if comps[0].Name == "VEVENT" && slices.ContainsFunc(comps, func(c *ics.Component) bool { return c.Prop("DTSTART") == nil }) {
+			return true // RFC 6638 §2.3: an item of the inbox, such as a REPLY, which need not tell
+		}
+		// Their tables say the same of an instance.
 		return m.anyInstance(r, comps, func(i ics.Instance) bool { return r.overlaps(i.Start, i.End) })
 	case "VTODO":
 		for _, c := range comps {

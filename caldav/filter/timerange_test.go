@@ -49,6 +49,8 @@ func TestEventRange(t *testing.T) {
 	test(hour, "-", "20260202T090001Z", true)
 	test(hour, "20260202T095959Z", "-", true)
 	test(hour, "20260202T100000Z", "-", false)
+	// RFC 6638 §2.3: a message need not tell when.
+	test("ATTENDEE;PARTSTAT=ACCEPTED:mailto:a@example.org", "20260202T080000Z", "20260202T090000Z", true)
 
 	const lasting = "DTSTART:20260202T090000Z\nDURATION:PT1H"
 	test(lasting, "20260202T095959Z", "20260203T000000Z", true)
