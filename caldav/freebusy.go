@@ -61,6 +61,9 @@ func (x *exchange) busyTimeOf(r *resource, from, to time.Time) ([]ics.Span, erro
 		return nil, err
 	}
 	if len(fbs) != 1 || !strings.HasPrefix(fbs[0].Status, "2.") {
+		if r.kind == kCalendarHome { // RFC 4791 §7.10: as where there is none
+			return nil, notFound
+		}
 		return nil, &dav.Error{Status: http.StatusForbidden, Cond: dav.D("need-privileges"), Hrefs: []string{r.href}, Privileges: []xml.Name{dav.C("read-free-busy")}}
 	}
 	return fbs[0].Spans, nil

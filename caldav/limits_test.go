@@ -41,5 +41,14 @@ func TestAdvertisedLimits(t *testing.T) {
 		test("C:max-instances", "20200101T000000Z", "20200101T000100Z", "RRULE:FREQ=HOURLY;COUNT=100001")
 		test("C:max-instances", "20200101T000000Z", "20200101T000001Z", "RRULE:FREQ=SECONDLY;UNTIL=20991231T000000Z")
 		test("", "20200101T000000Z", "20200101T000100Z", "RRULE:FREQ=HOURLY") // without end: as many as are asked for
+
+		// RFC 4791 §7.8: what a report asks for lies within them as well.
+		within := func(start, end string) reply {
+			t.Helper()
+			return h.report(ann, annCalendar, `<C:calendar-query><D:prop><D:getetag/></D:prop><C:filter><C:comp-filter name="VCALENDAR"><C:comp-filter name="VEVENT"><C:time-range start="`+start+`" end="`+end+`"/>`+
+				`</C:comp-filter></C:comp-filter></C:filter></C:calendar-query>`)
+		}
+		within("00001231T235959Z", "20261102T100000Z").refused(t, 403, "C:min-date-time")
+		within("00010101T000000Z", "99991231T235959Z").want(t, 207)
 	})
 }

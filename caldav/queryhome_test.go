@@ -53,7 +53,12 @@ func TestFreeBusyOfHome(t *testing.T) {
 		if r := ask(bob, annSelf).want(t, 200); !strings.Contains(r.body, busy) {
 			t.Errorf("%s", r.body)
 		}
-		ask(bob, annHome).refused(t, 403, "D:need-privileges")
+		// RFC 4791 §7.10: who may not know is told 404, of what is there and what is not.
+		for _, path := range []string{annHome, annCalendar, annHome + "none/", "/dav/calendars/nobody@example.org/", "/dav/calendars/nobody@example.org/calendar/"} {
+			if r := ask(bob, path).want(t, 404); r.body != "" {
+				t.Errorf("%s: %s", path, r.body)
+			}
+		}
 		h.report(ann, annHome, `<C:free-busy-query/>`).want(t, 400)
 		// Who does not share his busy time.
 		if err := h.store.Write(t.Context(), nil, func(tx *db.Tx) error {

@@ -60,17 +60,23 @@ func (x *exchange) report(segments []string, slash bool) error {
 	if err != nil {
 		return err
 	}
+	need, busy := directory.Read, root.Name == dav.C("free-busy-query")
+	if busy {
+		need = directory.ReadFreeBusy
+	}
 	r, err := x.find(segments)
+	if busy && unseen(err) {
+		return notFound // RFC 4791 §7.10
+	}
 	if err != nil {
 		return err
 	}
 	for i := range reports {
 		if t := &reports[i]; t.name == root.Name && t.kinds&r.kind != 0 {
-			need := directory.Read
-			if t.name == dav.C("free-busy-query") {
-				need = directory.ReadFreeBusy // RFC 4791 §7.10
-			}
 			if err := x.may(r, need); err != nil {
+				if refused := new(dav.Error); busy && errors.As(err, &refused) {
+					return notFound
+				}
 				return err
 			}
 			if t.root && depth != dav.Zero { // RFC 3744 §9.2 to §9.5

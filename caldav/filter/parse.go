@@ -269,6 +269,9 @@ func parseRange(e *dav.Element, both bool) (*Range, error) {
 		if err != nil {
 			return nil, invalid("the %s of %s is no date with UTC time", side.attr, e.Name.Local)
 		}
+		if t.Year() < 1 { // RFC 4791 §7.8: before min-date-time; max-date-time is the last that can be written
+			return nil, &dav.Error{Status: 403, Cond: dav.C("min-date-time"), Detail: "there is nothing before the year 1"}
+		}
 		*side.to = t
 	}
 	switch {
