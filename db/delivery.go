@@ -29,11 +29,11 @@ type Delivery struct {
 }
 
 const (
-	deliveryHead = `id, uid, principal, sender, rcpt, method, sequence, `
-	deliveryBody = `CASE body_letter WHEN 0 THEN body ELSE (SELECT l.data FROM letter l WHERE l.id = body_letter) END, `
-	deliveryRest = `CASE prior_letter WHEN 0 THEN prior ELSE (SELECT l.data FROM letter l WHERE l.id = prior_letter) END,
-		scope, local_copy, created, due, attempts, answer, token, held`
-	deliveryColumns = deliveryHead + deliveryBody + deliveryRest
+	deliveryHead    = `id, uid, principal, sender, rcpt, method, sequence, `
+	deliveryBody    = `CASE body_letter WHEN 0 THEN body ELSE (SELECT l.data FROM letter l WHERE l.id = body_letter) END, `
+	deliveryPrior   = `CASE prior_letter WHEN 0 THEN prior ELSE (SELECT l.data FROM letter l WHERE l.id = prior_letter) END, `
+	deliveryRest    = `scope, local_copy, created, due, attempts, answer, token, held`
+	deliveryColumns = deliveryHead + deliveryBody + deliveryPrior + deliveryRest
 )
 
 func (d *Delivery) fields() []any {
@@ -64,7 +64,7 @@ func (tx *Tx) InsertDelivery(d *Delivery) error {
 	if d.Due.IsZero() {
 		d.Due = now
 	}
-	waiting, err := collect(tx, `SELECT `+deliveryHead+`NULL, `+deliveryRest+` FROM delivery WHERE uid = $1 AND rcpt = $2 ORDER BY id`,
+	waiting, err := collect(tx, `SELECT `+deliveryHead+`NULL, `+deliveryPrior+deliveryRest+` FROM delivery WHERE uid = $1 AND rcpt = $2 ORDER BY id`,
 		[]any{d.UID, d.Rcpt}, (*Delivery).fields)
 	if err != nil {
 		return err
@@ -252,9 +252,9 @@ func (tx *Tx) Delivery(id int64) (d Delivery, err error) {
 	return d, err
 }
 
-// Deliveries lists the queue by id.
+// Deliveries lists the queue by id, without Body and Prior.
 func (tx *Tx) Deliveries(after int64, limit int) ([]Delivery, error) {
-	return collect(tx, `SELECT `+deliveryColumns+` FROM delivery WHERE id > $1 ORDER BY id LIMIT $2`, []any{after, limit}, (*Delivery).fields)
+	return collect(tx, `SELECT `+deliveryHead+`NULL, NULL, `+deliveryRest+` FROM delivery WHERE id > $1 ORDER BY id LIMIT $2`, []any{after, limit}, (*Delivery).fields)
 }
 
 // RetryDelivery makes a row due now; ErrNotFound without it. One that a worker

@@ -48,6 +48,13 @@ func TestLetters(t *testing.T) {
 		queue("w", 1, two, nil) // another conversation's is another's
 		letters(3)
 
+		view(t, s, func(tx *db.Tx) error {
+			rows, err := tx.Deliveries(1, 2)
+			if len(rows) != 2 || rows[0].ID < 2 || rows[0].Rcpt == "" || rows[0].Body != nil || rows[0].Prior != nil {
+				t.Errorf("the queue lists %+v", rows)
+			}
+			return err
+		})
 		got := claim(t, s, 10, time.Minute)
 		if len(got) != 5 {
 			t.Fatalf("claimed %d", len(got))

@@ -93,9 +93,9 @@ func TestUpgrade(t *testing.T) {
 				if err != nil || len(rows) != 1 {
 					t.Errorf("BusyRows = %+v, %v", rows, err)
 				}
-				ds, err := tx.Deliveries(0, 10)
+				ds, err := tx.DeliveriesAbout("uid")
 				if err != nil || len(ds) != 1 || string(ds[0].Body) != "body" || ds[0].Prior != nil {
-					t.Errorf("Deliveries = %+v, %v", ds, err)
+					t.Errorf("DeliveriesAbout = %+v, %v", ds, err)
 				}
 				d, err := tx.DecisionByKey("key")
 				if err != nil || d.Rule != "rule" {

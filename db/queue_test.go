@@ -207,7 +207,7 @@ func TestDeliveryReplaced(t *testing.T) {
 			}
 			var got []string
 			view(t, s, func(tx *db.Tx) error {
-				ds, err := tx.Deliveries(0, 1000)
+				ds, err := tx.DeliveriesAbout(uid)
 				for _, d := range ds {
 					if d.UID == uid {
 						got = append(got, strings.TrimSpace(fmt.Sprintf("%s %s %s", d.Method, d.Scope, d.Prior))+" #"+string(d.Body))
@@ -270,7 +270,7 @@ func TestGatherDelivery(t *testing.T) {
 		}
 		bodies := func() (got []string) {
 			write(t, s, func(tx *db.Tx) error {
-				ds, err := tx.Deliveries(0, 100)
+				ds, err := tx.DeliveriesAbout("r")
 				got = nil
 				for _, d := range ds {
 					if got = append(got, string(d.Body)); !d.Created.Equal(due) || !d.Due.Equal(due) && d.Attempts == 0 {
@@ -304,7 +304,7 @@ func TestGatherDelivery(t *testing.T) {
 		due = due.Add(time.Hour)
 		add("4")
 		write(t, s, func(tx *db.Tx) error {
-			ds, err := tx.Deliveries(0, 100)
+			ds, err := tx.DeliveriesAbout("r")
 			if err == nil && (len(ds) != 2 || string(ds[0].Body) != "2222222222223" || string(ds[1].Body) != "4" || !ds[1].Due.Equal(due)) {
 				t.Errorf("taken: %v", ds)
 			}

@@ -236,6 +236,9 @@ func (h *house) queue() (rows []db.Delivery) {
 	h.Helper()
 	h.read(func(tx *db.Tx) (err error) {
 		rows, err = tx.Deliveries(0, 1000)
+		for i := 0; i < len(rows) && err == nil; i++ {
+			rows[i], err = tx.Delivery(rows[i].ID) // with its body
+		}
 		return err
 	})
 	return rows

@@ -268,6 +268,9 @@ func (h *house) queue(want ...string) []db.Delivery {
 	var ds []db.Delivery
 	h.view(func(tx *db.Tx) (err error) {
 		ds, err = tx.Deliveries(0, 1000)
+		for i := 0; i < len(ds) && err == nil; i++ {
+			ds[i], err = tx.Delivery(ds[i].ID) // with its body
+		}
 		return err
 	})
 	var got []string
