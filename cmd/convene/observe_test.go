@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/tls"
@@ -166,8 +167,10 @@ func observed(t *testing.T, h *house, mx string, submit func(login, from string,
 	once := func(uid, method string) *catcher.Mail {
 		t.Helper()
 		of := func(m *catcher.Mail) bool { return m.Method == method && m.Calendar.UID() == uid }
-		if _, err := outside.Wait(t.Context(), of); err != nil {
-			t.Fatal(err)
+		ctx, cancel := context.WithTimeout(t.Context(), patience)
+		defer cancel()
+		if _, err := outside.Wait(ctx, of); err != nil {
+			t.Fatalf("%s of %s outside: %v; %s", method, uid, err, h.why(uid))
 		}
 		h.unsent(0)
 		var all []*catcher.Mail
