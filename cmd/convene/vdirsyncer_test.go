@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/convene-server/convene/db/dbtest"
 )
 
 // vdirsyncer keeps a calendar and an address book in folders, both ways.
@@ -147,5 +149,51 @@ func vdirsyncer(t *testing.T, dir string, args ...string) {
 	cmd.Stdin = strings.NewReader(strings.Repeat("y\n", 20)) // makes the folders
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("vdirsyncer %v: %v\n%s", args, err, out)
+	}
+}
+
+// The configuration that the page about coming from another server prints is
+// one that vdirsyncer reads: calendars come as files, contacts into the book.
+func TestMigrationPage(t *testing.T) {
+	_, err := exec.LookPath("vdirsyncer")
+	needs(t, err == nil, "no vdirsyncer")
+	page, err := os.ReadFile("../../deploy/docs/migration/README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, relay := startSink(t, false)
+	old := startHouse(t, dbtest.DSN(t, "sqlite"), "127.0.0.1:0", "", relay)
+	fresh := startHouse(t, dbtest.DSN(t, "sqlite"), "127.0.0.1:0", "", relay)
+	dir := t.TempDir()
+	config := ""
+	for line := range strings.Lines(string(page)) {
+		if said, ok := strings.CutPrefix(line, "    "); ok {
+			config += said
+		}
+	}
+	config = strings.NewReplacer(
+		"/tmp/migration", dir, "https://old.example.org", old.Config.HTTP.PublicURL, "https://cal.example.org", fresh.Config.HTTP.PublicURL,
+		`"ann"`, `"`+ann+`"`, `"ann@example.org"`, `"`+ann+`"`, `"..."`, `"`+demoPasswords[ann]+`"`,
+	).Replace(config)
+	if err := os.WriteFile(filepath.Join(dir, "config"), []byte(config), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	put := func(path, kind, body string) {
+		t.Helper()
+		status, _, got, err := old.as(ann).do(t.Context(), "PUT", path, strings.ReplaceAll(body, "\n", "\r\n"), "Content-Type", kind)
+		if err != nil || status != http.StatusCreated {
+			t.Fatalf("%s: %d %v %s", path, status, err, got)
+		}
+	}
+	put(calendarOf(ann)+"one.ics", "text/calendar", "BEGIN:VCALENDAR\nVERSION:2.0\nPRODID:-//x//EN\nBEGIN:VEVENT\nUID:one\nDTSTAMP:20260101T000000Z\nDTSTART:20270101T090000Z\nSUMMARY:Old\nEND:VEVENT\nEND:VCALENDAR\n")
+	put("/dav/addressbooks/"+ann+"/contacts/carol.vcf", "text/vcard", "BEGIN:VCARD\nVERSION:3.0\nUID:carol\nFN:Carol\nN:;Carol;;;\nEND:VCARD\n")
+	vdirsyncer(t, dir, "discover")
+	vdirsyncer(t, dir, "sync")
+	if got, err := os.ReadFile(filepath.Join(dir, "ann/calendar/one.ics")); !strings.Contains(string(got), "SUMMARY:Old") {
+		t.Errorf("the event came as %q, %v", got, err)
+	}
+	status, _, got, err := fresh.as(ann).do(t.Context(), "GET", "/dav/addressbooks/"+ann+"/contacts/carol.vcf", "")
+	if err != nil || status != http.StatusOK || !strings.Contains(got, "FN:Carol") {
+		t.Errorf("the card came as %d %q, %v", status, got, err)
 	}
 }
