@@ -233,7 +233,13 @@ func (s *sitting) question(h *holding, p db.Principal, me itip.Actor, before *ic
 // the pool's place.
 func (s *sitting) would(h *holding, me itip.Actor, m, organizer cuaddr.Address) (policy.Answer, error) {
 	pr := s.find(m)
-	if pr == nil || strings.TrimSpace(s.rulesText(*pr)) == "" {
+	if pr == nil {
+		return policy.Answer{}, nil
+	}
+	if said, err := s.refusedBefore(h, pr.ID); err != nil || !said.None() {
+		return said, err
+	}
+	if strings.TrimSpace(s.rulesText(*pr)) == "" {
 		return policy.Answer{}, nil // it takes what it is free for
 	}
 	loc, err := s.zone(*pr, 0)

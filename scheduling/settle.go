@@ -238,6 +238,12 @@ func (s *sitting) queue(v *overflow, uid string) error {
 // bring delivers one letter. It returns the delivery status of its recipient
 // and what is answered.
 func (s *sitting) bring(l *letter) (status string, more []*letter, err error) {
+	if err := s.noteRefusals(l); err != nil {
+		return "", nil, err
+	}
+	if err := s.tellDelegators(l); err != nil {
+		return "", nil, err
+	}
 	for _, p := range l.local {
 		if p.ID == l.from.ID || l.Echo && p.Kind != db.Person {
 			continue // a group that holds the sender himself; no room answers twice

@@ -76,8 +76,9 @@ type stage struct {
 	read map[string]string          // URLs at which people outside publish
 	kept map[string]map[string]bool // items that stay in somebody's inbox, by path
 
-	sent  int  // mails brought in
-	rests bool // the server leaves alone what is queued
+	sent  int   // mails brought in
+	last  taken // of them
+	rests bool  // the server leaves alone what is queued
 
 	mu  sync.Mutex
 	now time.Time
@@ -247,10 +248,19 @@ func (h *stage) find(who, uid string) string {
 
 func (h *stage) query(who, calendar, component, uid string) (paths []string) {
 	h.t.Helper()
-	code, text, _ := h.dav(who, "REPORT", "/dav/calendars/"+h.person(who).Address+"/"+calendar,
+	return h.queryAt(who, h.home(who)+calendar, component, uid)
+}
+
+// queryAt is query in anybody's calendar; who may not look there finds nothing.
+func (h *stage) queryAt(who, calendar, component, uid string) (paths []string) {
+	h.t.Helper()
+	code, text, _ := h.dav(who, "REPORT", calendar,
 		`<C:calendar-query xmlns="DAV:" xmlns:C="urn:ietf:params:xml:ns:caldav"><prop><getetag/></prop><C:filter><C:comp-filter name="VCALENDAR"><C:comp-filter name="`+component+`">`+
 			`<C:prop-filter name="UID"><C:text-match collation="i;octet" match-type="equals">`+html.EscapeString(uid)+`</C:text-match></C:prop-filter></C:comp-filter></C:comp-filter></C:filter></C:calendar-query>`,
 		"Depth", "1", "Content-Type", "text/xml")
+	if (code == 403 || code == 404) && !strings.HasPrefix(calendar, h.home(who)) {
+		return nil
+	}
 	if code != 207 {
 		h.t.Fatalf("calendar-query of %s: %d\n%s", who, code, text)
 	}
@@ -367,6 +377,7 @@ func (h *stage) mail(listener, from string, to []string, method itip.Method, obj
 	f := h.person(from).Address
 	text := "From: " + f + "\nTo: " + strings.Join(rcpts, ", ") + "\nSubject: a mail\nMessage-ID: <" + id + ">\nDate: " + h.clock().UTC().Format(time.RFC1123Z) +
 		"\nMIME-Version: 1.0\nContent-Type: text/calendar; charset=utf-8; method=" + string(method) + "\n\n" + string(object)
+	h.last = taken{from: f, to: rcpts[0], data: strings.ReplaceAll(text, "\r\n", "\n")}
 	p := &process{lmtp: listener}
 	if err := p.deliver(f, rcpts[0], strings.ReplaceAll(text, "\r\n", "\n")); err != nil {
 		return false, err

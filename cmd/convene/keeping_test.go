@@ -9,9 +9,11 @@ import (
 	"strings"
 
 	"github.com/convene-server/convene/db"
+	"github.com/convene-server/convene/directory/cuaddr"
 	"github.com/convene-server/convene/scheduling"
 	"github.com/convene-server/convene/scheduling/dialogue"
 	"github.com/convene-server/convene/scheduling/ics"
+	"github.com/convene-server/convene/scheduling/itip"
 )
 
 // What people of scripts do with their calendars beside meeting each other.
@@ -166,6 +168,70 @@ func (h *stage) Clear(who string) error {
 		}
 	}
 	return nil
+}
+
+func (h *stage) Delegate(room, who string) error {
+	return h.store.Write(context.Background(), nil, func(tx *db.Tx) error {
+		p, err := tx.PrincipalByAddress(h.person(room).Address)
+		if err != nil {
+			return err
+		}
+		q, err := tx.PrincipalByAddress(h.person(who).Address)
+		if err != nil {
+			return err
+		}
+		return tx.SetProxies(p.ID, true, []int64{q.ID})
+	})
+}
+
+// Confirm answers in a room's calendar, where the program finds the meeting.
+func (h *stage) Confirm(who, room, uid string, rid ics.RID, partstat string) error {
+	found := h.queryAt(who, h.home(room)+"calendar/", "VEVENT", uid)
+	if len(found) != 1 {
+		return &itip.Refusal{Precondition: "unseen"}
+	}
+	code, text, header := h.dav(who, "GET", found[0], "")
+	if code != 200 {
+		return h.answer(code, text)
+	}
+	o, err := ics.Parse([]byte(text), ics.Limits{})
+	if err != nil {
+		return err
+	}
+	me := cuaddr.Mailto(h.person(room).Address)
+	n := itip.SetPartStat(o, func(a cuaddr.Address) bool { return a == me }, rid, partstat, "")
+	if n == nil {
+		return fmt.Errorf("%s is not invited to that", room)
+	}
+	code, text, _ = h.dav(who, "PUT", found[0], string(n.Bytes()), "If-Match", header.Get("ETag"), "Content-Type", "text/calendar")
+	return h.answer(code, text)
+}
+
+func (h *stage) Again() error {
+	p := &process{lmtp: h.lmtp}
+	return p.deliver(h.last.from, h.last.to, h.last.data)
+}
+
+func (h *stage) Reads(who, copies string) error {
+	return h.store.Write(context.Background(), nil, func(tx *db.Tx) error {
+		p, err := tx.PrincipalByAddress(h.person(who).Address)
+		if err != nil {
+			return err
+		}
+		p.MailCopies = copies
+		return tx.UpdatePrincipal(&p)
+	})
+}
+
+func (h *stage) Words(who string) (text []string) {
+	h.t.Helper()
+	for _, m := range h.relay.taken() {
+		if m.to == h.person(who).Address && !m.read {
+			text = append(text, m.data)
+		}
+	}
+	h.relay.markRead(h.person(who).Address)
+	return text
 }
 
 // items are the paths of what lies in somebody's inbox.

@@ -60,11 +60,16 @@
 //	remove ann [ben]          she is gone; what she organized is Ben's
 //	grant ann inbox ben schedule-deliver-reply ...    Ben has these privileges
 //	                          there, nobody else any; D:read in a calendar
+//	delegate big cleo         she acts for the room from then on, and nobody else does:
+//	confirm cleo big ACCEPTED [RECURRENCE-ID]  her program answers so in the room's calendar
+//	again                     the last mail comes once more, as after an answer that was lost
+//	reads ann auto            she gets mail, too: auto or always, as --mail-copies
 //	keep ann                  from here on the items of her inbox stay there,
 //	clear ann                 until her program deletes them
 //	mailed ann COUNTER        this mail, and no other, came into her mailbox since
 //	                          she was last asked, beside what her inbox has; nothing:
-//	                          none. The lines are as those of told
+//	                          none. The lines are as those of told. words: a mail that
+//	                          is no message, with the lines in its text
 //	sweep                     a day's work of the server
 //	property ann calendar C:schedule-calendar-transp    sets a property of that
 //	    <C:transparent/>      calendar, or of her inbox, home or principal: XML, or text
@@ -270,7 +275,7 @@ func Parse(text string) (*Script, error) {
 			if _, err := time.Parse(time.RFC3339, words[1]); err != nil {
 				return nil, fmt.Errorf("%d: %w", i+1, err)
 			}
-		case "refused", "ignored", "agree", "meeting", "sweep", "rest", "work":
+		case "refused", "ignored", "agree", "meeting", "sweep", "rest", "work", "again":
 		default:
 			if !names[words[1]] {
 				return nil, fmt.Errorf("%d: who is %s?", i+1, words[1])

@@ -47,6 +47,16 @@ type Clerk interface {
 	// Mailed returns and forgets the iTIP messages that came to the mailbox of a
 	// person here from the server, beside what his inbox has.
 	Mailed(who string) [][]byte
+	// Words returns and forgets the text of his mails.
+	Words(who string) []string
+	// Reads says whether he gets mail beside his inbox, as --mail-copies.
+	Reads(who, copies string) error
+	// Delegate lets somebody act for a room, and nobody else; Confirm answers in its
+	// calendar as her program does.
+	Delegate(room, who string) error
+	Confirm(who, room, uid string, rid ics.RID, partstat string) error
+	// Again brings in the last mail once more.
+	Again() error
 	// Sweep does what a server does once a day.
 	Sweep() error
 	// SetProperty sets a property of a person's calendar, or of his inbox, home or
@@ -69,8 +79,10 @@ var (
 		"move": {2, 4}, "drop": {2, 2}, "import": {1, 1}, "remove": {1, 2}, "lies": {2, 2},
 		"store": {2, 2}, "copy": {2, 4}, "default": {2, 2}, "grant": {3, 9}, "keep": {1, 1}, "inbox": {2, 2}, "clear": {1, 1}, "mailed": {2, 2}, "sweep": {0, 0},
 		"property": {3, 3}, "shows": {3, 3}, "publish": {1, 1}, "card": {2, 2}, "rest": {0, 0}, "work": {1, 1},
+		"delegate": {2, 2}, "confirm": {3, 4}, "again": {0, 0}, "reads": {2, 2},
 	}
-	clerical = []string{"store", "copy", "default", "grant", "keep", "inbox", "clear", "mailed", "sweep", "property", "shows", "publish", "card", "rest", "work"}
+	clerical = []string{"store", "copy", "default", "grant", "keep", "inbox", "clear", "mailed", "sweep", "property", "shows", "publish", "card", "rest", "work",
+		"delegate", "confirm", "again", "reads"}
 )
 
 // gone is the Kind of who was removed.
@@ -134,7 +146,22 @@ func (r *run) keep(s Step) {
 		}
 	case "clear":
 		r.act(func() error { return c.Clear(w[1]) })
+	case "delegate":
+		r.act(func() error { return c.Delegate(w[1], w[2]) })
+	case "confirm":
+		r.act(func() error { return c.Confirm(w[1], w[2], r.uid, ridOf(w, 4), w[3]) })
+	case "again":
+		r.act(c.Again)
+	case "reads":
+		r.act(func() error { return c.Reads(w[1], w[2]) })
 	case "mailed":
+		if w[2] == "words" {
+			text := c.Words(w[1])
+			if len(text) != 1 || slices.ContainsFunc(s.Body, func(l string) bool { return !strings.Contains(text[0], l) }) {
+				r.failf("%s got %d mails:\n%s", w[1], len(text), strings.Join(text, "\n"))
+			}
+			return
+		}
 		r.mailbox(w[1], w[2], s.Body, c.Mailed(w[1]))
 	case "sweep":
 		r.act(c.Sweep)
