@@ -16,6 +16,8 @@ const (
 	Outbox      CollectionKind = "outbox"
 	AddressBook CollectionKind = "addressbook"
 	Plain       CollectionKind = "plain" // in a calendar home, for ordinary files
+	// Notifications are messages of the server to a person, in his calendar home.
+	Notifications CollectionKind = "notification"
 )
 
 // Collection is a calendar, an address book, a scheduling inbox or outbox, or
@@ -31,17 +33,18 @@ type Collection struct {
 	TZ           string // IANA name in which floating and all-day times stand; "" the owner's
 	Transparent  bool   // does not count for free/busy (RFC 6638 §9.1)
 	Default      bool   // where invitations arrive (RFC 6638 §9.2)
+	Shared       bool   // of a calendar: somebody was asked to share it, or is granted it by name
 	Incarnation  string // differs when a collection is made anew under an old name
 	Modseq       int64
 	PurgedModseq int64 // tombstones up to here are gone: older sync tokens are invalid
 	Created      time.Time
 }
 
-const collectionColumns = `c.id, c.owner, c.kind, c.name, c.components, c.display_name, c.tz, c.transparent, c.main, c.incarnation, c.modseq, c.purged_modseq, c.created`
+const collectionColumns = `c.id, c.owner, c.kind, c.name, c.components, c.display_name, c.tz, c.transparent, c.main, c.incarnation, c.modseq, c.purged_modseq, c.created, c.shared`
 
 func (c *Collection) fields() []any {
 	return []any{&c.ID, &c.Owner, &c.Kind, &c.Name, &c.Components, &c.DisplayName, &c.TZ, flag{&c.Transparent}, flag{&c.Default},
-		&c.Incarnation, &c.Modseq, &c.PurgedModseq, when{&c.Created}}
+		&c.Incarnation, &c.Modseq, &c.PurgedModseq, when{&c.Created}, flag{&c.Shared}}
 }
 
 // home is the part of the URL tree in which a collection lies.
@@ -86,9 +89,9 @@ func (tx *Tx) CollectionToWrite(owner int64, home CollectionKind, name string) (
 
 const (
 	collectionAt = `SELECT p.version, c.kind, coalesce(c.id, 0), c.components, c.display_name, c.tz, coalesce(c.transparent, 0), coalesce(c.main, 0),
-		c.incarnation, coalesce(c.modseq, 0), coalesce(c.purged_modseq, 0), coalesce(c.created, 0)` + collectionAtFrom
+		c.incarnation, coalesce(c.modseq, 0), coalesce(c.purged_modseq, 0), coalesce(c.created, 0), coalesce(c.shared, 0)` + collectionAtFrom
 	collectionToWrite = `SELECT p.version, c.kind, coalesce(c.id, 0), c.components, c.display_name, c.tz, coalesce(c.transparent, 0), coalesce(c.main, 0),
-		c.incarnation, coalesce(c.modseq, 0), coalesce(c.purged_modseq, 0), coalesce(c.created, 0),
+		c.incarnation, coalesce(c.modseq, 0), coalesce(c.purged_modseq, 0), coalesce(c.created, 0), coalesce(c.shared, 0),
 		CASE WHEN EXISTS (SELECT 1 FROM davlock l WHERE l.owner = p.id) THEN 1 ELSE 0 END` + collectionAtFrom
 	collectionAtFrom = `
 		FROM principal p LEFT JOIN collection c ON c.owner = p.id AND c.home = $2 AND c.name = $3 WHERE p.id = $1`
@@ -100,7 +103,7 @@ func (tx *Tx) collectionAt(text string, owner int64, home CollectionKind, name s
 	}
 	var kind, components, displayName, tz, incarnation nullText
 	err = tx.row(text, []any{owner, home.home(), name}, append([]any{&version, &kind, &c.ID, &components, &displayName, &tz,
-		flag{&c.Transparent}, flag{&c.Default}, &incarnation, &c.Modseq, &c.PurgedModseq, when{&c.Created}}, more...)...)
+		flag{&c.Transparent}, flag{&c.Default}, &incarnation, &c.Modseq, &c.PurgedModseq, when{&c.Created}, flag{&c.Shared}}, more...)...)
 	if err == nil && c.ID == 0 {
 		err = ErrNotFound
 	}
@@ -237,6 +240,9 @@ func (tx *Tx) DeleteCollection(id int64) error {
 		return err
 	}
 	if err := tx.leave(id); err != nil {
+		return err
+	}
+	if err := tx.dropShares(id); err != nil {
 		return err
 	}
 	for _, q := range []string{

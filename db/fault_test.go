@@ -100,7 +100,7 @@ func TestFullSQLite(t *testing.T) {
 
 func TestSizeLimit(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "convene.db")
-	s := dbtest.Open(t, "sqlite:"+path+"?max_page_count=120", db.Options{})
+	s := dbtest.Open(t, "sqlite:"+path+"?max_page_count=160", db.Options{})
 	if err := s.Migrate(ctx); err != nil {
 		t.Fatal(err)
 	}

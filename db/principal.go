@@ -34,13 +34,14 @@ type Principal struct {
 	Version    int64     // raised by every change; caches of credentials compare it
 	Created    time.Time
 	Recorded   time.Time // until when what programs of this user do is recorded, zero: not
+	Guest      bool      // has, or had, a calendar of somebody else in his home (Mounts)
 }
 
-const principalColumns = `p.id, p.address, p.kind, p.name, p.language, p.tz, p.password, p.mail_copies, p.policy, p.capacity, p.last_dav, p.version, p.created, p.recorded`
+const principalColumns = `p.id, p.address, p.kind, p.name, p.language, p.tz, p.password, p.mail_copies, p.policy, p.capacity, p.last_dav, p.version, p.created, p.recorded, p.guest`
 
 func (p *Principal) fields() []any {
 	return []any{&p.ID, &p.Address, &p.Kind, &p.Name, &p.Language, &p.TZ, &p.Password, &p.MailCopies, &p.Policy,
-		&p.Capacity, when{&p.LastDAV}, &p.Version, when{&p.Created}, when{&p.Recorded}}
+		&p.Capacity, when{&p.LastDAV}, &p.Version, when{&p.Created}, when{&p.Recorded}, flag{&p.Guest}}
 }
 
 // Principal returns one by id, ErrNotFound without it.
@@ -140,8 +141,8 @@ func (tx *Tx) InsertPrincipal(p *Principal) error {
 	return tx.regram(p.ID)
 }
 
-// UpdatePrincipal stores everything but ID, Address, Created, LastDAV and
-// Recorded and raises Version.
+// UpdatePrincipal stores everything but ID, Address, Created, LastDAV,
+// Recorded and Guest and raises Version.
 func (tx *Tx) UpdatePrincipal(p *Principal) error {
 	if err := needText(nil, p.Name, p.Language, p.TZ, p.Password, p.Policy); err != nil {
 		return err
@@ -210,6 +211,7 @@ func (tx *Tx) DeletePrincipal(id int64) error {
 		`DELETE FROM gone WHERE owner = $1`,
 		`DELETE FROM personal WHERE principal = $1`,
 		`DELETE FROM own WHERE principal = $1`,
+		`DELETE FROM share WHERE sharee = $1 OR grp = $1`,
 		`DELETE FROM preference WHERE principal = $1`,
 		`DELETE FROM quarantine WHERE principal = $1`,
 		`DELETE FROM proposal WHERE principal = $1`,

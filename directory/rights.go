@@ -114,6 +114,8 @@ func Granted(tx *db.Tx, me, owner db.Principal) (Grants, error) {
 			if len(on[c.ID]) == 0 {
 				lists[0] = OpenInbox
 			}
+		case db.Notifications: // for nobody else, whatever he may do
+			continue
 		case db.Plain:
 			for up := c.Name; strings.Contains(up, "/"); {
 				up = up[:strings.LastIndexByte(up, '/')]
@@ -130,33 +132,6 @@ func Granted(tx *db.Tx, me, owner db.Principal) (Grants, error) {
 	g.VisibleCalendars = g.VisibleCalendars || g.CalendarHome&Knowing != 0
 	g.VisibleBooks = g.VisibleBooks || g.BookHome&Knowing != 0
 	return g, nil
-}
-
-// Withdraw removes what guests have for themselves of objects in the homes of
-// owner that they may not read any more.
-func Withdraw(tx *db.Tx, owner db.Principal) error {
-	guests, err := tx.Owning(owner.ID)
-	if err != nil {
-		return err
-	}
-	for _, id := range guests {
-		guest, err := tx.Principal(id)
-		if err != nil {
-			return err
-		}
-		g, err := Granted(tx, guest, owner)
-		if err != nil {
-			return err
-		}
-		for collection, may := range g.Collections {
-			if may&Read == 0 {
-				if err := tx.DropOwn(id, collection); err != nil {
-					return err
-				}
-			}
-		}
-	}
-	return nil
 }
 
 // Decided are the rights that entries give to somebody who goes by these

@@ -1,0 +1,181 @@
+package db_test
+
+import (
+	"errors"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/convene-server/convene/db"
+	"github.com/convene-server/convene/db/dbtest"
+)
+
+// An invitation lives as long as the calendar and the sharee. What was in his
+// home and is no longer there is remembered under the name that it had.
+func TestShares(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, s *db.Store) {
+		ann, cal, _ := person(t, s, "ann@example.org")
+		bob, _, _ := person(t, s, "bob@example.org")
+		cyn, _, _ := person(t, s, "cyn@example.org")
+		set := func(sh db.Share) {
+			t.Helper()
+			sh.Collection = cal.ID
+			write(t, s, func(tx *db.Tx) error { return tx.SetShare(sh) })
+		}
+		test := func(what string, want ...db.Share) {
+			t.Helper()
+			view(t, s, func(tx *db.Tx) error {
+				got, err := tx.Shares(cal.ID)
+				if len(got) != len(want) {
+					t.Fatalf("%s: %+v", what, got)
+				}
+				for i := range got {
+					want[i].Collection = cal.ID
+					if got[i] != want[i] {
+						t.Errorf("%s: %+v, want %+v", what, got[i], want[i])
+					}
+					if by, err := tx.ShareByUID(got[i].UID); err != nil || by != got[i] {
+						t.Errorf("%s: %+v, %v", what, by, err)
+					}
+				}
+				return err
+			})
+		}
+		mounts := func(who int64, want ...string) {
+			t.Helper()
+			view(t, s, func(tx *db.Tx) error {
+				got, err := tx.Mounts(who)
+				if len(got) != len(want) {
+					t.Fatalf("%+v", got)
+				}
+				for i, m := range got {
+					if m.Name != want[i] || m.Calendar.ID != cal.ID || m.Calendar.Name != cal.Name || m.Owner.ID != ann.ID || m.Owner.Address != ann.Address {
+						t.Errorf("%+v", m)
+					}
+				}
+				return err
+			})
+		}
+		gone := func(who int64, want ...string) {
+			t.Helper()
+			view(t, s, func(tx *db.Tx) error {
+				got, err := tx.GoneFrom(who, db.Calendar)
+				if len(got) != len(want) {
+					t.Fatalf("%+v", got)
+				}
+				for i := range got {
+					if got[i].Name != want[i] || got[i].Collection != cal.ID || got[i].Modseq == 0 {
+						t.Errorf("%+v", got[i])
+					}
+				}
+				return err
+			})
+		}
+		b := db.Share{Sharee: bob.ID, UID: "one", Summary: "Ours"}
+		c := db.Share{Sharee: cyn.ID, Group: 7, UID: "two", Writes: true, Declined: true}
+		set(b)
+		set(c)
+		test("asked", b, c)
+		mounts(bob.ID)
+		b.Name, b.Title, b.Writes = "shared-b", "Mine", true
+		c.Name, c.Declined = "shared-c", false
+		set(b)
+		set(c)
+		test("taken", b, c)
+		mounts(bob.ID, "shared-b")
+		view(t, s, func(tx *db.Tx) error {
+			from, err := tx.MountsFrom(ann.ID)
+			if len(from) != 2 || from[0].Share.Sharee != bob.ID {
+				t.Errorf("%+v", from)
+			}
+			for _, uid := range []string{"none", "a\x00b"} {
+				if _, err := tx.ShareByUID(uid); !errors.Is(err, db.ErrNotFound) {
+					t.Errorf("%q: %v", uid, err)
+				}
+			}
+			return err
+		})
+
+		write(t, s, func(tx *db.Tx) error { return tx.Unmount(cal.ID, bob.ID) })
+		b.Name, b.Title = "", ""
+		test("left", b, c)
+		gone(bob.ID, "shared-b")
+		mounts(bob.ID)
+		b.Name = "shared-again"
+		set(b)
+		write(t, s, func(tx *db.Tx) error { return tx.DropShare(cal.ID, bob.ID) })
+		test("dropped", c)
+		gone(bob.ID, "shared-b", "shared-again")
+		b.UID, b.Name = "three", ""
+		set(b)
+		gone(bob.ID, "shared-b", "shared-again")
+
+		write(t, s, func(tx *db.Tx) error {
+			if err := tx.BecomeGuest(bob.ID); err != nil {
+				return err
+			}
+			return tx.MarkShared(cal.ID, true)
+		})
+		view(t, s, func(tx *db.Tx) error {
+			p, err := tx.Principal(bob.ID)
+			if err != nil || !p.Guest || p.Version <= bob.Version {
+				t.Errorf("%+v, %v", p, err)
+			}
+			at, _, err := tx.CollectionAt(ann.ID, db.Calendar, cal.Name)
+			if err != nil || !at.Shared {
+				t.Errorf("%+v, %v", at, err)
+			}
+			to, _, _, err := tx.CollectionToWrite(ann.ID, db.Calendar, cal.Name)
+			if err != nil || !to.Shared {
+				t.Errorf("%+v, %v", to, err)
+			}
+			all, err := tx.Collections(ann.ID, db.Calendar)
+			for _, other := range all {
+				if other.Shared != (other.ID == cal.ID) {
+					t.Errorf("%+v", other)
+				}
+			}
+			return err
+		})
+
+		write(t, s, func(tx *db.Tx) error { return tx.DeletePrincipal(bob.ID) })
+		test("without Bob", c)
+		write(t, s, func(tx *db.Tx) error { return tx.DeleteCollection(cal.ID) })
+		test("without the calendar")
+		gone(cyn.ID, "shared-c")
+	})
+}
+
+// What was granted by name before there were invitations is shared.
+func TestSharedBefore(t *testing.T) {
+	schema, err := os.ReadFile("testdata/schema-20.sql")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, upgrade, _ := strings.Cut(string(schema), "DEFAULT 0;\nUPDATE")
+	for _, kind := range []string{"sqlite", "postgres"} {
+		t.Run(kind, func(t *testing.T) {
+			s := dbtest.Open(t, dbtest.DSN(t, kind), db.Options{})
+			_, cal, other := person(t, s, "ann@example.org")
+			bob, _, _ := person(t, s, "bob@example.org")
+			write(t, s, func(tx *db.Tx) error {
+				if err := tx.SetACEs(db.OnCollection, cal.ID, []db.ACE{{Grantee: bob.ID, Rights: 3}}); err != nil {
+					return err
+				}
+				if err := tx.SetACEs(db.OnCollection, other.ID, []db.ACE{{Grantee: bob.ID, Rights: 3}}); err != nil {
+					return err
+				}
+				return tx.Script("UPDATE" + upgrade)
+			})
+			view(t, s, func(tx *db.Tx) error {
+				for _, c := range []db.Collection{cal, other} {
+					now, err := tx.Collection(c.ID)
+					if err != nil || now.Shared != (c.Kind == db.Calendar) {
+						t.Errorf("%+v, %v", now, err)
+					}
+				}
+				return nil
+			})
+		})
+	}
+}
