@@ -233,7 +233,10 @@ func (x *exchange) acl(segments []string, slash bool) error {
 		if err := tx.SetACEs(on, id, set); err != nil {
 			return err
 		}
-		return directory.Withdraw(tx, *r.owner)
+		if err := directory.Withdraw(tx, *r.owner); err != nil || r.kind != kCalendar {
+			return err
+		}
+		return directory.MarkShared(tx, r.coll.ID)
 	})
 	if err != nil {
 		return err

@@ -10,8 +10,8 @@ import (
 func TestSmallThings(t *testing.T) {
 	each(t, func(t *testing.T, h *house) {
 		// What is not offered is not named, or Apple's programs use it.
-		w := h.propfind(ann, annSelf, "0", "CS:dropbox-home-URL CS:notification-URL D:owner D:principal-collection-set").row(t, annSelf)
-		if !w.lacks("CS:dropbox-home-URL") || !w.lacks("CS:notification-URL") || strings.Count(w.text("D:principal-collection-set"), "<D:href>") != 1 {
+		w := h.propfind(ann, annSelf, "0", "CS:dropbox-home-URL D:owner D:principal-collection-set").row(t, annSelf)
+		if !w.lacks("CS:dropbox-home-URL") || strings.Count(w.text("D:principal-collection-set"), "<D:href>") != 1 {
 			t.Errorf("%+v", w)
 		}
 		for _, path := range []string{annCalendar, annTasks, annInbox} {

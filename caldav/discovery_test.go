@@ -152,6 +152,7 @@ func TestPrincipal(t *testing.T) {
 			"C:schedule-inbox-URL":            "<D:href>" + annInbox + "</D:href>",
 			"C:schedule-outbox-URL":           "<D:href>" + annOutbox + "</D:href>",
 			"CS:email-address-set":            "<CS:email-address>ann@example.org</CS:email-address><CS:email-address>ann.b@example.org</CS:email-address>",
+			"CS:notification-URL":             "<D:href>" + annHome + "notification/</D:href>",
 			"C:calendar-user-type":            "INDIVIDUAL",
 			"C:schedule-default-calendar-URL": "<D:href>" + annCalendar + "</D:href>",
 			"D:resourcetype":                  "<D:collection/><D:principal/>",
@@ -169,8 +170,8 @@ func TestPrincipal(t *testing.T) {
 				t.Errorf("no %s in %s", report, w.text("D:supported-report-set"))
 			}
 		}
-		// A program that is told one of these uses it, and fails.
-		if !w.lacks("CS:notification-URL") || !w.lacks("CS:dropbox-home-URL") {
+		// A program that is told this uses it, and fails.
+		if !w.lacks("CS:dropbox-home-URL") {
 			t.Errorf("not absent: %+v", w.props)
 		}
 		if i, j := strings.Index(r.body, "200 OK"), strings.Index(r.body, "404 Not Found"); i < 0 || j < i {

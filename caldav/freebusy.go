@@ -123,6 +123,9 @@ func (x *exchange) post(segments []string, slash bool) error {
 	if query := x.r.URL.Query(); r.kind&kEvent != 0 && query.Get("action") == "split" {
 		return x.split(r, query)
 	}
+	if r.kind&(kCalendar|kCalendarHome) != 0 && x.sentXML() {
+		return x.postXML(r)
+	}
 	if r.kind&(kOutbox|kInbox) == 0 {
 		x.w.Header().Set("Allow", allow(r.kind))
 		return &dav.Error{Status: http.StatusMethodNotAllowed, Detail: "POST is for the outbox"}

@@ -38,6 +38,15 @@ func (x *exchange) tellHome(wg *wing, owner *db.Principal, w *dav.Writer) bool {
 	if wg.home == db.AddressBook && !g.VisibleBooks || wg.home == db.Calendar && !g.VisibleCalendars {
 		return false
 	}
+	if wg.home == db.Calendar {
+		left, err := x.anyLeft(owner, &g)
+		if err != nil {
+			x.broken = err
+		}
+		if !left {
+			return false
+		}
+	}
 	w.Href(homeHref(wg, owner))
 	return true
 }

@@ -78,9 +78,18 @@ func (x *exchange) homeNow(r *resource) ([]*resource, homeState, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	var all []*resource
+	all, err := x.mounted(r)
+	if err != nil {
+		return nil, nil, err
+	}
 	s := homeState{}
+	for _, c := range all {
+		s[c.coll.ID] = c.coll.Modseq
+	}
 	for i := range cs {
+		if x.elsewhere(&cs[i]) {
+			continue
+		}
 		c := collectionResource(r.owner, cs[i])
 		have, err := x.rights(c)
 		if err != nil {
@@ -129,7 +138,7 @@ func (x *exchange) syncHome(r *resource, root *dav.Element) error {
 	for _, c := range all {
 		modseq, knew := known[c.coll.ID]
 		switch {
-		case parentPath(c.coll.Name) != "" && !deep:
+		case parentPath(c.name()) != "" && !deep:
 			continue // a member of a member
 		case knew && modseq > c.coll.Modseq, deep && knew && modseq < c.coll.PurgedModseq:
 			return errToken
@@ -235,7 +244,7 @@ func (x *exchange) goneFrom(r *resource, known, now homeState, all []*resource, 
 	}
 	used := map[string]int64{}
 	for _, c := range all {
-		used[c.coll.Name] = c.coll.ID
+		used[c.name()] = c.coll.ID
 	}
 	named := map[int64]bool{}
 	renamed = map[int64]bool{}
@@ -258,6 +267,13 @@ func (x *exchange) goneFrom(r *resource, known, now homeState, all []*resource, 
 	for _, c := range cs { // still there, but not for me
 		if modseq, knew := known[c.ID]; knew && now[c.ID] == 0 {
 			add(c.ID, modseq, c.Name)
+		}
+	}
+	if r.owner.ID == x.me.ID && r.kind == kCalendarHome {
+		for _, m := range x.inOrder() { // mine by a group that I have left
+			if modseq, knew := known[m.Collection]; knew && now[m.Collection] == 0 {
+				add(m.Collection, modseq, m.Name)
+			}
 		}
 	}
 	for id := range known {

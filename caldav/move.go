@@ -25,7 +25,7 @@ func (x *exchange) transfer(segments []string, move bool) (*transfer, error) {
 	if err != nil {
 		return nil, err
 	}
-	if r.kind&(kMember|kColl) == 0 || r.kind&(kInbox|kOutbox|kNotice) != 0 {
+	if r.kind&(kMember|kColl) == 0 || r.kind&(kInbox|kOutbox|kNotice|kBox|kTold) != 0 || r.mount != nil {
 		// What holds the tree together stays, and messages stay in their inbox.
 		return nil, needs(r.href, "unbind")
 	}
@@ -99,7 +99,7 @@ func (x *exchange) destination(t *transfer, slash bool) (err error) {
 			return err
 		}
 		switch {
-		case t.coll.kind&(kInbox|kOutbox) != 0:
+		case t.coll.kind&(kInbox|kOutbox|kBox) != 0:
 			return needs(t.coll.href, "bind")
 		case r.kind&kColl != 0 && (r.kind != kPlain || t.coll.kind != kPlain):
 			return misplaced(r.kind == kBook) // RFC 4791 §4.2, RFC 6352 §5.2

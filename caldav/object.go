@@ -143,7 +143,7 @@ func (x *exchange) put(segments []string, slash bool) error {
 	}
 	var only error // why nothing may change but what I have for myself
 	switch coll.kind {
-	case kInbox, kOutbox:
+	case kInbox, kOutbox, kBox:
 		// RFC 6638 §2.1, §2.2: only the server makes something there.
 		return needs(coll.href, "bind")
 	case kPlain:
@@ -399,7 +399,10 @@ func (x *exchange) delete(segments []string, slash bool) error {
 
 // deleteCollection removes a collection with everything in it.
 func (x *exchange) deleteCollection(coll *resource) error {
-	if coll.kind&(kInbox|kOutbox) != 0 {
+	if coll.mount != nil {
+		return x.leave(coll)
+	}
+	if coll.kind&(kInbox|kOutbox|kBox) != 0 {
 		return needs(coll.href, "unbind") // RFC 6638 §2.1, §2.2
 	}
 	if d := x.r.Header.Get("Depth"); d != "" { // RFC 4918 §9.6.1
@@ -420,7 +423,14 @@ func (x *exchange) deleteCollection(coll *resource) error {
 	if err != nil {
 		return err
 	}
-	return x.desk.RemoveCollection(x.ctx, x.me, coll.coll.ID, doorName, guard)
+	shares, err := x.invitedInto(coll)
+	if err != nil {
+		return err
+	}
+	if err := x.desk.RemoveCollection(x.ctx, x.me, coll.coll.ID, doorName, guard); err != nil {
+		return err
+	}
+	return x.forget(coll.owner, coll.coll, shares)
 }
 
 // deleteObject removes an object.
@@ -429,7 +439,7 @@ func (x *exchange) deleteObject(coll *resource, p place) error {
 		return err
 	}
 	switch coll.kind {
-	case kPlain:
+	case kPlain, kBox:
 		return x.deleteFile(coll, p)
 	case kBook:
 		return x.deleteCard(coll, p.member)

@@ -71,6 +71,10 @@ func sense(k kind) directory.Rights {
 		return common | directory.WriteProperties | directory.Unbind | directory.WriteACL | directory.Unlock | directory.Delivering
 	case k == kOutbox:
 		return common | directory.WriteProperties | directory.WriteACL | directory.Sending
+	case k == kBox: // only the server puts anything there
+		return common | directory.Unbind
+	case k == kTold:
+		return common
 	case k == kNotice:
 		return common | directory.WriteProperties
 	}
@@ -190,6 +194,9 @@ func readPrivileges(x *exchange, r *resource, w *dav.Writer) bool {
 	}
 	if have&directory.ReadPrivileges == 0 {
 		return false
+	}
+	if r.mount != nil { // whose properties I have for myself
+		have |= directory.WriteProperties
 	}
 	const every = directory.Reading | directory.ReadACL | directory.Writing | directory.WriteACL
 	var tell func(*privilege)

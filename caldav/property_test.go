@@ -347,6 +347,7 @@ func TestEveryProperty(t *testing.T) {
 		h.do(bob, "PUT", "/dav/addressbooks/bob@example.org/contacts/c.vcf", "BEGIN:VCARD\r\nVERSION:3.0\r\nUID:c\r\nFN:C\r\nN:C;;;;\r\nEND:VCARD\r\n", "Content-Type", "text/vcard").want(t, 201)
 		h.do(bob, "MKCOL", bobHome+"files/", "").want(t, 201)
 		h.do(bob, "PUT", bobHome+"files/f", "x", "Content-Type", "text/plain").want(t, 201)
+		h.share(ann, annTasks, "mailto:"+bob, "read").want(t, 200)
 		var ask strings.Builder
 		for i := range table {
 			fmt.Fprintf(&ask, `<%s xmlns="%s"/>`, table[i].name.Local, table[i].name.Space)
@@ -354,7 +355,7 @@ func TestEveryProperty(t *testing.T) {
 		paths := map[kind]string{kRoot: "/dav/", kPrincipals: "/dav/principals/", kPrincipal: "/dav/principals/bob@example.org/", kProxy: bobPath + "calendar-proxy-read/", kCalendars: "/dav/calendars/", kCalendarHome: bobHome,
 			kCalendar: bobCalendar, kInbox: bobHome + "inbox/", kOutbox: bobHome + "outbox/", kEvent: h.propfind(bob, bobCalendar, "1", "D:getetag").rows(t)[1].href, kNotice: notice,
 			kBooks: "/dav/addressbooks/", kBookHome: "/dav/addressbooks/bob@example.org/", kBook: "/dav/addressbooks/bob@example.org/contacts/", kCard: "/dav/addressbooks/bob@example.org/contacts/c.vcf",
-			kPlain: bobHome + "files/", kFile: bobHome + "files/f", kDirectory: "/dav/directory/", kEntry: "/dav/directory/ann@example.org.vcf"}
+			kPlain: bobHome + "files/", kFile: bobHome + "files/f", kBox: bobBox, kTold: h.propfind(bob, bobBox, "1", "D:getetag").rows(t)[1].href, kDirectory: "/dav/directory/", kEntry: "/dav/directory/ann@example.org.vcf"}
 		for k := kRoot; k <= kLast; k <<= 1 {
 			path := paths[k]
 			if path == "" {
@@ -371,6 +372,7 @@ func TestEveryProperty(t *testing.T) {
 			// What the table promises for this kind is there, but for what a
 			// resource may lack.
 			may := map[string]bool{"C:calendar-timezone": true, "C:calendar-timezone-id": true, "C:schedule-tag": true, "D:group-member-set": true, "CS:first-name": true, "D:quota-available-bytes": true, "C:calendar-availability": true, "CS:calendar-availability": true,
+				"CS:invite": true, "CS:shared-url": true, // of shared calendars
 				"CS:auto-schedule": true, "CS:auto-schedule-mode": true} // of rooms alone
 			for _, p := range table {
 				if p.name.Space == seats.Space { // of rooms alone

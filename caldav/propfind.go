@@ -144,7 +144,12 @@ func (x *exchange) below(r *resource) ([]*resource, error) {
 	case kBooks:
 		return mine(wings[wingBooks])
 	case kCalendarHome, kBookHome:
-		return x.collectionsIn(r, "")
+		own, err := x.collectionsIn(r, "")
+		if err != nil {
+			return nil, err
+		}
+		others, err := x.mounted(r)
+		return append(own, others...), err
 	case kPlain:
 		return x.collectionsIn(r, r.coll.Name)
 	}
@@ -160,7 +165,7 @@ func (x *exchange) collectionsIn(r *resource, name string) ([]*resource, error) 
 	}
 	var out []*resource
 	for i := range cs {
-		if parentPath(cs[i].Name) != name {
+		if parentPath(cs[i].Name) != name || x.elsewhere(&cs[i]) {
 			continue
 		}
 		in := collectionResource(r.owner, cs[i])

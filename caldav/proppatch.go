@@ -26,6 +26,7 @@ type update struct {
 	turned      []int64       // those of them and of the others that change thereby
 	available   *string       // calendar-availability as it will be, "" none
 	proxies     []int64       // who may act for me; nil: as it was
+	title       *string       // what I call a calendar of somebody else
 	mode        string        // how a room answers from now on; "": as it did
 	own         keeping       // what a guest keeps for himself
 	keeping
@@ -107,6 +108,9 @@ func (x *exchange) prepareOne(r *resource, c dav.Change, u *update) error {
 		if p.write == nil || p.kinds&r.kind == 0 {
 			return errProtected
 		}
+		if r.mount != nil {
+			return x.writeMounted(c, u)
+		}
 		if r.kind&kColl != 0 && r.owner.ID != x.me.ID {
 			// What everybody sees of it needs the right to change it.
 			if err := x.may(r, directory.WriteProperties); err != nil {
@@ -128,7 +132,7 @@ func (x *exchange) prepareOne(r *resource, c dav.Change, u *update) error {
 		if err != nil {
 			return err
 		}
-		if personal[c.Prop.Name] || have&directory.WriteProperties == 0 {
+		if personal[c.Prop.Name] || r.mount != nil || have&directory.WriteProperties == 0 {
 			return u.own.keep(c) // nobody else sees it
 		}
 	}
@@ -194,6 +198,11 @@ func (x *exchange) commit(r *resource, u *update) error {
 				return err
 			}
 			if err := directory.Withdraw(tx, *r.owner); err != nil {
+				return err
+			}
+		}
+		if u.title != nil {
+			if err := x.retitle(tx, r, *u.title); err != nil {
 				return err
 			}
 		}

@@ -56,11 +56,20 @@ func (x *exchange) queryHome(r *resource, root *dav.Element) error {
 	if err != nil {
 		return err
 	}
-	var queries []*query
+	calendars, err := x.mounted(r)
+	if err != nil {
+		return err
+	}
 	for i := range cs {
-		c := &resource{kind: kCalendar, href: collectionHref(r.owner, &cs[i]), owner: r.owner, coll: &cs[i]}
-		if depth == dav.Zero || cs[i].Kind != db.Calendar || x.may(c, directory.Read) != nil {
-			continue
+		c := collectionResource(r.owner, cs[i])
+		if cs[i].Kind == db.Calendar && !x.elsewhere(&cs[i]) && x.may(c, directory.Read) == nil {
+			calendars = append(calendars, c)
+		}
+	}
+	var queries []*query
+	for _, c := range calendars {
+		if depth == dav.Zero {
+			break
 		}
 		q, err := x.parseQuery(c, root)
 		if err != nil {
@@ -110,7 +119,7 @@ type query struct {
 
 func (x *exchange) parseQuery(r *resource, root *dav.Element) (*query, error) {
 	if r.kind&kMember != 0 { // the collection says where its times stand
-		c, err := x.collection(place{wing: wingOf(r.coll.Kind), coll: r.coll.Name})
+		c, err := x.collection(place{owner: x.ownerSegment(r.owner.Address), wing: wingOf(r.coll.Kind), coll: r.coll.Name})
 		if err != nil {
 			return nil, err
 		}

@@ -28,6 +28,14 @@ func readResourceType(x *exchange, r *resource, w *dav.Writer) bool {
 		w.Empty(dav.CS(proxyNames[r.writes]))
 	case kCalendar:
 		w.Raw("<C:calendar/>") // RFC 4791 §4.2
+		switch {               // caldav-sharing §5.2.1
+		case r.mount != nil:
+			w.Raw("<CS:shared/>")
+		case r.coll.Shared && r.owner.ID == x.me.ID:
+			w.Raw("<CS:shared-owner/>")
+		}
+	case kBox:
+		w.Raw("<CS:notification/>") // caldav-sharing §4
 	case kInbox:
 		w.Raw("<C:schedule-inbox/>") // RFC 6638 §2.2
 	case kOutbox:
@@ -43,6 +51,8 @@ func readResourceType(x *exchange, r *resource, w *dav.Writer) bool {
 func readDisplayName(x *exchange, r *resource, w *dav.Writer) bool {
 	name := ""
 	switch {
+	case r.mount != nil:
+		name = r.title()
 	case r.kind&kColl != 0:
 		if name = r.coll.DisplayName; name == "" {
 			name = r.coll.Name[len(parentPath(r.coll.Name)):]
@@ -254,9 +264,17 @@ func readCTag(x *exchange, r *resource, w *dav.Writer) bool {
 		x.broken = err
 		return false
 	}
+	others, err := x.mounted(r)
+	if err != nil {
+		x.broken = err
+		return false
+	}
 	h := fnv.New64a()
 	for _, c := range cs {
 		fmt.Fprintf(h, "%s %d ", c.Incarnation, c.Modseq)
+	}
+	for _, c := range others {
+		fmt.Fprintf(h, "%s %s %d ", c.mount.Name, c.coll.Incarnation, c.coll.Modseq)
 	}
 	w.Raw(strconv.FormatUint(h.Sum64(), 16))
 	return true
@@ -285,6 +303,8 @@ func contentType(r *resource) string {
 		return "text/vcard; charset=utf-8"
 	case kFile:
 		return r.obj.Component
+	case kTold:
+		return "application/xml; charset=utf-8"
 	}
 	switch r.obj.Component {
 	case "VEVENT":

@@ -38,6 +38,8 @@ type exchange struct {
 	tags    map[int64]map[int64]string // of what I have for myself in calendars of others
 	acting  []db.Proxy                 // for whom I may act
 	sharers []*db.Principal            // who has granted me something
+	mounts  map[string]*db.Mount       // calendars of others in my home, by name
+	through map[int64]*db.Mount        // those of them by which this request knows a calendar, by its id
 	usage   map[int64]int64            // octets that people keep
 	locks   map[homeKey][]db.DavLock
 	// lockedAt is when locks were looked at, by the database's clock.
@@ -135,6 +137,11 @@ func (x *exchange) route() error {
 	if !ok {
 		x.challenge()
 		return nil
+	}
+	if x.found == nil || x.r.Header["Destination"] != nil || x.r.Header["If"] != nil {
+		if err := x.loadMounts(); err != nil {
+			return err
+		}
 	}
 	x.directory.Touch(x.ctx, x.me) // decision 5, of this request's own effects too; a failure has none
 	x.listen()
@@ -247,7 +254,7 @@ func (x *exchange) recognise(segments []string) bool {
 		return false
 	}
 	p, ok := x.placeOf(segments)
-	if !ok || p.owner != "" {
+	if !ok || p.owner != "" || x.mayNameMount(segments) {
 		return false
 	}
 	var version int64
@@ -284,7 +291,7 @@ func (x *exchange) take(p place) (r *resource, err error, ok bool) {
 
 // capabilities is the DAV header: only what is true, "1" first because
 // Thunderbird drops the first token, in one line (RFC 4918 §10.1).
-const capabilities = "1, 2, 3, access-control, calendar-proxy, calendar-access, calendar-schedule, calendar-auto-schedule, calendar-availability, inbox-availability, calendarserver-recurrence-split, calendarserver-group-attendee, calendar-query-extended, addressbook, extended-mkcol, calendarserver-principal-property-search, calendarserver-principal-search, calendarserver-home-sync"
+const capabilities = "1, 2, 3, access-control, calendar-proxy, calendar-access, calendar-schedule, calendar-auto-schedule, calendar-availability, inbox-availability, calendarserver-recurrence-split, calendarserver-group-attendee, calendar-query-extended, addressbook, extended-mkcol, calendarserver-principal-property-search, calendarserver-principal-search, calendarserver-home-sync, calendarserver-sharing, calendarserver-sharing-no-scheduling, calendarserver-group-sharee"
 
 var (
 	notFound = &dav.Error{Status: http.StatusNotFound}
@@ -325,6 +332,8 @@ func allow(k kind) string {
 	switch {
 	case k&kOutbox != 0:
 		a += ", POST"
+	case k&kTold != 0:
+		a += ", DELETE"
 	case k&kEvent != 0:
 		a += ", POST, PUT, DELETE, COPY, MOVE"
 	case k&(kCard|kFile) != 0:
@@ -334,7 +343,7 @@ func allow(k kind) string {
 	case k == kNotice:
 		a += ", DELETE"
 	case k == kCalendarHome:
-		a += ", MKCALENDAR, MKCOL"
+		a += ", MKCALENDAR, MKCOL, POST"
 	case k == kBookHome:
 		a += ", MKCOL"
 	}

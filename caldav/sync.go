@@ -83,6 +83,9 @@ func (x *exchange) syncCollection(r *resource, root *dav.Element) error {
 		if err != nil {
 			return err
 		}
+		if r.kind == kBox && from.epoch == now.epoch && from.incarnation == neverTold { // it was empty
+			from = syncToken{epoch: now.epoch, incarnation: now.incarnation}
+		}
 		if from.epoch != now.epoch || from.incarnation != now.incarnation || from.modseq > now.modseq || from.modseq < r.coll.PurgedModseq {
 			return errToken
 		}

@@ -88,6 +88,11 @@ var table = []property{
 
 	// calendarserver.org
 	{name: dav.CS("getctag"), kinds: kColl | kHome, spec: "caldav-ctag", read: readCTag},
+	{name: dav.CS("notification-URL"), kinds: kPrincipal, spec: "caldav-sharing §4.1.1", read: readNotificationURL},
+	{name: dav.CS("notificationtype"), kinds: kTold, spec: "caldav-sharing §4.2.1", read: readNotificationType, heavy: true},
+	{name: dav.CS("allowed-sharing-modes"), kinds: kCalendar, spec: "caldav-sharing §5.2.3", read: readSharingModes},
+	{name: dav.CS("invite"), kinds: kCalendar, spec: "caldav-sharing §5.2.2", read: readInvite},
+	{name: dav.CS("shared-url"), kinds: kCalendar, spec: "caldav-sharing §5.2.4", read: readSharedURL},
 	{name: dav.CS("calendar-proxy-read-for"), kinds: kPrincipal, spec: "caldav-proxy", read: readProxyReadFor},
 	{name: dav.CS("calendar-proxy-write-for"), kinds: kPrincipal, spec: "caldav-proxy", read: readProxyWriteFor},
 	{name: autoSchedule, kinds: kPrincipal, spec: "Apple's server", read: readAutoSchedule, write: writeAutoSchedule},

@@ -26,6 +26,8 @@ const (
 	kEvent     // an object in a calendar, whatever its component
 	kNotice    // an iTIP message in the inbox
 	kFile      // an ordinary file
+	kBox       // /dav/calendars/ADDRESS/notification/
+	kTold      // a notification in it
 	kBooks     // /dav/addressbooks/
 	kBookHome  // /dav/addressbooks/ADDRESS/
 	kBook      // /dav/addressbooks/ADDRESS/NAME/
@@ -35,9 +37,9 @@ const (
 	kLast      = kEntry
 	kEvery     = kLast<<1 - 1
 	kHome      = kCalendarHome | kBookHome
-	kColl      = kCalendar | kInbox | kOutbox | kPlain | kBook // those with a row in the database
-	kSynced    = kCalendar | kInbox | kBook                    // those with members that change and nothing else
-	kMember    = kEvent | kNotice | kFile | kCard
+	kColl      = kCalendar | kInbox | kOutbox | kPlain | kBook | kBox // those with a row in the database
+	kSynced    = kCalendar | kInbox | kBook | kBox                    // those with members that change and nothing else
+	kMember    = kEvent | kNotice | kFile | kCard | kTold
 	kContainer = kEvery &^ (kMember | kEntry)
 	kOwned     = kHome | kColl | kMember
 	kFixed     = kRoot | kPrincipals | kCalendars | kBooks // the same for everybody, always
@@ -49,6 +51,7 @@ type resource struct {
 	href  string         // encoded, in the one spelling that answers have
 	owner *db.Principal  // of kPrincipal, kProxy and kOwned; whom a kEntry describes
 	coll  *db.Collection // of kColl and kMember
+	mount *db.Mount      // of a calendar of somebody else in my home
 	obj   db.Object      // of kMember, with Body where a method needed it; of kEntry, made on the spot
 
 	form   string // media type of a body that is not in the form of its kind
@@ -85,7 +88,7 @@ type wing struct {
 }
 
 var wings = map[string]*wing{
-	wingCalendars: {wingCalendars, db.Calendar, []db.CollectionKind{db.Calendar, db.Inbox, db.Outbox, db.Plain}, kCalendars, kCalendarHome},
+	wingCalendars: {wingCalendars, db.Calendar, []db.CollectionKind{db.Calendar, db.Inbox, db.Outbox, db.Plain, db.Notifications}, kCalendars, kCalendarHome},
 	wingBooks:     {wingBooks, db.AddressBook, []db.CollectionKind{db.AddressBook}, kBooks, kBookHome},
 }
 
@@ -100,6 +103,8 @@ func kindOf(k db.CollectionKind) (coll, member kind) {
 		return kBook, kCard
 	case db.Plain:
 		return kPlain, kFile
+	case db.Notifications:
+		return kBox, kTold
 	}
 	return kCalendar, kEvent
 }
@@ -208,7 +213,7 @@ func (x *exchange) placeOf(segments []string) (place, bool) {
 	if n > 4 {
 		p.coll, p.member = strings.Join(segments[3:n-1], "/"), segments[n-1]
 	}
-	return p, true
+	return x.ownersPlace(p), true
 }
 
 // mine reports whether a path segment is my address.
@@ -414,10 +419,13 @@ func (x *exchange) collectionAt(p place) (r *resource, version int64, err error)
 	if errors.Is(err, db.ErrNotFound) && p.owner != "" {
 		return nil, version, x.absent(p)
 	}
+	if errors.Is(err, db.ErrNotFound) && p.wing.home == db.Calendar && p.coll == wordNotifications {
+		return x.noNotifications(), version, nil
+	}
 	if err != nil {
 		return nil, version, err
 	}
-	r = collectionResource(who, c)
+	r = x.resourceOf(who, c)
 	r.unlocked = !locked
 	return r, version, x.visible(r)
 }
@@ -464,7 +472,7 @@ func (x *exchange) objectAt(p place) (r *resource, version int64, err error) {
 	}
 	_, member := kindOf(k)
 	coll := &db.Collection{ID: o.Collection, Owner: who.ID, Kind: k, Name: p.coll}
-	r = &resource{kind: member, href: memberHref(collectionHref(who, coll), o.Name), owner: who, coll: coll, obj: o}
+	r = &resource{kind: member, href: memberHref(x.resourceOf(who, *coll).href, o.Name), owner: who, coll: coll, obj: o}
 	if err := x.visible(r); err != nil {
 		return r, version, err
 	}
