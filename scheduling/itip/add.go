@@ -2,6 +2,7 @@ package itip
 
 import (
 	"strconv"
+	"strings"
 
 	"github.com/convene-server/convene/scheduling/ics"
 )
@@ -96,6 +97,18 @@ func (me Actor) receiveAdd(have *ics.Object, msg Message) (Outcome, error) {
 	return out, nil
 }
 
+// overtaken reports whether a component of a REQUEST that seems older than what the
+// user has of a series is later than all that he was told of it: an ADD came before
+// it, which says nothing but its instance (RFC 5546 §3.2.4).
+func overtaken(master, c *ics.Component) bool {
+	seq, stamp, ok := strings.Cut(master.Value(propAdded), "/")
+	n, err := strconv.Atoi(seq)
+	if !ok || err != nil {
+		return false
+	}
+	return sequence(c) > n || sequence(c) == n && dtstamp(c) > stamp
+}
+
 func hasZone(comps []*ics.Component, tzid string) bool {
 	for _, c := range comps {
 		if c.Name == "VTIMEZONE" && c.Value("TZID") == tzid {
@@ -151,6 +164,9 @@ func (me Actor) include(s *series, r ics.RID, c *ics.Component, named bool) {
 	one := me.merge(s, s.master, s, &part{comp: c, rid: r})
 	if !s.obj.HasInstance(r) {
 		top.Add(s.obj.DateProp("RDATE", r))
+	}
+	if top.Prop(propAdded) == nil {
+		top.Add(ics.NewProp(propAdded, strconv.Itoa(sequence(top))+"/"+dtstamp(top)))
 	}
 	top.Set(ics.NewProp("SEQUENCE", strconv.Itoa(sequence(c))))
 	if v := c.Value("DTSTAMP"); v != "" {

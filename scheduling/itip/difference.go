@@ -48,7 +48,7 @@ func tells(c *ics.Component, me Actor, bare bool) []string {
 	for i := range c.Props {
 		p := c.Props[i]
 		switch p.Name {
-		case "DTSTAMP", "LAST-MODIFIED", "CREATED", propReceived:
+		case "DTSTAMP", "LAST-MODIFIED", "CREATED", propReceived, propAdded:
 			continue
 		case "ATTENDEE":
 			p = p.WithoutParams("RSVP", "SCHEDULE-STATUS")

@@ -43,7 +43,7 @@ func (me Actor) merge(was *series, old *part, in *series, p *part) *ics.Componen
 			c.Set(q)
 		case slices.Contains(own, q.Name):
 			c.Add(q)
-		case me.private(q.Name) && q.Name != propReceived:
+		case me.private(q.Name) && q.Name != propReceived && q.Name != propAdded:
 			c.RemoveFunc(func(r *ics.Prop) bool { return r.Name == q.Name && base.Prop(q.Name) == &base.Props[i] })
 			c.Add(q)
 		}
@@ -83,6 +83,10 @@ func (me Actor) keepAnswer(oa *ics.Object, old *ics.Component, ob *ics.Object, c
 		return
 	}
 	had, said := ics.PartStat(mine), mine.Param(paramSaid)
+	known := sequence(old) // the revision that he answers
+	if m := oa.Master(); m != nil {
+		known = max(known, sequence(m))
+	}
 	d := me.compare(oa, old, ob, c)
 	for i := range c.Props {
 		l := &c.Props[i]
@@ -98,7 +102,7 @@ func (me Actor) keepAnswer(oa *ics.Object, old *ics.Component, ob *ics.Object, c
 		case had == "NEEDS-ACTION":
 			*l = l.WithParam(paramSaid, had)
 		case says == "NEEDS-ACTION" && (d.moved || givenBack(mine, c)):
-		case says == "NEEDS-ACTION" && (d.grown || sequence(c) > sequence(old)): // an EXDATE that is gone may have been his own
+		case says == "NEEDS-ACTION" && (d.grown || sequence(c) > known): // an EXDATE that is gone may have been his own
 			if had != "DELEGATED" {
 				*l = l.WithParam(paramSaid, had)
 			}
@@ -222,7 +226,7 @@ func (me Actor) sameOwn(a, b *ics.Component) bool {
 		var out []string
 		for i := range c.Props {
 			p := &c.Props[i]
-			if p.Name == "TRANSP" || p.Name == "COLOR" || p.Name == "CATEGORIES" || me.private(p.Name) && p.Name != propReceived {
+			if p.Name == "TRANSP" || p.Name == "COLOR" || p.Name == "CATEGORIES" || me.private(p.Name) && p.Name != propReceived && p.Name != propAdded {
 				out = append(out, p.Name+":"+p.Value)
 			}
 		}

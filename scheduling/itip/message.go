@@ -29,12 +29,17 @@ const (
 	// time for a while, or was none, "RECURRENCE-ID/SEQUENCE": answers to it count
 	// from this revision on. "RECURRENCE-ID/SEQUENCE/ADDRESS ADDRESS" is said of
 	// those from whom it was taken for a while, "RECURRENCE-ID+/SEQUENCE" of this
-	// instance and all later ones. It is never sent.
+	// instance and all later ones. "/0/ADDRESS" is said of who was taken off a
+	// meeting of revision 0 by an answer. It is never sent.
 	propLapsed = "X-CONVENE-LAPSED"
 	// propReceived stands in an attendee's copy whose DTSTAMP his program
 	// changed, as it may (RFC 6638 §3.2.2.1): the DTSTAMP that the organizer
 	// sent, by which later messages are ordered. It is never sent.
 	propReceived = "X-CONVENE-RECEIVED"
+	// propAdded stands in an attendee's series that an ADD has made one of a later
+	// revision: "SEQUENCE/DTSTAMP" of the last one that he was told all of. It is
+	// never sent.
+	propAdded = "X-CONVENE-ADDED"
 	// propOwn names in an attendee's copy the properties that he set himself, of
 	// those that organizers set too: they stay his. It is never sent.
 	propOwn = "X-CONVENE-OWN"

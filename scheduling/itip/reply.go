@@ -38,6 +38,7 @@ func (me Actor) receiveReply(have *ics.Object, msg Message) (Outcome, error) {
 	s.dirty = true
 	r.outlive()
 	r.askAgain()
+	r.markTakenOff()
 	out := Outcome{Object: s.object(), Changed: true, Scheduled: true, KeepTag: !r.shared, Refresh: r.news, Rule: "answer noted"}
 	if !r.news {
 		out.Rule = "answer noted: nothing new in it"
@@ -99,6 +100,26 @@ func (r *replying) askAgain() {
 		}
 	}
 }
+
+// markTakenOff remembers of a meeting that has not been revised yet who gets a
+// CANCEL: should he be invited anew, that must be a new revision (RFC 5546 §2.1.4).
+func (r *replying) markTakenOff() {
+	if r.s.master == nil || slices.ContainsFunc(r.s.parts, func(p *part) bool { return sequence(p.comp) > 0 }) {
+		return
+	}
+	c := r.s.master.comp
+	for _, p := range r.s.parts {
+		for i := range r.gone[p] {
+			mark := ics.NewProp(propLapsed, offByAnswer(ics.CalAddress(&r.gone[p][i])))
+			if have := c.PropsNamed(propLapsed); len(have) < maxLapsed && !slices.ContainsFunc(have, func(p *ics.Prop) bool { return p.Value == mark.Value }) {
+				c.Add(mark)
+				r.s.master.moved()
+			}
+		}
+	}
+}
+
+func offByAnswer(a cuaddr.Address) string { return "/0/" + a.Fold() }
 
 type replying struct {
 	me     Actor

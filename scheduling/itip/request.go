@@ -120,7 +120,7 @@ func shell(o *ics.Object) *ics.Component {
 // alarms, his marks for his own server, and what he says of the request.
 func received(c *ics.Component) *ics.Component {
 	out := c.Clone()
-	out.Remove("REQUEST-STATUS", propReceived, propOwn)
+	out.Remove("REQUEST-STATUS", propReceived, propOwn, propAdded)
 	for i := range out.Props {
 		if p := &out.Props[i]; p.Name == "ATTENDEE" || p.Name == "ORGANIZER" {
 			*p = p.WithoutParams(ownParams...)
@@ -152,6 +152,7 @@ func (me Actor) update(have *ics.Object, in *series, msg Message) Outcome {
 	var comps []*ics.Component
 	applied, stale := false, ""
 	var missed *ics.Prop
+	var lost *ics.Prop // an ADD has overtaken what seems old now
 	placed := map[ics.RID]bool{}
 	merged := map[ics.RID]*ics.Component{}
 	away := map[ics.RID]bool{} // what he took off his calendar and is not asked anew
@@ -163,6 +164,9 @@ func (me Actor) update(have *ics.Object, in *series, msg Message) Outcome {
 		first := old != nil && old.rid != p.rid && whole && !older(in.master.comp, old.comp)
 		if old != nil && !first && older(p.comp, old.comp) {
 			stale = staleRule(p.comp, old.comp)
+			if was.master != nil && overtaken(was.master.comp, p.comp) {
+				lost = p.self(me)
+			}
 			if old.rid == p.rid {
 				merged[p.rid] = old.comp
 			}
@@ -228,6 +232,11 @@ func (me Actor) update(have *ics.Object, in *series, msg Message) Outcome {
 	known := me.leaving(in.obj, heard, false, outlast...)
 	if whole && merged[""] != nil {
 		known = AddLeft(known, me.leaving(in.obj, calledOffMeanwhile(left, in), true))
+	}
+	if org := in.parts[0].comp.Prop("ORGANIZER"); !applied && lost != nil && org != nil {
+		o := have.Root().Clone()
+		masterOf(o).Remove(propAdded) // he asks once
+		return Outcome{Object: ics.New(o), Left: known, Messages: me.ask(msg.Body, *org, *lost), Scheduled: true, KeepTag: true, Rule: stale + ", yet an ADD came before it: asked for the whole"}
 	}
 	if !applied {
 		none := ignored("%s", stale)

@@ -42,7 +42,7 @@ func (v *revision) revise(plans []*plan) {
 		if outlive[p] || v.newcomers(p, base) || p == v.is.master && (parting || v.vanished()) {
 			from = top // whatever they were told before, this is not older
 		}
-		if v.newcomers(p, base) && (top > 0 || v.restored(p, base)) {
+		if v.newcomers(p, base) && (top > 0 || v.takenOff(p, base)) {
 			from = top + 1 // a CANCEL that took somebody off may still be on its way
 		}
 		if outlive[p] || v.raises(p, base) {
@@ -54,6 +54,9 @@ func (v *revision) revise(plans []*plan) {
 			// component for it yet would take the REQUEST for older than his series (RFC
 			// 5546 §2.1.5), which an ADD may have raised alone (§3.2.4).
 			from = max(from, sequence(m.comp))
+		}
+		if m := v.is.master; m != nil && p != m && !v.raised(m) && v.asksIn(p, base) {
+			from = max(from, sequence(m.comp)+1) // who is asked has answered the series as it stands
 		}
 		if to < from {
 			to = from
@@ -291,6 +294,14 @@ func (v *revision) bereft() bool {
 	return false
 }
 
+// asksIn reports whether somebody is asked anew in a part.
+func (v *revision) asksIn(p, base *part) bool {
+	return slices.ContainsFunc(p.guests(), func(a cuaddr.Address) bool {
+		old := base.attendee(a)
+		return v.asked[a] && v.is.listed(p, a) && old != nil && ics.PartStat(old) != ics.PartStat(p.attendee(a))
+	})
+}
+
 // newcomers reports whether somebody is in a part who was not. He may have been
 // before, and a CANCEL may have told him so.
 func (v *revision) newcomers(p, base *part) bool {
@@ -302,11 +313,13 @@ func (v *revision) newcomers(p, base *part) bool {
 	return false
 }
 
-// restored reports whether an occurrence is given back to somebody of its series.
-// Also who sent him in his place can have taken it from him.
-func (v *revision) restored(p, base *part) bool {
-	return base.rid != "" && v.was.master != nil && slices.ContainsFunc(p.guests(), func(a cuaddr.Address) bool {
-		return !v.me.Self(a) && v.is.listed(p, a) && !v.was.listed(base, a) && v.was.listed(v.was.master, a)
+// takenOff reports whether somebody is in a part anew whom the answer of whoever
+// sent him took off something. The CANCEL was of the revision that there was.
+func (v *revision) takenOff(p, base *part) bool {
+	return v.was.master != nil && slices.ContainsFunc(p.guests(), func(a cuaddr.Address) bool {
+		return !v.me.Self(a) && v.is.listed(p, a) && !v.was.listed(base, a) && slices.ContainsFunc(v.was.master.comp.PropsNamed(propLapsed), func(l *ics.Prop) bool {
+			return l.Value == offByAnswer(a)
+		})
 	})
 }
 
