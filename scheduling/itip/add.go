@@ -67,6 +67,8 @@ func (me Actor) receiveAdd(have *ics.Object, msg Message) (Outcome, error) {
 	}
 	seq := sequence(c)
 	r, ok := added(have, msg.Body, c)
+	left := me.left()
+	off := left.byRID[r] != nil && left.byRID[r].off
 	switch {
 	case s.master == nil:
 		return again("an ADD to a meeting of which he has single instances")
@@ -74,6 +76,8 @@ func (me Actor) receiveAdd(have *ics.Object, msg Message) (Outcome, error) {
 		return again("an ADD in another form of time than the series")
 	case seq <= top && (s.byRID[r] != nil || have.HasInstance(r)):
 		return ignored("a repetition: he has that instance"), nil
+	case off && outdated(left, &part{comp: c, rid: r}):
+		return ignored("it was cancelled after this was written"), nil
 	case seq <= sequence(s.master.comp):
 		return ignored("%s", staleRule(c, s.master.comp)), nil // RFC 5546 §2.1.5
 	case seq <= top: // what he was told of one occurrence overtook it
@@ -146,18 +150,6 @@ func added(have, in *ics.Object, c *ics.Component) (ics.RID, bool) {
 	return r, r != ""
 }
 
-// sameGuests reports whether those whom a component names are in a part, and
-// nobody else.
-func sameGuests(c *ics.Component, p *part) bool {
-	fold := func(q *part) (out []string) {
-		for _, a := range q.guests() {
-			out = append(out, a.Fold())
-		}
-		return out
-	}
-	return equalSets(fold(&part{comp: c}), fold(p))
-}
-
 // include puts an added instance into the series.
 func (me Actor) include(s *series, r ics.RID, c *ics.Component, named bool) {
 	top := s.master.comp
@@ -172,11 +164,6 @@ func (me Actor) include(s *series, r ics.RID, c *ics.Component, named bool) {
 	if v := c.Value("DTSTAMP"); v != "" {
 		top.Set(ics.NewProp("DTSTAMP", v))
 		top.Remove(propReceived)
-	}
-	for _, p := range s.parts { // what he made of the series himself is of its revision
-		if occ := s.regular(p.rid); p.rid != "" && occ != nil && sequence(p.comp) < sequence(top) && sameGuests(occ, p) && me.sameContent(occ, p.comp) && sameTime(s.obj, occ, s.obj, p.comp) {
-			setSequence(p.comp, sequence(top))
-		}
 	}
 	if !named { // those of the series are invited to it
 		for _, l := range ics.Attendees(top) {

@@ -152,11 +152,11 @@ func (me Actor) decline(before *ics.Object, opt Options) Outcome {
 		}
 		if slices.Contains(outlast, ics.PartStat(l)) { // it is done, or somebody else does it
 			if len(said) > 0 && said[0].comp.Prop("RECURRENCE-ID") == nil {
-				stand = append(stand, answer{comp: p.comp, mine: *l, partstat: ics.PartStat(l)})
+				stand = append(stand, answer{comp: me.current(s, p), mine: *l, partstat: ics.PartStat(l)})
 			}
 			continue
 		}
-		said = append(said, answer{comp: p.comp, mine: *l, partstat: "DECLINED"})
+		said = append(said, answer{comp: me.current(s, p), mine: *l, partstat: "DECLINED"})
 	}
 	// RFC 6638 §3.2.2.3: instances for which the answer to the series is none are
 	// named with it.
@@ -185,6 +185,22 @@ func (me Actor) reply(o *ics.Object, said []answer) []Message {
 		Method: Reply, UID: o.UID(), From: invitee(&said[0].mine), To: org,
 		Body: envelope(o, Reply, comps), Significant: true,
 	}}
+}
+
+// current is a component of the user's copy as he answers it: an occurrence that is
+// as the series says, but for what is his own, is of the series' revision, which an
+// ADD may have raised alone (RFC 5546 §3.2.4).
+func (me Actor) current(s *series, p *part) *ics.Component {
+	if p.rid == "" || s.master == nil || sequence(p.comp) >= sequence(s.master.comp) {
+		return p.comp
+	}
+	occ := s.regular(p.rid)
+	if occ == nil || !me.sameContent(occ, p.comp) || !sameTime(s.obj, occ, s.obj, p.comp) {
+		return p.comp
+	}
+	c := p.comp.Clone()
+	setSequence(c, sequence(s.master.comp))
+	return c
 }
 
 // comments returns the COMMENTs and REQUEST-STATUSes of c that are not in old:

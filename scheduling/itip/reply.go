@@ -210,12 +210,14 @@ func (r *replying) whole(c *part, l *ics.Prop, who cuaddr.Address) {
 	}
 	counts := r.note(c, r.s.master, l, who)
 	for _, p := range r.s.parts {
-		if p.rid == "" || r.in.byRID[p.rid] != nil || cancelled(p.comp) {
+		m := find(p, who)
+		if p.rid == "" || cancelled(p.comp) || m == nil {
 			continue
 		}
-		m := find(p, who)
-		if m == nil {
-			continue
+		if named := r.in.byRID[p.rid]; named != nil {
+			if stale, _ := r.stale(named, p, m); !stale || !r.ours {
+				continue // it says otherwise; if it is of an occurrence that is no more, this one is as the series
+			}
 		}
 		covered := !answeredSince(m, c.comp)
 		if !r.ours {
@@ -394,7 +396,7 @@ func (r *replying) stale(c, p *part, l *ics.Prop) (bool, string) {
 			// He answers for an override that is no more; its time is the series' own.
 		case seq < n:
 			return true, "stale: he answers revision " + strconv.Itoa(seq) + ", answers count from " + strconv.Itoa(n) + " on"
-		case seq == n && (c.rid == p.rid || all) && len(stamp) == len(d) && stamp < d:
+		case (seq == n || r.ours && all) && (c.rid == p.rid || all) && len(stamp) == len(d) && stamp < d:
 			return true, "stale: he answered at " + d + ", this was written at " + stamp
 		case seq < sequence(p.comp) && c.comp.Prop("DTSTART") != nil && !r.sameStart(c, p):
 			return true, "stale: he answers another time of it, of revision " + strconv.Itoa(seq)

@@ -236,7 +236,7 @@ func (me Actor) update(have *ics.Object, in *series, msg Message) Outcome {
 	if org := in.parts[0].comp.Prop("ORGANIZER"); !applied && lost != nil && org != nil {
 		o := have.Root().Clone()
 		masterOf(o).Remove(propAdded) // he asks once
-		return Outcome{Object: ics.New(o), Left: known, Messages: me.ask(msg.Body, *org, *lost), Scheduled: true, KeepTag: true, Rule: stale + ", yet an ADD came before it: asked for the whole"}
+		return Outcome{Object: ics.New(o), Left: known, Messages: me.ask(msg.Body, *org, *lost), Changed: true, Scheduled: true, KeepTag: true, Rule: stale + ", yet an ADD came before it: asked for the whole"}
 	}
 	if !applied {
 		none := ignored("%s", stale)

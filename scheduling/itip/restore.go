@@ -446,7 +446,7 @@ func (m *mend) answers(force bool) (out, late []answer) {
 		if now == before && !further && !passed && !force && len(shared) == 0 && !(p.rid != "" && wholeSaid && now != whole) {
 			continue
 		}
-		a := answer{comp: p.comp, mine: *l, partstat: now, extra: append(comments(oldComp, p.comp), shared...)}
+		a := answer{comp: m.me.current(m.is, p), mine: *l, partstat: now, extra: append(comments(oldComp, p.comp), shared...)}
 		for _, d := range m.delegate {
 			if d.part == p {
 				a.extra = append(a.extra, d.line)

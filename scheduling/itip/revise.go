@@ -42,13 +42,15 @@ func (v *revision) revise(plans []*plan) {
 		if outlive[p] || v.newcomers(p, base) || p == v.is.master && (parting || v.vanished()) {
 			from = top // whatever they were told before, this is not older
 		}
-		if v.newcomers(p, base) && (top > 0 || v.takenOff(p, base)) {
-			from = top + 1 // a CANCEL that took somebody off may still be on its way
+		if v.newcomers(p, base) && (top > 0 || v.takenOff(p, base) || v.completes(p, base)) {
+			// A CANCEL that took somebody off may still be on its way; or an answer to the
+			// series, which he gives without knowing of this occurrence.
+			from = top + 1
 		}
 		if outlive[p] || v.raises(p, base) {
 			from++
 		}
-		if m := v.is.master; m != nil && p != m && (v.raised(m) || v.deltas[p].tell()) {
+		if m := v.is.master; m != nil && p != m && (v.raised(m) || v.deltas[p].tell() || v.raises(p, base)) {
 			// An answer to an occurrence is one to the series as it stands: it would
 			// seem older than that, should its override ever be taken back. And who has no
 			// component for it yet would take the REQUEST for older than his series (RFC
@@ -320,6 +322,13 @@ func (v *revision) takenOff(p, base *part) bool {
 		return !v.me.Self(a) && v.is.listed(p, a) && !v.was.listed(base, a) && slices.ContainsFunc(v.was.master.comp.PropsNamed(propLapsed), func(l *ics.Prop) bool {
 			return l.Value == offByAnswer(a)
 		})
+	})
+}
+
+// completes reports whether somebody is in an occurrence anew whose series he has.
+func (v *revision) completes(p, base *part) bool {
+	return base.rid != "" && v.was.master != nil && slices.ContainsFunc(p.guests(), func(a cuaddr.Address) bool {
+		return !v.me.Self(a) && v.is.listed(p, a) && !v.was.listed(base, a) && v.was.listed(v.was.master, a)
 	})
 }
 
