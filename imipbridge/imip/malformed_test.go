@@ -60,6 +60,12 @@ func TestMalformedLines(t *testing.T) {
 	test("ATTENDEE:mailto:Ann A. <ann@example.org>", who, "address of ATTENDEE")
 	test("ATTENDEE:ann@example.org", who, "address of ATTENDEE") // 43
 	test("ATTENDEE:invalid:nomail", "ATTENDEE:invalid:nomail", "")
+	test("ATTENDEE;CN=A;EMAIL=ann@example.org:invalid:nomail", `ATTENDEE;CN="A":mailto:ann@example.org`, "address of ATTENDEE from its EMAIL")
+	test("ATTENDEE;EMAIL=ann@example.org:urn:uuid:4fbe8971-0bc3-424c-9c26-36c3e1eff6b1", who, "address of ATTENDEE from its EMAIL")
+	test("ATTENDEE;EMAIL=ann@example.org:/123/principal/", who, "address of ATTENDEE from its EMAIL")
+	test("ATTENDEE;EMAIL=ann@example.org:mailto:2_HEYDQ@imip.example", "ATTENDEE;EMAIL=ann@example.org:mailto:2_HEYDQ@imip.example", "")
+	test("ATTENDEE;EMAIL=nobody:urn:uuid:4fbe8971-0bc3-424c-9c26-36c3e1eff6b1", "ATTENDEE;EMAIL=nobody:urn:uuid:4fbe8971-0bc3-424c-9c26-36c3e1eff6b1", "")
+	test("ORGANIZER;EMAIL=cleo@example.net:urn:uuid:4fbe8971-0bc3-424c-9c26-36c3e1eff6b1", "ORGANIZER:mailto:cleo@example.net", "address of ORGANIZER from its EMAIL")
 	test("ATTENDEE:", "", "empty ATTENDEE")
 	test("ATTENDEE:mailto:", "", "empty ATTENDEE")
 	test("LOCATION:\nURL:\nCOMMENT:", "", "empty LOCATION; empty URL; empty COMMENT")

@@ -143,6 +143,9 @@ func (r *repairing) calendarUser(p *ics.Prop) {
 	if v, ok := asURI(p.Value); ok {
 		*p = p.WithValue(v)
 		r.did("address of " + p.Name)
+	} else if v, ok := asMail(p); ok {
+		*p = p.WithValue(v).WithoutParams("EMAIL")
+		r.did("address of " + p.Name + " from its EMAIL")
 	}
 	for _, name := range addressParams {
 		values := p.ParamValues(name)
@@ -187,6 +190,17 @@ func asURI(s string) (fixed string, ok bool) {
 		return "", false
 	}
 	return a.String(), true
+}
+
+// asMail writes a calendar user address that is no mail address as the one that
+// its EMAIL says (RFC 7986 §6.2): by mail nobody is reached otherwise (RFC 6047
+// §2.3).
+func asMail(p *ics.Prop) (v string, ok bool) {
+	if ics.CalAddress(p).Mail() != "" {
+		return "", false
+	}
+	a := cuaddr.Mailto(strings.TrimSpace(p.Param("EMAIL")))
+	return a.String(), !a.IsZero()
 }
 
 // usableStamp reports whether a DTSTAMP can order messages: an instant in UTC
