@@ -157,6 +157,7 @@ func run(e env, args []string) int {
 	if err != nil {
 		panic(err) // the vocabulary above contradicts itself
 	}
+	withExamples(parser)
 	kctx, err := func() (k *kong.Context, err error) {
 		defer func() {
 			if r := recover(); r != nil && r != any(exited) {
