@@ -75,6 +75,10 @@ func readACL(x *exchange, r *resource, w *dav.Writer) bool {
 	if err == nil && have&directory.ReadACL == 0 {
 		return false
 	}
+	if err == nil && r.kind&kOwned == 0 {
+		writeCommonACL(r, w)
+		return true
+	}
 	var all []ace
 	if err == nil {
 		all, err = x.aces(r)
@@ -124,6 +128,21 @@ func readACL(x *exchange, r *resource, w *dav.Writer) bool {
 		w.Raw("</D:ace>")
 	}
 	return true
+}
+
+// writeCommonACL tells who may see what belongs to nobody, and principals: whoever
+// has logged in; each may change properties of his own.
+func writeCommonACL(r *resource, w *dav.Writer) {
+	if r.kind&(kPrincipal|kProxy) != 0 {
+		w.Raw("<D:ace><D:principal>")
+		w.Href(principalHref(r.owner))
+		w.Raw("</D:principal><D:grant>")
+		writePrivileges(w, directory.WriteProperties)
+		w.Raw("</D:grant><D:protected/></D:ace>")
+	}
+	w.Raw("<D:ace><D:principal><D:authenticated/></D:principal><D:grant>")
+	writePrivileges(w, common)
+	w.Raw("</D:grant><D:protected/></D:ace>")
 }
 
 // grantees loads the principals that entries name.

@@ -170,6 +170,28 @@ func protectedFor(principal string, privileges ...string) string {
 	return out + "</D:grant><D:protected/></D:ace>"
 }
 
+// RFC 3744 §5: every resource has a list of who may do what, also those that
+// belong to nobody.
+func TestACLOfFolders(t *testing.T) {
+	each(t, func(t *testing.T, h *house) {
+		read := strings.Replace(protectedFor("x", "D:read", "D:read-acl"), href("x"), "<D:authenticated/>", 1)
+		test := func(path, want string) {
+			t.Helper()
+			for _, who := range []string{ann, bob} {
+				if w := h.propfind(who, path, "0", "D:acl").row(t, path); w.text("D:acl") != want {
+					t.Errorf("%s of %s: %s", path, who, w.text("D:acl"))
+				}
+			}
+		}
+		for _, path := range []string{"/dav/", "/dav/principals/", "/dav/calendars/", "/dav/addressbooks/", theDirectory} {
+			test(path, read)
+		}
+		for _, path := range []string{annPath, annPath + "calendar-proxy-read/"} {
+			test(path, protectedFor(annPath, "D:write-properties")+read)
+		}
+	})
+}
+
 // The preconditions of ACL (RFC 3744 §8.1.1).
 func TestACLRefused(t *testing.T) {
 	each(t, func(t *testing.T, h *house) {

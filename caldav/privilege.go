@@ -60,12 +60,15 @@ func init() {
 	sum(privileges)
 }
 
+// common is what everybody who has logged in may do with what belongs to nobody
+// and with principals, and owners with everything.
+const common = directory.Reading | directory.ReadACL
+
 // sense is what makes sense on a kind of resource: the rights of its owner.
 func sense(k kind) directory.Rights {
-	const common = directory.Reading | directory.ReadACL
 	switch {
 	case k&kOwned == 0:
-		return directory.Reading
+		return common
 	case k == kInbox:
 		// RFC 6638 §2.2: nobody but the server puts anything there.
 		return common | directory.WriteProperties | directory.Unbind | directory.WriteACL | directory.Unlock | directory.Delivering
@@ -85,9 +88,9 @@ func sense(k kind) directory.Rights {
 func (x *exchange) rights(r *resource) (directory.Rights, error) {
 	switch {
 	case r.kind&(kPrincipal|kProxy) != 0 && r.owner.ID == x.me.ID:
-		return directory.Reading | directory.WriteProperties, nil
+		return common | directory.WriteProperties, nil
 	case r.kind&kOwned == 0:
-		return directory.Reading, nil
+		return common, nil
 	case r.owner.ID == x.me.ID:
 		return sense(r.kind), nil
 	}

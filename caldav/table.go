@@ -37,7 +37,7 @@ var table = []property{
 	{name: dav.D("owner"), kinds: kPrincipal | kProxy | kOwned, spec: "RFC 3744 §5.1", read: readOwner},
 	{name: dav.D("supported-privilege-set"), kinds: kEvery, spec: "RFC 3744 §5.3", read: readSupportedPrivileges},
 	{name: dav.D("current-user-privilege-set"), kinds: kEvery, spec: "RFC 3744 §5.4", read: readPrivileges},
-	{name: dav.D("acl"), kinds: kOwned, spec: "RFC 3744 §5.5", read: readACL},
+	{name: dav.D("acl"), kinds: kEvery, spec: "RFC 3744 §5.5", read: readACL},
 	{name: dav.D("acl-restrictions"), kinds: kEvery, spec: "RFC 3744 §5.6", read: readACLRestrictions},
 	{name: dav.D("inherited-acl-set"), kinds: kEvery, spec: "RFC 3744 §5.7", read: readInheritedACL},
 
