@@ -397,7 +397,7 @@ func (c *core) Send(from string, to []string, method Method, object []byte) (boo
 	case after == nil:
 		return false, c.Delete(from, uid, false, dialogue.Condition{})
 	}
-	return false, c.put(from, after.Bytes(), dialogue.Condition{}, Options{Mailed: method == Reply})
+	return false, c.put(from, after.Bytes(), dialogue.Condition{}, Options{Mailed: method == Reply || method == Request})
 }
 
 // sendDecline closes what somebody declined from his mail program.

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/convene-server/convene/directory/cuaddr"
 	"github.com/convene-server/convene/scheduling/ics"
 	. "github.com/convene-server/convene/scheduling/itip"
 )
@@ -44,17 +45,25 @@ func (s *simulation) beside(a act, who *somebody, o *ics.Object) {
 		switch {
 		case who.home < 0: // he has no other program
 			return
-		case who == s.org && s.waits("mails"), who != s.org && s.waits("answers"):
-			return
 		case who == s.org:
 			s.tells(a, o)
-			s.settles("mails")
+		case calmly("answers") && slices.ContainsFunc(s.mail, func(p *packet) bool {
+			pair := []cuaddr.Address{s.address(who), s.address(s.org)}
+			return slices.Contains(pair, p.m.From) && slices.Contains(pair, p.m.To)
+		}):
+			return
 		default:
+			n := s.sent
 			s.replies(who, a, o)
-			s.settles("answers")
+			for i, p := range s.mail {
+				if calmly("answers") && p.id == n && p.m.From == s.address(who) {
+					s.hand(i, false)
+					break
+				}
+			}
 		}
 	case whatAdd, whatAdd + 1, whatAdd + 2:
-		if who == s.org && who.home < 0 {
+		if who == s.org && who.home < 0 && !(calmly("add") && s.tellsOf(o)) {
 			s.adds(a, o)
 		}
 	}
@@ -63,19 +72,40 @@ func (s *simulation) beside(a act, who *somebody, o *ics.Object) {
 	}
 }
 
-// calm are the acts that begin only when no mail is under way, and during which
-// none is: of those that cross others it is known that copies may differ.
-// CONVENE_CROSS names those that shall begin at any time all the same.
+// calm are the acts that do not begin at any time. CONVENE_CROSS names those that
+// shall all the same, to see what becomes of it.
 var calm = map[string]bool{
+	// It begins when no mail is under way, and all mail arrives before something
+	// else happens.
 	"delegate": true,
-	"mails":    true, // other programs' mail repeats what SEQUENCE it likes, so that nobody is told which of two that cross counts
-	"answers":  true, // the same, of answers
+	// An ADD does not follow on a REQUEST that is still under way. It names what it
+	// follows on by SEQUENCE alone, which a change of content need not raise (RFC
+	// 5546 §2.1.4, §3.2.4): who has an earlier REQUEST of that SEQUENCE cannot know,
+	// and takes the other one for older when it comes.
+	"add": true,
+	// An answer from another mail program crosses no mail between the same two.
+	// Other programs repeat what SEQUENCE they like, so the organizer does not
+	// confirm such an answer (RFC 5546 §3.2.2.2), and the copy of who gave it shows
+	// until his next answer that he is asked. Nor do they name the occurrences for
+	// which an answer to the series is none (RFC 6638 §3.2.2.3), so it is not known
+	// of which it speaks if it overtakes earlier ones. All other mail may be under
+	// way.
+	"answers": true,
 }
 
 // waits reports whether an act cannot begin now.
 func (s *simulation) waits(act string) bool { return calmly(act) && len(s.mail) > 0 }
 
 func calmly(act string) bool { return calm[act] && !strings.Contains(os.Getenv("CONVENE_CROSS"), act) }
+
+// tellsOf reports whether a REQUEST of what an organizer has is under way.
+func (s *simulation) tellsOf(o *ics.Object) bool {
+	of := func(c *ics.Component) int { n, _ := strconv.Atoi(c.Value("SEQUENCE")); return n }
+	return o.Master() != nil && slices.ContainsFunc(s.mail, func(p *packet) bool {
+		m := p.m.Body.Master()
+		return p.m.Method == Request && m != nil && of(m) == of(o.Master())
+	})
+}
 
 // settles lets all mail arrive after an act that nothing crosses.
 func (s *simulation) settles(act string) {

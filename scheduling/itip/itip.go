@@ -123,8 +123,9 @@ type Options struct {
 	// Tag: an If-Schedule-Tag-Match held. The program may not know answers that
 	// came since (RFC 6638 §3.2.10.1).
 	Tag bool
-	// Mailed: it is an answer that his mail program has sent. Nothing is named
-	// beside it, so it holds for all that it covers.
+	// Mailed: his own mail program has sent what this follows from. Of an answer
+	// nothing is named beside it, so it holds for all that it covers; a REQUEST has
+	// told those who are in it of its revision, whatever is new in that.
 	Mailed bool
 	// Comment goes with an attendee's answer (RFC 5546 §3.2.3) and stays out of
 	// his copy: why an agent answers as it does.

@@ -226,17 +226,31 @@ func lapsed(master *ics.Component, r ics.RID, who cuaddr.Address) int {
 func (v *revision) ask(plans []*plan) {
 	for _, g := range plans {
 		for _, p := range g.request {
-			n := sequence(p.comp)
-			if n == 0 {
-				continue // no answer is older than that
-			}
-			for _, a := range g.whom {
-				l := p.attendee(a)
-				if l != nil && ics.PartStat(l) == "NEEDS-ACTION" && l.Param(paramAsked) != strconv.Itoa(n) {
-					*l = l.WithParam(paramAsked, strconv.Itoa(n))
-					v.is.dirty = true
-				}
-			}
+			v.mark(p, g.whom)
+		}
+	}
+	if !v.opt.Mailed {
+		return
+	}
+	for _, p := range v.is.parts { // their mail says so already
+		if v.raised(p) {
+			v.mark(p, p.guests())
+		}
+	}
+}
+
+// mark notes that people were told by a part's revision that they have not
+// answered.
+func (v *revision) mark(p *part, whom []cuaddr.Address) {
+	n := sequence(p.comp)
+	if n == 0 {
+		return // no answer is older than that
+	}
+	for _, a := range whom {
+		l := p.attendee(a)
+		if l != nil && !v.me.Self(a) && ics.PartStat(l) == "NEEDS-ACTION" && l.Param(paramAsked) != strconv.Itoa(n) {
+			*l = l.WithParam(paramAsked, strconv.Itoa(n))
+			v.is.dirty = true
 		}
 	}
 }
