@@ -97,6 +97,7 @@ type recipient struct {
 	principal db.Principal
 	kind      string // of the token
 	payload   []byte
+	spare     bool // what comes only says an answer, and its reader wants nothing else: scheduling.Deliver
 }
 
 // resolve finds out whom an envelope names. The error is the database's.
@@ -161,6 +162,7 @@ type note struct {
 	page        string // on which to take it out of quarantine, "" where it is not there
 	body        *ics.Object
 	held        bool // in quarantine
+	gathered    bool // its reader's round-up tells of it
 }
 
 // ignored is the note of what was no message.
@@ -188,11 +190,15 @@ func (b *Bridge) rule(ctx context.Context, a *arrival, r recipient) (ruling, err
 		x.Rule, x.Outcome = "the recipient takes no part: the mail is all he gets", "ignored"
 		return ruling{mailbox: r.asked}, b.record(ctx, x)
 	}
+	r.spare = cmp.Or(prefers[directory.Incoming], b.opt.Incoming) == directory.SummaryOnly && !a.mail.Attached && !a.mail.Sealed && b.opt.DeliverTo != ""
 	notes, err := b.deliver(ctx, a, r, []db.Principal{r.principal})
 	if err != nil {
 		return ruling{}, err
 	}
 	if prefers[directory.FreeBusyMessages] == "none" && a.tellsBusyTime(notes) {
+		return ruling{notes: notes}, nil
+	}
+	if len(notes) > 0 && !slices.ContainsFunc(notes, func(n note) bool { return !n.gathered }) {
 		return ruling{notes: notes}, nil
 	}
 	ruled := ruling{mailbox: r.asked, notes: notes}
@@ -379,7 +385,7 @@ func (b *Bridge) deliverOne(ctx context.Context, a *arrival, r recipient, p db.P
 	}
 	said, _, err := b.bring(ctx, a, scheduling.Deliver{
 		Recipient: p, Address: r.address, Body: o,
-		Others: others, Believed: w.degree, Act: w.act, Quarantine: w.quarantine, Key: key, Note: a.detail(how, spelled),
+		Spare: r.spare, Others: others, Believed: w.degree, Act: w.act, Quarantine: w.quarantine, Key: key, Note: a.detail(how, spelled),
 	})
 	return said, err
 }
@@ -416,7 +422,7 @@ func (b *Bridge) bring(ctx context.Context, a *arrival, m scheduling.Deliver) (n
 	}
 	b.log.Info("mail decided", "uid", m.Body.UID(), "method", m.Body.Method(), "from", m.From.String(), "to", m.Address.String(),
 		"belief", string(m.Believed), "outcome", outcome, "rule", v.Rule, "repeated", v.Repeated)
-	said := note{uid: m.Body.UID(), method: m.Body.Method(), outcome: outcome, body: m.Body, held: v.Held,
+	said := note{uid: m.Body.UID(), method: m.Body.Method(), outcome: outcome, body: m.Body, held: v.Held, gathered: v.Gathered,
 		why: m.Body.Method() + " " + outcome + "; " + v.Rule + "; sender " + string(m.Believed)}
 	if v.Held && b.opt.PublicURL != "" && m.Recipient.Kind == db.Person {
 		said.page = b.opt.PublicURL + "/rsvp/" + a.keys.page(invitation{

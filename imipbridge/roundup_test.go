@@ -12,6 +12,7 @@ import (
 	"github.com/convene-server/convene/db"
 	"github.com/convene-server/convene/directory"
 	"github.com/convene-server/convene/scheduling"
+	"github.com/convene-server/convene/scheduling/ics"
 )
 
 // booking is a meeting of ben's in a room at an hour of the next Monday.
@@ -111,6 +112,71 @@ func TestRoundUp(t *testing.T) {
 		h.work()
 		h.want("nothing more", h.relay.rcpts(), "")
 		h.want("queue", len(h.queue()), 0)
+	})
+}
+
+// An answer by mail from outside is a mail itself; who wants a round-up, and summaries
+// in place of such mail, finds it in the round-up. What carries more than the
+// answer comes as it is.
+func TestRoundUpOfMail(t *testing.T) {
+	each(t, func(h *house) {
+		const dora = "dora@elsewhere.example"
+		h.add(db.Person, "ann", func(p *db.Principal) { p.MailCopies, p.LastDAV, p.Policy = "auto", today, "ACT_UPDATE_AND_NOTIFY" })
+		h.add(db.Person, dora, func(p *db.Principal) { p.MailCopies, p.LastDAV, p.Policy = "auto", today, "ACT_UPDATE_AND_NOTIFY" })
+		h.put("ann", event("", "u1", organizer(ann)+attendees(cleo)))
+		h.work()
+		h.relay.all()
+		answer := func(partstat, more string) []byte {
+			h.clock.forward(time.Minute)
+			text := strings.Replace(event("REPLY", "u1", organizer(ann)+answered(cleo, partstat)), "DTSTAMP:20260302T070000Z", "DTSTAMP:"+h.clock.now().UTC().Format("20060102T150405Z"), 1)
+			return bodied(cleo, ann, "r"+partstat, "multipart/mixed; boundary=b", "--b\nContent-Type: text/plain\n\nyes\n--b\nContent-Type: text/calendar; charset=utf-8; method=REPLY\n\n"+text+"\n"+more+"--b--\n")
+		}
+		round := func() (n int) {
+			for _, d := range h.queue() {
+				if d.Method == scheduling.RoundUp {
+					told, err := scheduling.ReadRoundUp(d.Body)
+					if err != nil {
+						h.Fatal(err)
+					}
+					n += len(told)
+				}
+			}
+			return n
+		}
+		h.give(cleo, answer("TENTATIVE", ""), ann)
+		h.want("as it came", h.nextHop.rcpts(), ann)
+		h.prefers("ann", directory.Notices, directory.Daily)
+		h.give(cleo, answer("ACCEPTED", ""), ann)
+		h.want("a mail that he has is not told again", h.nextHop.rcpts(), ann)
+		h.want("gathered", round(), 0)
+
+		h.prefers("ann", directory.Incoming, directory.SummaryOnly)
+		mail := answer("DECLINED", "")
+		h.want("verdict", h.give(cleo, mail, ann)[ann], "250")
+		h.want("verdict of the same again", h.give(cleo, mail, ann)[ann], "250")
+		h.want("handed on", h.nextHop.rcpts(), "")
+		h.want("gathered", round(), 1)
+		h.want("PARTSTAT", h.partstat("ann", "u1", cleo), "DECLINED")
+		h.give(cleo, answer("ACCEPTED", "--b\nContent-Type: application/pdf\n\n%PDF\n"), ann)
+		h.want("with a file", h.nextHop.rcpts(), ann)
+
+		// What comes to an address for answers reaches nobody's mailbox: he is told.
+		h.put(dora, event("", "u2", organizer(dora)+attendees(cleo)))
+		h.work()
+		token := ics.CalAddress(h.parsed(h.to(cleo, h.relay.all())).Objects[0].Master().Prop("ORGANIZER")).Mail()
+		say := func(partstat string) {
+			h.clock.forward(time.Minute)
+			text := strings.Replace(event("REPLY", "u2", answered(cleo, partstat)), "DTSTAMP:20260302T070000Z", "DTSTAMP:"+h.clock.now().UTC().Format("20060102T150405Z"), 1)
+			h.want("answer", h.give(cleo, mailOf(cleo, token, "", text), token)[token], "250")
+			h.work()
+		}
+		say("TENTATIVE")
+		h.want("told by mail", h.relay.rcpts(), dora)
+		h.prefers(dora, directory.Notices, directory.Daily)
+		before := round()
+		say("ACCEPTED")
+		h.want("told by mail", h.relay.rcpts(), "")
+		h.want("gathered", round()-before, 1)
 	})
 }
 

@@ -53,7 +53,7 @@ func (b *Bridge) ruleAnswer(ctx context.Context, a *arrival, r recipient) (rulin
 			notes = append(notes, said)
 			continue
 		}
-		m.Address = cuaddr.Mailto(organizer.Address)
+		m.Address, m.Consumed = cuaddr.Mailto(organizer.Address), true
 		m.Note = a.detail("by the address for answers that only he was told")
 		m.Key = a.key(r.address.Fold(), fmt.Sprint(organizer.ID), o.Method(), o.UID())
 		said, v, err := b.bring(ctx, a, *m)

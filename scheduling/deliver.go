@@ -57,7 +57,10 @@ func (s *sitting) repeated(m Deliver) (Verdict, error) {
 		return Verdict{}, nil
 	}
 	held := earlier.Outcome == outcomeQuarantined
-	return Verdict{Repeated: err == nil, Applied: earlier.Outcome == "applied" || held, Held: held, Rule: earlier.Rule}, err
+	return Verdict{
+		Repeated: err == nil, Applied: earlier.Outcome == "applied" || held, Held: held, Rule: earlier.Rule,
+		Gathered: strings.HasSuffix(earlier.Rule, inRoundUp),
+	}, err
 }
 
 // deliver decides and records. What it returns as an error rolls everything
@@ -89,6 +92,9 @@ func (s *sitting) deliver(m Deliver) (Verdict, error) {
 		return Verdict{}, err
 	}
 	x.Rule = r.rule
+	if r.gathered {
+		x.Rule += inRoundUp
+	}
 	if r.applied {
 		x.Outcome = "applied"
 	}
@@ -96,8 +102,11 @@ func (s *sitting) deliver(m Deliver) (Verdict, error) {
 		x.Outcome = outcomeQuarantined
 	}
 	s.decisions[at] = x
-	return Verdict{Applied: r.applied, Held: r.quarantined, Rule: r.rule}, nil
+	return Verdict{Applied: r.applied, Held: r.quarantined, Rule: x.Rule, Gathered: r.gathered}, nil
 }
+
+// inRoundUp ends the rule by which a message was decided that a round-up tells.
+const inRoundUp = ", told in the round-up of the day"
 
 // outcomeQuarantined is the outcome of what came into quarantine (decision 11).
 const outcomeQuarantined = "quarantined"
@@ -106,6 +115,7 @@ const outcomeQuarantined = "quarantined"
 type result struct {
 	applied     bool
 	quarantined bool
+	gathered    bool // the recipient's round-up tells of it
 	rule        string
 }
 
@@ -347,7 +357,32 @@ func (s *sitting) fromAttendee(m Deliver, method itip.Method) (result, error) {
 	if !h.changed && len(out.Messages) == 0 && out.Inbox == nil {
 		return ignored(out.Rule)
 	}
-	return result{applied: true, rule: out.Rule}, nil
+	return result{applied: true, rule: out.Rule, gathered: s.tellsAnswer(m, msg, &out)}, nil
+}
+
+// tellsAnswer tells an organizer of an answer from outside whose mail does not
+// reach him, as his rules say, or if he uses no calendar program; true: in his
+// round-up. That takes, too, what reaches him and says no more.
+func (s *sitting) tellsAnswer(m Deliver, msg itip.Message, out *itip.Outcome) bool {
+	if msg.Method != itip.Reply || !m.Consumed && !m.Spare {
+		return false
+	}
+	hears := s.heeds(m.Recipient, msg.Method, msg.From, out)
+	copies := m.Consumed && s.wantsCopy(m.Recipient, msg.Method) // decision 5
+	if !hears && !copies {
+		return false
+	}
+	l := &letter{Message: msg, door: m.Door, rule: "told as the rules say"}
+	if line := ics.Attendee(out.Object.First(), func(a cuaddr.Address) bool { return s.same(a, msg.From) }); line != nil {
+		l.from.Name = line.Param("CN")
+	}
+	if hears && !copies && s.gathers(l, m.Recipient) {
+		return true
+	}
+	if m.Consumed {
+		s.mail(l, cuaddr.Mailto(m.Recipient.Address), nil, true)
+	}
+	return false
 }
 
 // ownAct makes a mailed REPLY of somebody here his own act: his copy first,

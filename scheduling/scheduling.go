@@ -174,11 +174,15 @@ type Deliver struct {
 	// that sender may update it; nothing else may change (decisions 10, 11). The
 	// desk does the same by itself where From is not the ORGANIZER.
 	Quarantine bool
-	MessageID  string
-	Note       string    // what else the door knows, for the decision record: evidence, repairs
-	Key        string    // of the decision: recipient and hash of the message
-	Date       time.Time // of the mail, to repair a DTSTAMP (decision 21)
-	Door       string
+	// Consumed: the mail itself does not reach the recipient, so that he is told of
+	// what it says as of what people here say. Spare: it need not, where his round-up
+	// tells all that it says.
+	Consumed, Spare bool
+	MessageID       string
+	Note            string    // what else the door knows, for the decision record: evidence, repairs
+	Key             string    // of the decision: recipient and hash of the message
+	Date            time.Time // of the mail, to repair a DTSTAMP (decision 21)
+	Door            string
 }
 
 // Verdict is what the desk did with a delivered message.
@@ -186,6 +190,7 @@ type Verdict struct {
 	Applied  bool   // something changed
 	Repeated bool   // the same mail was decided before; nothing was done again
 	Held     bool   // in quarantine
+	Gathered bool   // the recipient's round-up tells of it
 	Rule     string // why, in words for people
 	Refusal  *itip.Refusal
 }

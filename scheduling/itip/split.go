@@ -130,11 +130,11 @@ func Revision(o *ics.Object) int {
 	return n
 }
 
-// Underway reports whether a series of events has begun, and returns the first
+// Underway reports whether a series has begun, and returns the first
 // instance to come, in the form that Split takes; "" if there is none.
 func Underway(me Actor, o *ics.Object) (next ics.RID, begun bool) {
 	m := o.Master()
-	if m == nil || !o.Recurs() || o.Kind() != "VEVENT" {
+	if m == nil || !o.Recurs() {
 		return "", false
 	}
 	t, _ := span(o, m)
