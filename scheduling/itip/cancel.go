@@ -64,7 +64,8 @@ func (me Actor) receiveCancel(have *ics.Object, msg Message) (Outcome, error) {
 			unseen = append(unseen, c)
 			continue
 		}
-		if older(c.comp, old.comp) && (sequence(c.comp) < sequence(old.comp) || exact && old.rid == c.rid) {
+		late := old.rid == "" && overtaken(old.comp, c.comp) // the ADD says nothing of this instance
+		if !late && older(c.comp, old.comp) && (sequence(c.comp) < sequence(old.comp) || exact && old.rid == c.rid) {
 			stale = staleRule(c.comp, old.comp)
 			continue
 		}
