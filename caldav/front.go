@@ -4,8 +4,10 @@ import (
 	"crypto/sha256"
 	_ "embed"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"html/template"
+	"mime"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -15,6 +17,7 @@ import (
 	"rsc.io/qr"
 
 	"github.com/convene-server/convene/caldav/dav"
+	"github.com/convene-server/convene/db"
 )
 
 // The page at "/" tells a person how to connect the program that he has. It
@@ -32,7 +35,7 @@ var frontPage = template.Must(template.New("front").Parse(frontSource))
 // frontPolicy lets the page have its own style and nothing else.
 var frontPolicy = func() string {
 	sum := sha256.Sum256([]byte(frontStyle))
-	return "default-src 'none'; style-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'; form-action 'none'; base-uri 'none'; frame-ancestors 'none'"
+	return "default-src 'none'; style-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 }()
 
 // frontMatcher knows the languages of the page, the first where none fits.
@@ -50,11 +53,15 @@ type front struct {
 	DAVx    template.URL // opens DAVx5 with the address filled in
 	Addrs   []frontAddress
 	Guides  []frontGuide
+	Offers  []frontOffer
 	Profile string
 	LogIn   string
 }
 
 type frontAddress struct{ Name, URL string }
+
+// frontOffer is a calendar that whoever has logged in may take.
+type frontOffer struct{ UID, Calendar, Owner string }
 
 type frontGuide struct {
 	Name, About string
@@ -111,6 +118,9 @@ func (x *exchange) front() error {
 		} {
 			f.Addrs = append(f.Addrs, frontAddress{f.Text.Places[i], f.Base + p})
 		}
+		if f.Offers, err = x.offers(); err != nil {
+			return err
+		}
 	} else {
 		f.Addrs = append(f.Addrs, frontAddress{f.Text.Everything, f.Base + hrefDAV})
 	}
@@ -135,6 +145,57 @@ func (x *exchange) front() error {
 	if x.r.Method != "HEAD" {
 		x.w.Write([]byte(page.String()))
 	}
+	return nil
+}
+
+// maxOffers bounds the calendars that the page offers.
+const maxOffers = 50
+
+// offers are the calendars that I was asked to share, for who has no program
+// that can answer.
+func (x *exchange) offers() (all []frontOffer, err error) {
+	var ms []db.Mount
+	err = x.store.View(x.ctx, func(tx *db.Tx) (err error) {
+		ms, err = tx.Offers(x.me.ID, maxOffers)
+		return err
+	})
+	for i := range ms {
+		m := &ms[i]
+		owner := m.Owner.Address
+		if m.Owner.Name != "" {
+			owner = m.Owner.Name + " <" + owner + ">"
+		}
+		r := &resource{coll: &m.Calendar, mount: m}
+		all = append(all, frontOffer{m.UID, r.title(), owner})
+	}
+	return all, err
+}
+
+// answerOnPage takes what a button beside an offer sends. Nobody else knows the
+// UID of an invitation, so no other page can press it.
+func (x *exchange) answerOnPage() error {
+	ok, err := x.authenticate()
+	if err != nil {
+		return err
+	}
+	if !ok {
+		x.challenge()
+		return nil
+	}
+	x.r.Body = http.MaxBytesReader(x.w, x.r.Body, 4<<10)
+	if err := x.r.ParseForm(); err != nil {
+		return &dav.Error{Status: http.StatusBadRequest, Detail: "not a form"}
+	}
+	answer := x.r.PostForm.Get("answer")
+	if answer != "accept" && answer != "decline" {
+		return &dav.Error{Status: http.StatusBadRequest, Detail: "neither accept nor decline"}
+	}
+	if _, err := x.answer(x.r.PostForm.Get("invitation"), answer == "accept", ""); err != nil && !errors.Is(err, errNoInvitation) {
+		return err
+	}
+	x.w.Header().Set("Location", "/?login")
+	x.w.Header().Set("Content-Length", "0")
+	x.w.WriteHeader(http.StatusSeeOther)
 	return nil
 }
 
@@ -199,6 +260,11 @@ const (
 // aux answers the paths outside of the tree that are no calendar data: true if
 // this was one.
 func (x *exchange) aux(path string) (bool, error) {
+	if x.r.Method == "POST" && path == "/" {
+		if m, _, err := mime.ParseMediaType(x.r.Header.Get("Content-Type")); err == nil && m == "application/x-www-form-urlencoded" {
+			return true, x.answerOnPage()
+		}
+	}
 	if x.r.Method != "GET" && x.r.Method != "HEAD" {
 		return false, nil
 	}

@@ -25,6 +25,9 @@ func TestFrontPageInBrowser(t *testing.T) {
 	h := newHouse(t, dbtest.New(t, "sqlite"))
 	const long = "wilhelmine.von-der-heydt-schulze@calendars.students.university.example.org"
 	h.add(db.Principal{Address: long, Kind: db.Person, Name: "Wilhelmine von der Heydt-Schulze"})
+	for _, calendar := range []string{annCalendar, annTasks} {
+		h.share(ann, calendar, "mailto:"+long, "read").want(t, 200)
+	}
 	alloc, stop := chromedp.NewExecAllocator(context.Background(), append(chromedp.DefaultExecAllocatorOptions[:],
 		chromedp.NoSandbox, chromedp.Flag("disable-dev-shm-usage", true))...)
 	t.Cleanup(stop)

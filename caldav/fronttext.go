@@ -15,6 +15,7 @@ type frontText struct {
 	YourAddress, YourPassword, LogIn, Insecure string
 	Choose, GetProfile, OpenDAVx               string
 	Addresses, Everything, Directory, MailOnly string
+	Offered, Take, Refuse                      string
 	Places                                     [3]string // principal, calendars, address books
 	Guides                                     []guideText
 }
@@ -37,7 +38,8 @@ var frontTexts = [...]frontText{
 		LogIn: "Log in to see your own addresses", Insecure: "This server is reached without encryption: use it on this computer or for a trial only.",
 		Choose: "Which program do you use?", GetProfile: "Load the profile", OpenDAVx: "Open in DAVx⁵",
 		Addresses: "Addresses for everything else", Everything: "Calendars and contacts", Directory: "Directory of everybody here (read-only)",
-		Places:   [3]string{"Account", "Calendars", "Address books"},
+		Places:  [3]string{"Account", "Calendars", "Address books"},
+		Offered: "Calendars that others share with you", Take: "Add to my calendars", Refuse: "No, thank you",
 		MailOnly: "You can take part without any of this: invitations come by mail as well, and you answer with the buttons in them.",
 		Guides: []guideText{
 			{"iPhone and iPad", "Calendar, Reminders, Contacts", offerProfile, []string{
@@ -89,7 +91,8 @@ var frontTexts = [...]frontText{
 		LogIn: "Anmelden, um Ihre eigenen Adressen zu sehen", Insecure: "Dieser Server ist ohne Verschlüsselung zu erreichen: nur auf diesem Rechner oder zum Ausprobieren.",
 		Choose: "Welches Programm benutzen Sie?", GetProfile: "Profil laden", OpenDAVx: "In DAVx⁵ öffnen",
 		Addresses: "Adressen für alles andere", Everything: "Kalender und Kontakte", Directory: "Verzeichnis aller hier (nur lesen)",
-		Places:   [3]string{"Konto", "Kalender", "Adressbücher"},
+		Places:  [3]string{"Konto", "Kalender", "Adressbücher"},
+		Offered: "Kalender, die andere mit Ihnen teilen", Take: "Zu meinen Kalendern", Refuse: "Nein, danke",
 		MailOnly: "Sie können auch ohne all das teilnehmen: Einladungen kommen ebenso per Mail, und Sie antworten mit den Knöpfen darin.",
 		Guides: []guideText{
 			{"iPhone und iPad", "Kalender, Erinnerungen, Kontakte", offerProfile, []string{

@@ -32,6 +32,9 @@ func (x *exchange) reply(home *resource, root *dav.Element) error {
 		return &dav.Error{Status: http.StatusForbidden, Detail: "the name is too long"}
 	}
 	s, err := x.answer(uid, accepts, title)
+	if errors.Is(err, errNoInvitation) {
+		return errors.Join(x.dropStale(uid), err)
+	}
 	if err != nil {
 		return err
 	}
@@ -43,6 +46,25 @@ func (x *exchange) reply(home *resource, root *dav.Element) error {
 	}
 	x.sendXML(http.StatusOK, dav.Document(dav.CS("shared-as"), func(w *dav.Writer) { w.Href(x.mountHref(&db.Mount{Share: s})) }))
 	return nil
+}
+
+// dropStale removes a notification of mine that asks about nothing any more:
+// who asked, or the calendar, is gone.
+func (x *exchange) dropStale(uid string) error {
+	return x.store.Write(x.ctx, nil, func(tx *db.Tx) error {
+		boxes, err := tx.Collections(x.me.ID, db.Notifications)
+		if err != nil || len(boxes) == 0 {
+			return err
+		}
+		if o, err := cardAt(tx, boxes[0].ID, uid+".xml"); err != nil || o == nil {
+			return err
+		}
+		t, err := x.tell(tx, []int64{x.me.ID})
+		if err != nil {
+			return err
+		}
+		return t.drop(tx, x.me.ID, uid+".xml")
+	})
 }
 
 // answer accepts or declines my invitation with a UID. Doing so again changes

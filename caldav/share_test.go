@@ -557,6 +557,26 @@ func TestShareEnds(t *testing.T) {
 			t.Fatal(err)
 		}
 		equal(t, "sharees", uidOf.ReplaceAllString(h.propfind(ann, annCalendar, "0", "CS:invite").row(t, annCalendar).text("CS:invite"), ""), "")
+
+		// What asks for something that is gone goes with the answer.
+		for _, r := range h.propfind(bob, bobBox, "1", "D:getetag").rows(t)[1:] {
+			h.do(bob, "DELETE", r.href, "").want(t, 204)
+		}
+		h.share(ann, annTasks, bobPath, "read").want(t, 200)
+		uid := h.invitation(bob, bobBox, "invite-noresponse")
+		if err := h.store.Write(t.Context(), nil, func(tx *db.Tx) error {
+			p, err := tx.PrincipalByAddress(ann)
+			if err != nil {
+				return err
+			}
+			return tx.DeletePrincipal(p.ID)
+		}); err != nil {
+			t.Fatal(err)
+		}
+		h.answer(bob, bobHome, annTasks, uid, "invite-accepted", "").want(t, 403)
+		if n := len(h.notifications(bob, bobBox)); n != 0 {
+			t.Errorf("%d notifications", n)
+		}
 	})
 }
 
@@ -647,5 +667,50 @@ func TestShareSchedulesNothing(t *testing.T) {
 		h.put(ann, annCalendar+"c.ics", event("a", "20261102T100000Z", "20261102T120000Z", "")).refused(t, 423, "D:lock-token-submitted")
 		h.put(bob, at+"c.ics", event("a", "20261102T100000Z", "20261102T120000Z", ""), "If", "<"+h.http.URL+at+"c.ics> ("+token+")").want(t, 204)
 		h.do(bob, "UNLOCK", at+"c.ics", "", "Lock-Token", token).want(t, 204)
+	})
+}
+
+// Whose programs know nothing of invitations takes a calendar on the page at
+// "/", and has it in all of them.
+func TestShareOnPage(t *testing.T) {
+	each(t, func(t *testing.T, h *house) {
+		press := func(who, body string) reply {
+			t.Helper()
+			return h.do(who, "POST", "/", body, "Content-Type", "application/x-www-form-urlencoded")
+		}
+		offered := func(who string) bool {
+			t.Helper()
+			page := h.do(who, "GET", "/?login", "").want(t, 200).body
+			return strings.Contains(page, "<dt>Ours</dt><dd>Ann Ärmel &lt;ann@example.org&gt;")
+		}
+		h.share(ann, annCalendar, bobPath, "read").want(t, 200)
+		uid := h.invitation(bob, bobBox, "invite-noresponse")
+		if !offered(bob) || offered(ann) {
+			t.Error("not offered to Bob, or to Ann")
+		}
+		press("", "invitation="+uid+"&answer=accept").want(t, 401)
+		press(ann, "invitation="+uid+"&answer=accept").want(t, 303)
+		press(bob, "invitation=none&answer=accept").want(t, 303)
+		equal(t, "sharees", h.sharees(ann, annCalendar), user(bob, "Bob", "read", "invite-noresponse"))
+		for _, body := range []string{"", "invitation=" + uid, "invitation=" + uid + "&answer=maybe", "%zz", strings.Repeat("x", 5<<10)} {
+			press(bob, body).want(t, 400)
+		}
+		h.do(bob, "POST", "/", "x", "Content-Type", "text/plain").want(t, 405)
+		if r := press(bob, "invitation="+uid+"&answer=accept").want(t, 303); r.header.Get("Location") != "/?login" {
+			t.Errorf("%v", r.header)
+		}
+		if offered(bob) {
+			t.Error("it is offered still")
+		}
+		equal(t, "sharees", h.sharees(ann, annCalendar), user(bob, "Bob", "read", "invite-accepted"))
+		at := ""
+		for _, r := range h.propfind(bob, bobHome, "1", "D:resourcetype").rows(t) {
+			if strings.Contains(r.text("D:resourcetype"), "<CS:shared/>") {
+				at = r.href
+			}
+		}
+		h.report(bob, at, homeSync("", "1")).want(t, 207)
+		press(bob, "invitation="+uid+"&answer=decline").want(t, 303)
+		equal(t, "sharees", h.sharees(ann, annCalendar), user(bob, "Bob", "read", "invite-declined"))
 	})
 }

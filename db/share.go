@@ -51,6 +51,12 @@ func (tx *Tx) Mounts(sharee int64) ([]Mount, error) {
 	return collect(tx, mounts+` WHERE s.sharee = $1 AND s.name <> '' ORDER BY s.name`, []any{sharee}, (*Mount).fields)
 }
 
+// Offers returns the calendars that somebody was asked to share and has not
+// answered, the latest first.
+func (tx *Tx) Offers(sharee int64, limit int) ([]Mount, error) {
+	return collect(tx, mounts+` WHERE s.sharee = $1 AND s.name = '' AND s.declined = 0 ORDER BY s.id DESC LIMIT $2`, []any{sharee, limit}, (*Mount).fields)
+}
+
 // MountsFrom returns those that others have taken from an owner.
 func (tx *Tx) MountsFrom(owner int64) ([]Mount, error) {
 	return collect(tx, mounts+` WHERE c.owner = $1 AND s.name <> '' ORDER BY s.id`, []any{owner}, (*Mount).fields)

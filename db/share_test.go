@@ -77,12 +77,25 @@ func TestShares(t *testing.T) {
 		set(c)
 		test("asked", b, c)
 		mounts(bob.ID)
+		offers := func(who int64, want int) {
+			t.Helper()
+			view(t, s, func(tx *db.Tx) error {
+				got, err := tx.Offers(who, 10)
+				if len(got) != want || want > 0 && (got[0].Share.Sharee != who || got[0].Owner.ID != ann.ID) {
+					t.Errorf("%+v", got)
+				}
+				return err
+			})
+		}
+		offers(bob.ID, 1)
+		offers(cyn.ID, 0) // she has declined
 		b.Name, b.Title, b.Writes = "shared-b", "Mine", true
 		c.Name, c.Declined = "shared-c", false
 		set(b)
 		set(c)
 		test("taken", b, c)
 		mounts(bob.ID, "shared-b")
+		offers(bob.ID, 0)
 		view(t, s, func(tx *db.Tx) error {
 			from, err := tx.MountsFrom(ann.ID)
 			if len(from) != 2 || from[0].Share.Sharee != bob.ID {
