@@ -261,6 +261,16 @@ func (r *replying) every(c *part, l *ics.Prop, who cuaddr.Address) {
 	}
 }
 
+// answersSeries reports whether the message has an answer for the series, which
+// one taken back is not.
+func (r *replying) answersSeries(who cuaddr.Address) bool {
+	if r.in.master == nil {
+		return false
+	}
+	l := find(r.in.master, who)
+	return l == nil || ics.PartStat(l) != "NEEDS-ACTION"
+}
+
 // note writes an answer down; false if it does not count.
 func (r *replying) note(c, p *part, l *ics.Prop, who cuaddr.Address) bool {
 	m := find(p, who)
@@ -281,7 +291,7 @@ func (r *replying) note(c, p *part, l *ics.Prop, who cuaddr.Address) bool {
 		r.why = "no answer that is known: " + said
 		return false
 	}
-	if said == "NEEDS-ACTION" && own && c.rid != "" && r.ours && r.in.master != nil && ics.PartStat(m) != said {
+	if said == "NEEDS-ACTION" && own && c.rid != "" && r.ours && r.answersSeries(who) && ics.PartStat(m) != said {
 		// It is named because his answer for the series is none for it (RFC 6638
 		// §3.2.2.3). What he had said of it came after he was asked anew, and he is
 		// told that it counts.
