@@ -183,6 +183,8 @@ func (s *sitting) job(j db.Job) error {
 		return s.recordAnew(j)
 	case jobAsk:
 		return s.askOwner(j)
+	case jobArrive:
+		return s.arrived(j)
 	case jobDecided:
 		return s.decidedByOwner(j)
 	case jobRegroup:

@@ -85,6 +85,9 @@ func (s *sitting) consult() error {
 			if err := s.tellPrograms(h, room); err != nil {
 				return err
 			}
+			if err := s.await(h, s.now.Add(time.Microsecond-s.rules(h.owner).CheckIn())); err != nil {
+				return err
+			}
 		}
 		switch of := about(h.obj, room); {
 		case of != "":

@@ -58,3 +58,42 @@ func (c *conflictsCmd) Run(e *env) error {
 	}
 	return w.Flush()
 }
+
+type checkInCmd struct {
+	kind    db.Kind
+	Address string `arg:"" help:"Mail address."`
+}
+
+// Run notes that somebody has come to what is booked now (rule check_in).
+func (c *checkInCmd) Run(e *env) error {
+	config, s, err := e.open()
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	var p db.Principal
+	if err := s.View(e.ctx, func(tx *db.Tx) (err error) {
+		p, err = find(tx, c.Address, c.kind)
+		return err
+	}); err != nil {
+		return err
+	}
+	all, err := newDesk(s, config, slog.New(slog.DiscardHandler)).CheckIn(e.ctx, p, "command")
+	if err != nil {
+		return err
+	}
+	if len(all) == 0 {
+		return fmt.Errorf("nothing is booked in %s now or within a quarter of an hour", p.Address)
+	}
+	for _, x := range all {
+		start := x.Start.Format(time.RFC3339)
+		if e.json {
+			if err := e.object(map[string]string{"start": start, "uid": x.UID, "organizer": x.Organizer, "title": x.Title}); err != nil {
+				return err
+			}
+			continue
+		}
+		fmt.Fprintf(e.stdout, "%s  %s  %s\n", start, x.Organizer, strings.Join(strings.Fields(x.Title), " "))
+	}
+	return nil
+}

@@ -207,6 +207,22 @@ func (h *stage) Confirm(who, room, uid string, rid ics.RID, partstat string) err
 	return h.answer(code, text)
 }
 
+func (h *stage) Arrive(room string) error {
+	var p db.Principal
+	err := h.store.View(context.Background(), func(tx *db.Tx) (err error) {
+		p, err = tx.PrincipalByAddress(h.person(room).Address)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	came, err := h.desk.CheckIn(context.Background(), p, "command")
+	if err == nil && len(came) == 0 {
+		err = fmt.Errorf("nothing is booked there")
+	}
+	return err
+}
+
 func (h *stage) Again() error {
 	p := &process{lmtp: h.lmtp}
 	return p.deliver(h.last.from, h.last.to, h.last.data)

@@ -97,11 +97,12 @@ type placeCmds struct {
 	Rename renameCmd   `cmd:"" help:"Give one another address; the old one stays as an alias, and meetings follow."`
 	Remove removeCmd   `cmd:"" help:"Remove one."`
 
+	CheckIn   checkInCmd   `cmd:"" name:"check-in" help:"Note that somebody has come to what is booked now."`
 	Conflicts conflictsCmd `cmd:"" help:"List where bookings of one overlap in the time to come."`
 }
 
 func (p *placeCmds) of(k db.Kind) {
-	p.Add.kind, p.List.kind, p.Show.kind, p.Set.kind, p.Rename.kind, p.Remove.kind, p.Conflicts.kind = k, k, k, k, k, k, k
+	p.Add.kind, p.List.kind, p.Show.kind, p.Set.kind, p.Rename.kind, p.Remove.kind, p.Conflicts.kind, p.CheckIn.kind = k, k, k, k, k, k, k, k
 }
 
 func newCLI() *cli {

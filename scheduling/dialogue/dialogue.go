@@ -62,6 +62,7 @@
 //	                          there, nobody else any; D:read in a calendar
 //	delegate big cleo         she acts for the room from then on, and nobody else does:
 //	confirm cleo big ACCEPTED [RECURRENCE-ID]  her program answers so in the room's calendar
+//	arrive big                somebody has come to what is booked there now
 //	again                     the last mail comes once more, as after an answer that was lost
 //	reads ann auto            she gets mail, too: auto or always, as --mail-copies
 //	keep ann                  from here on the items of her inbox stay there,

@@ -55,6 +55,8 @@ type Clerk interface {
 	// calendar as her program does.
 	Delegate(room, who string) error
 	Confirm(who, room, uid string, rid ics.RID, partstat string) error
+	// Arrive notes that somebody has come to what is booked in a room now.
+	Arrive(room string) error
 	// Again brings in the last mail once more.
 	Again() error
 	// Sweep does what a server does once a day.
@@ -79,10 +81,10 @@ var (
 		"move": {2, 4}, "drop": {2, 2}, "import": {1, 1}, "remove": {1, 2}, "lies": {2, 2},
 		"store": {2, 2}, "copy": {2, 4}, "default": {2, 2}, "grant": {3, 9}, "keep": {1, 1}, "inbox": {2, 2}, "clear": {1, 1}, "mailed": {2, 2}, "sweep": {0, 0},
 		"property": {3, 3}, "shows": {3, 3}, "publish": {1, 1}, "card": {2, 2}, "rest": {0, 0}, "work": {1, 1},
-		"delegate": {2, 2}, "confirm": {3, 4}, "again": {0, 0}, "reads": {2, 2},
+		"delegate": {2, 2}, "confirm": {3, 4}, "again": {0, 0}, "reads": {2, 2}, "arrive": {1, 1},
 	}
 	clerical = []string{"store", "copy", "default", "grant", "keep", "inbox", "clear", "mailed", "sweep", "property", "shows", "publish", "card", "rest", "work",
-		"delegate", "confirm", "again", "reads"}
+		"delegate", "confirm", "again", "reads", "arrive"}
 )
 
 // gone is the Kind of who was removed.
@@ -150,6 +152,8 @@ func (r *run) keep(s Step) {
 		r.act(func() error { return c.Delegate(w[1], w[2]) })
 	case "confirm":
 		r.act(func() error { return c.Confirm(w[1], w[2], r.uid, ridOf(w, 4), w[3]) })
+	case "arrive":
+		r.act(func() error { return c.Arrive(w[1]) })
 	case "again":
 		r.act(c.Again)
 	case "reads":

@@ -26,7 +26,7 @@ func TestRulesAreDocumented(t *testing.T) {
 func TestReasonsAreTranslated(t *testing.T) {
 	text := regexp.MustCompile(`Reason\{Text: "([^"]+)"`)
 	n := 0
-	for _, file := range []string{"action.go", "decide.go", "free.go", "keep.go", "pool.go", "program.go", "quota.go", "when.go", "who.go", "../agent.go", "../owner.go"} {
+	for _, file := range []string{"action.go", "decide.go", "free.go", "keep.go", "pool.go", "program.go", "quota.go", "when.go", "who.go", "../agent.go", "../checkin.go", "../owner.go"} {
 		source, err := os.ReadFile(file)
 		if err != nil {
 			t.Fatal(err)

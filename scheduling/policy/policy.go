@@ -43,6 +43,7 @@ type Policy struct {
 	named    bool   // who has the time is told to whom it is refused
 	response string // what every answer says, too
 	keeps    keeps
+	arrive   time.Duration // how long after its beginning somebody has checked in; 0: nobody needs to
 	forget   time.Duration // how long after its end a booking stays; 0: for ever
 	drawers  drawers
 }
@@ -115,6 +116,10 @@ func (p Policy) Owners() []cuaddr.Address { return p.owners }
 
 // Quotas names the quotas that a booking counts in.
 func (p Policy) Quotas() []string { return p.quotas }
+
+// CheckIn is how long after its beginning a booking is given back to which nobody
+// has checked in; 0: it is not.
+func (p Policy) CheckIn() time.Duration { return p.arrive }
 
 // keep is how long an offered time is held.
 func (p Policy) keep() time.Duration {

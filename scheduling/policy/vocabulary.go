@@ -165,6 +165,13 @@ var vocabulary = map[string]word{
 			}
 			return nil
 		}},
+	"check_in": {"DURATION", "a booking is given back to which nobody has checked in that long after its beginning",
+		func(p *Policy, args []string) (err error) {
+			if p.arrive, err = oneDuration(args); err == nil && p.arrive > 24*time.Hour {
+				err = errors.New("takes a day at most")
+			}
+			return err
+		}},
 	"delete_attachments":       {"", "the room's copy has no attachments", keep(func(k *keeps) { k.noAttachments = true })},
 	"delete_comments":          {"", "the room's copy has no description and no comments", keep(func(k *keeps) { k.noComments = true })},
 	"delete_subject":           {"", "the room's copy has no title", keep(func(k *keeps) { k.noSubject = true })},
