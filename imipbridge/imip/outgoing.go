@@ -114,6 +114,14 @@ func (m *Message) component(c *ics.Component, method string) {
 		}
 	}
 	switch method {
+	case "REQUEST", "ADD", "COUNTER":
+		// RFC 5546 §3.2.2, §3.2.4, §3.2.7: it may be empty.
+		if c.Prop("SUMMARY") == nil && (c.Name == "VEVENT" || c.Name == "VTODO") {
+			c.Add(ics.NewProp("SUMMARY", ""))
+		}
+		if c.Prop("PRIORITY") == nil && c.Name == "VTODO" { // §3.4.2, §3.4.4, §3.4.7
+			c.Add(ics.NewProp("PRIORITY", "0"))
+		}
 	case "CANCEL":
 		// RFC 5546 §3.2.5 wants it for a whole cancelled event; without it some
 		// programs show the mail and leave the event.

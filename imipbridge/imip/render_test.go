@@ -441,6 +441,10 @@ func TestCalendarPart(t *testing.T) {
 	has(c, "DTEND;TZID=Europe/Berlin:20260211T003000\r\n", true)
 	has(c, "DURATION", false)
 	has(c, "SEQUENCE:0\r\n", true)
+	has(c, "SUMMARY:\r\n", true) // RFC 5546 §3.2.2: there, if empty
+	has(c, "PRIORITY", false)
+	task := strings.NewReplacer("VEVENT", "VTODO", "DTEND", "DUE").Replace(vevent("REQUEST", "DTSTART:20260209T233000Z\n"+people))
+	has(part(message(t, task)), "PRIORITY:0\r\n", true) // §3.4.2
 	if strings.Count(c, "BEGIN:VTIMEZONE") != 1 || !strings.Contains(c, "TZID:Europe/Berlin\r\n") {
 		t.Errorf("no VTIMEZONE was made:\n%s", c)
 	}

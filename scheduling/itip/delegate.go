@@ -515,8 +515,13 @@ func (m *mend) delegations() []Message {
 				}
 			}
 		}
+		// RFC 5546 §3.2.2: what is called off has no place in a REQUEST.
+		to := slices.DeleteFunc(byWhom[a], func(p *part) bool { return p.off })
+		if len(to) == 0 {
+			continue
+		}
 		out = append(out, Message{Method: Request, UID: m.was.obj.UID(), From: from, To: a,
-			Body: m.me.requestBody(m.is, byWhom[a], m.beyond(byWhom[a], a)), Significant: true})
+			Body: m.me.requestBody(m.is, to, m.beyond(to, a)), Significant: true})
 	}
 	return out
 }

@@ -642,6 +642,9 @@ func (c *core) sound(m Message) error {
 	if len(m.Body.Main()) == 0 {
 		return bad("no component")
 	}
+	if why := breaks(m); why != "" {
+		return bad(why)
+	}
 	for _, comp := range m.Body.Main() {
 		for _, want := range []string{"UID", "DTSTAMP", "ORGANIZER", "DTSTART"} {
 			if want == "DTSTART" && (comp.Name == "VTODO" || m.Method == Refresh || m.Method == Cancel) {
