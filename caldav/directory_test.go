@@ -114,6 +114,12 @@ func TestDirectory(t *testing.T) {
 				}
 			}
 		}
+		for _, name := range []string{"bob@example.org.vcf", "new.vcf"} { // programs show what is missing (RFC 3744 §7.1.1)
+			r := h.do(ann, "PUT", theDirectory+name, card("u", "U"))
+			if r.want(t, 403); r.condition(t) != "D:need-privileges" {
+				t.Errorf("PUT of %s: %s", name, r.body)
+			}
+		}
 		h.do(ann, "GET", theDirectory+"ann.b@example.org.vcf", "").want(t, 301)
 		h.do(ann, "GET", theDirectory+"bob@example.org", "").want(t, 404)
 		h.do(ann, "GET", theDirectory+"a/b", "").want(t, 404)

@@ -124,6 +124,9 @@ func (x *exchange) conditions() scheduling.Conditions {
 
 // put answers a PUT of an object.
 func (x *exchange) put(segments []string, slash bool) error {
+	if len(segments) == 3 && segments[1] == wordDirectory {
+		return needs(x.directoryBook().href, "bind") // whether there is such a card or not: nobody writes there
+	}
 	p, ok := x.placeOf(segments)
 	if !ok || p.member == "" || slash {
 		if _, err := x.find(segments); err != nil && !errors.Is(err, db.ErrNotFound) {
