@@ -70,7 +70,7 @@ func (s *simulation) write(who *somebody, what string, root *ics.Component) {
 	o := ics.New(root)
 	s.clock()
 	s.acting = who.name + ": " + what
-	done := s.log.begin(who.core, s.now, "put "+who.name+" # "+what, o)
+	done := s.log.begin(s.uid, who.core, s.now, "put "+who.name+" # "+what, o)
 	err := who.core.Put(who.name, o.Bytes(), dialogue.Condition{})
 	done(false, err)
 	if now := s.object(who); now != nil && err == nil {
@@ -82,14 +82,14 @@ func (s *simulation) write(who *somebody, what string, root *ics.Component) {
 // moves puts somebody's copy into another calendar of his, which nobody hears of.
 func (s *simulation) moves(who *somebody, a act) {
 	to := []string{"calendar", "work"}[a.A%2]
-	if who.core.Lies(who.name, "1") == to {
+	if who.core.Lies(who.name, s.uid) == to {
 		return
 	}
 	s.clock()
 	s.acting = who.name + " moves his copy to " + to
 	was, before := s.sent, s.object(who)
-	done := s.log.begin(who.core, s.now, "move "+who.name+" "+to, nil)
-	err := who.core.Move(who.name, "1", to, dialogue.Condition{})
+	done := s.log.begin(s.uid, who.core, s.now, "move "+who.name+" "+to, nil)
+	err := who.core.Move(who.name, s.uid, to, dialogue.Condition{})
 	done(false, err)
 	if s.sent != was || s.object(who) != before {
 		s.fail("somebody hears of it")
@@ -106,8 +106,8 @@ func (s *simulation) remove(who *somebody, silent bool) {
 		statement += " silent"
 		who.silent = true
 	}
-	done := s.log.begin(who.core, s.now, statement, nil)
-	err := who.core.Delete(who.name, "1", silent, dialogue.Condition{})
+	done := s.log.begin(s.uid, who.core, s.now, statement, nil)
+	err := who.core.Delete(who.name, s.uid, silent, dialogue.Condition{})
 	done(false, err)
 	who.cached = nil
 	s.after(who.core, err)

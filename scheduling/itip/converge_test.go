@@ -19,8 +19,13 @@ func (s *simulation) told(m Message) {
 	if m.Method != Request && s.at[m.From] != s.org || m.Method == Reply || m.Echo || to == s.org {
 		return
 	}
-	out, err := Receive(to.core.actor(to.name, "1"), to.ideal, m)
+	out, err := Receive(to.core.actor(to.name, s.uid), to.ideal, m)
 	switch {
+	case strings.Contains(out.Rule, "he declined it, or has done with it") && strings.Contains(s.acting, " parts the series "):
+		root := m.Body.Root().Clone() // he has declined all of it, and hears what that is now
+		root.Remove("METHOD")
+		s.knows(to, ics.New(root))
+		return
 	case s.at[m.From] != s.org, s.known[to]: // who sends him repeats what others said; who asks is told what he knows
 	case m.Method == DeclineCounter && err == nil && !out.Ignored:
 		return
@@ -64,7 +69,7 @@ func (s *simulation) mustBeNews(m Message) {
 			return
 		}
 	}
-	me := s.org.core.actor(s.org.name, "1")
+	me := s.org.core.actor(s.org.name, s.uid)
 	for _, p := range s.mail {
 		if p.m.Method != Reply || p.m.From != m.From {
 			continue

@@ -81,26 +81,6 @@ func behind(p *part, who, whom cuaddr.Address) bool {
 	return true // longer than any that is meant
 }
 
-// dismiss takes those who were sent by somebody out of a component, and those
-// whom they sent; except keeps those named there. It returns who they were.
-func dismiss(p *part, by cuaddr.Address, except []cuaddr.Address) []ics.Prop {
-	var gone []ics.Prop
-	for _, a := range delegates(p, by) {
-		if slices.ContainsFunc(except, func(b cuaddr.Address) bool { return a.Fold() == b.Fold() }) {
-			continue
-		}
-		l := p.attendee(a)
-		if l == nil {
-			continue
-		}
-		gone = append(gone, *l)
-		p.comp.RemoveFunc(func(q *ics.Prop) bool { return q.Name == "ATTENDEE" && ics.CalAddress(q) == a })
-		p.moved()
-		gone = append(gone, dismiss(p, a, nil)...)
-	}
-	return gone
-}
-
 // delegate notes whom an attendee sends in his place. c is his answer, p where
 // it is noted, l his line in c.
 func (r *replying) delegate(c, p *part, l *ics.Prop) {
@@ -145,40 +125,6 @@ func (r *replying) delegate(c, p *part, l *ics.Prop) {
 		}
 		r.noted, r.news = true, true
 	}
-}
-
-// outlive keeps those in single occurrences who are not sent to the series any
-// more: the CANCEL of it must not take these, whichever comes first.
-func (r *replying) outlive() {
-	m := r.s.master
-	if m == nil {
-		return
-	}
-	for _, l := range r.gone[m] {
-		a, stays := ics.CalAddress(&l), false
-		for _, p := range r.s.parts {
-			if p != m && find(m, a) == nil && r.s.listed(p, a) {
-				setSequence(p.comp, max(sequence(p.comp), sequence(m.comp))+1)
-				p.moved()
-				stays = true
-			}
-		}
-		if stays {
-			r.back = append(r.back, a)
-		}
-	}
-}
-
-// dismissed notes who is not sent any more.
-func (r *replying) dismissed(p *part, gone []ics.Prop) {
-	if len(gone) == 0 {
-		return
-	}
-	if r.gone == nil {
-		r.gone = map[*part][]ics.Prop{}
-	}
-	r.gone[p] = append(r.gone[p], gone...)
-	r.noted, r.news = true, true
 }
 
 // claimed gives a new delegate's line the answer that came from him before his

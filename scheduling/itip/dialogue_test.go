@@ -239,6 +239,9 @@ func (c *core) Split(who, uid, rid, fresh string) error {
 		}
 		if to, local := c.name(m.To); !local {
 			c.told[to] = append(c.told[to], m.Body.Bytes())
+			if c.post != nil {
+				c.post(m)
+			}
 		}
 	}
 	return nil

@@ -2,13 +2,11 @@ package itip_test
 
 import (
 	"fmt"
-	"os"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 
-	"github.com/convene-server/convene/directory/cuaddr"
 	"github.com/convene-server/convene/scheduling/ics"
 	. "github.com/convene-server/convene/scheduling/itip"
 )
@@ -23,12 +21,16 @@ func (s *simulation) beside(a act, who *somebody, o *ics.Object) {
 	what := ""
 	switch a.What {
 	case whatDelegate, whatDelegate + 1, whatDelegate + 2, whatDelegate + 3:
-		if who == s.org || s.waits("delegate") {
+		if who == s.org || calmly("delegate") && s.between(s.concerned(who)) >= 0 {
 			return
 		}
 		if what = s.sends(who, a, o, root); what != "" {
 			s.write(who, what, root)
-			s.settles("delegate")
+			if calmly("delegate") {
+				for n := s.between(s.concerned(who)); n >= 0; n = s.between(s.concerned(who)) {
+					s.hand(n, false)
+				}
+			}
 			return
 		}
 	case whatPropose, whatPropose + 1:
@@ -47,10 +49,7 @@ func (s *simulation) beside(a act, who *somebody, o *ics.Object) {
 			return
 		case who == s.org:
 			s.tells(a, o)
-		case calmly("answers") && slices.ContainsFunc(s.mail, func(p *packet) bool {
-			pair := []cuaddr.Address{s.address(who), s.address(s.org)}
-			return slices.Contains(pair, p.m.From) && slices.Contains(pair, p.m.To)
-		}):
+		case calmly("answers") && s.between([]*somebody{who, s.org}) >= 0:
 			return
 		default:
 			n := s.sent
@@ -69,48 +68,6 @@ func (s *simulation) beside(a act, who *somebody, o *ics.Object) {
 	}
 	if what != "" {
 		s.write(who, what, root)
-	}
-}
-
-// calm are the acts that do not begin at any time. CONVENE_CROSS names those that
-// shall all the same, to see what becomes of it.
-var calm = map[string]bool{
-	// It begins when no mail is under way, and all mail arrives before something
-	// else happens.
-	"delegate": true,
-	// An ADD does not follow on a REQUEST that is still under way. It names what it
-	// follows on by SEQUENCE alone, which a change of content need not raise (RFC
-	// 5546 §2.1.4, §3.2.4): who has an earlier REQUEST of that SEQUENCE cannot know,
-	// and takes the other one for older when it comes.
-	"add": true,
-	// An answer from another mail program crosses no mail between the same two.
-	// Other programs repeat what SEQUENCE they like, so the organizer does not
-	// confirm such an answer (RFC 5546 §3.2.2.2), and the copy of who gave it shows
-	// until his next answer that he is asked. Nor do they name the occurrences for
-	// which an answer to the series is none (RFC 6638 §3.2.2.3), so it is not known
-	// of which it speaks if it overtakes earlier ones. All other mail may be under
-	// way.
-	"answers": true,
-}
-
-// waits reports whether an act cannot begin now.
-func (s *simulation) waits(act string) bool { return calmly(act) && len(s.mail) > 0 }
-
-func calmly(act string) bool { return calm[act] && !strings.Contains(os.Getenv("CONVENE_CROSS"), act) }
-
-// tellsOf reports whether a REQUEST of what an organizer has is under way.
-func (s *simulation) tellsOf(o *ics.Object) bool {
-	of := func(c *ics.Component) int { n, _ := strconv.Atoi(c.Value("SEQUENCE")); return n }
-	return o.Master() != nil && slices.ContainsFunc(s.mail, func(p *packet) bool {
-		m := p.m.Body.Master()
-		return p.m.Method == Request && m != nil && of(m) == of(o.Master())
-	})
-}
-
-// settles lets all mail arrive after an act that nothing crosses.
-func (s *simulation) settles(act string) {
-	if calmly(act) {
-		s.quiet()
 	}
 }
 
@@ -176,7 +133,7 @@ func (s *simulation) proposes(who *somebody, a act, o *ics.Object) {
 	start := time.Date(2031, 3, 27+a.B%4, 10+a.C%4, 0, 0, 0, time.UTC)
 	s.clock()
 	s.acting = who.name + " proposes another time of " + string(r)
-	me := who.core.actor(who.name, "1")
+	me := who.core.actor(who.name, s.uid)
 	me.Now = s.now
 	m := Propose(me, o, r, start, start.Add(time.Hour), fmt.Sprint("Rather ", a.A))
 	if m == nil {
@@ -198,7 +155,7 @@ func (s *simulation) carry(who *somebody, m Message) {
 		s.post(m)
 		return
 	}
-	done := s.log.begin(to.core, s.now, fmt.Sprintf("mail %s %s %s", who.name, to.name, m.Method), m.Body)
+	done := s.log.begin(s.uid, to.core, s.now, fmt.Sprintf("mail %s %s %s", who.name, to.name, m.Method), m.Body)
 	ignored, err := to.core.Mail(who.name, to.name, m.Method, m.Body.Bytes())
 	done(ignored, err)
 	s.after(to.core, err)
@@ -206,7 +163,7 @@ func (s *simulation) carry(who *somebody, m Message) {
 
 // decides lets the organizer take the oldest open proposal or turn it down.
 func (s *simulation) decides(a act) {
-	open := s.org.core.open[s.org.name+" 1"]
+	open := s.org.core.open[s.org.name+" "+s.uid]
 	if len(open) == 0 || s.object(s.org) == nil {
 		return
 	}
@@ -218,10 +175,10 @@ func (s *simulation) decides(a act) {
 		verb = "accept"
 	}
 	s.acting = fmt.Sprintf("%s: %s what %s proposes for %q", s.org.name, verb, by.name, p.RID)
-	done := s.log.begin(s.org.core, s.now, strings.TrimSpace(fmt.Sprintf("%s %s %s %s", verb, s.org.name, by.name, p.RID)), nil)
-	err := s.org.core.Decide(s.org.name, "1", by.name, p.RID, a.A < 4)
+	done := s.log.begin(s.uid, s.org.core, s.now, strings.TrimSpace(fmt.Sprintf("%s %s %s %s", verb, s.org.name, by.name, p.RID)), nil)
+	err := s.org.core.Decide(s.org.name, s.uid, by.name, p.RID, a.A < 4)
 	done(false, err)
-	if slices.ContainsFunc(s.org.core.open[s.org.name+" 1"], func(q Proposal) bool { return q.Attendee == p.Attendee && q.RID == p.RID }) {
+	if slices.ContainsFunc(s.org.core.open[s.org.name+" "+s.uid], func(q Proposal) bool { return q.Attendee == p.Attendee && q.RID == p.RID }) {
 		s.fail("a proposal is decided and still open")
 	}
 	s.after(s.org.core, err)
@@ -238,13 +195,13 @@ func (s *simulation) refreshes(who *somebody) {
 	s.clock()
 	s.acting = who.name + " asks how things stand"
 	c := &ics.Component{Name: o.Kind(), Props: []ics.Prop{
-		ics.NewProp("UID", "1"), ics.NewProp("DTSTAMP", s.now.UTC().Format("20060102T150405Z")),
+		ics.NewProp("UID", s.uid), ics.NewProp("DTSTAMP", s.now.UTC().Format("20060102T150405Z")),
 		ics.NewProp("ORGANIZER", org.String()), ics.NewProp("ATTENDEE", s.address(who).String()),
 	}}
 	body := ics.New(&ics.Component{Name: "VCALENDAR", Props: []ics.Prop{
 		ics.NewProp("VERSION", "2.0"), ics.NewProp("PRODID", ProductID), ics.NewProp("CALSCALE", "GREGORIAN"), ics.NewProp("METHOD", "REFRESH"),
 	}, Children: []*ics.Component{c}})
-	s.carry(who, Message{Method: Refresh, UID: "1", From: s.address(who), To: org, Body: body})
+	s.carry(who, Message{Method: Refresh, UID: s.uid, From: s.address(who), To: org, Body: body})
 }
 
 // mailing makes what a mail program sends.
@@ -271,7 +228,7 @@ func (s *simulation) observed(who *somebody, what string, method Method, body *i
 		names = append(names, p.name)
 	}
 	raw := body.Bytes()
-	done := s.log.begin(who.core, s.now, fmt.Sprintf("send %s %s %s # %s", who.name, method, strings.Join(names, " "), what), body)
+	done := s.log.begin(s.uid, who.core, s.now, fmt.Sprintf("send %s %s %s # %s", who.name, method, strings.Join(names, " "), what), body)
 	ignored, err := who.core.Send(who.name, names, method, raw)
 	done(ignored, err)
 	if err == nil {
@@ -280,7 +237,7 @@ func (s *simulation) observed(who *somebody, what string, method Method, body *i
 		}
 		for _, p := range to {
 			if p.core != who.core {
-				s.letter(Message{Method: method, UID: "1", From: s.address(who), To: s.address(p), Body: body})
+				s.letter(Message{Method: method, UID: s.uid, From: s.address(who), To: s.address(p), Body: body})
 			}
 		}
 	}
@@ -301,7 +258,7 @@ func (s *simulation) letter(m Message) {
 // learns notes what somebody knows by a letter, and by what he asks because of
 // it.
 func (s *simulation) learns(to *somebody, m Message) {
-	out, err := Receive(to.core.actor(to.name, "1"), to.ideal, m)
+	out, err := Receive(to.core.actor(to.name, s.uid), to.ideal, m)
 	if err != nil {
 		return
 	}
@@ -310,7 +267,7 @@ func (s *simulation) learns(to *somebody, m Message) {
 	}
 	for _, q := range out.Messages {
 		if by := s.at[q.To]; by == s.org && q.Method == Refresh {
-			if told, err := Receive(by.core.actor(by.name, "1"), s.object(by), q); err == nil {
+			if told, err := Receive(by.core.actor(by.name, s.uid), s.object(by), q); err == nil {
 				for _, n := range told.Messages {
 					s.learns(to, n)
 				}
@@ -330,7 +287,7 @@ func (s *simulation) replies(who *somebody, a act, o *ics.Object) {
 	}
 	say := []string{"ACCEPTED", "DECLINED", "TENTATIVE"}[a.B%3]
 	said := &ics.Component{Name: c.Name, Props: []ics.Prop{
-		ics.NewProp("UID", "1"), ics.NewProp("DTSTAMP", s.now.Add(4*time.Second).UTC().Format("20060102T150405Z")),
+		ics.NewProp("UID", s.uid), ics.NewProp("DTSTAMP", s.now.Add(4*time.Second).UTC().Format("20060102T150405Z")),
 	}}
 	for _, p := range c.Props {
 		switch p.Name {
@@ -474,12 +431,12 @@ func (s *simulation) adds(a act, o *ics.Object) {
 		return p.WithParam("X-CONVENE-SINCE", strconv.Itoa(top+1)).WithParam("X-CONVENE-ASKED", strconv.Itoa(top+1))
 	})
 	root.Children = append(root.Children, one)
-	s.org.core.keep(s.org.name, "1", Outcome{Object: ics.New(root), Scheduled: true})
+	s.org.core.keep(s.org.name, s.uid, Outcome{Object: ics.New(root), Scheduled: true})
 	sent.Remove("RECURRENCE-ID", "RDATE", "EXDATE", "RRULE")
 	sent.RemoveFunc(func(p *ics.Prop) bool { return strings.HasPrefix(p.Name, "X-CONVENE") })
 	for _, p := range to {
-		s.letter(Message{Method: Add, UID: "1", From: s.address(s.org), To: s.address(p), Body: s.mailing(Add, []*ics.Component{sent}, o)})
+		s.letter(Message{Method: Add, UID: s.uid, From: s.address(s.org), To: s.address(p), Body: s.mailing(Add, []*ics.Component{sent}, o)})
 	}
-	s.log.begin(s.org.core, s.now, unsaid+s.acting, nil)
+	s.log.begin(s.uid, s.org.core, s.now, unsaid+s.acting, nil)
 	s.after(s.org.core, nil)
 }

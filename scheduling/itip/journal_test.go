@@ -19,6 +19,7 @@ import (
 type journal struct {
 	s     *simulation
 	lines map[*core][]string
+	uid   map[*core]string // of which it speaks
 }
 
 // unsaid stands where the language of the scripts has no words: an ADD is sent
@@ -28,12 +29,17 @@ const unsaid = "# no script lets anybody here do this: "
 func asRefusal(err error, no **Refusal) bool { return errors.As(err, no) }
 
 // begin notes an act; the function that it returns notes what came of it.
-func (j *journal) begin(c *core, now time.Time, statement string, o *ics.Object) func(ignored bool, err error) {
+func (j *journal) begin(uid string, c *core, now time.Time, statement string, o *ics.Object) func(ignored bool, err error) {
 	if j.lines == nil {
-		j.lines = map[*core][]string{}
+		j.lines, j.uid = map[*core][]string{}, map[*core]string{}
 	}
 	// A script's clock moves by one second with each act.
-	add := []string{"", "now " + now.Add(-time.Second).UTC().Format(time.RFC3339)}
+	var add []string
+	if before := j.uid[c]; before != uid && (before != "" || uid != "1") {
+		add = append(add, "meeting "+uid)
+	}
+	j.uid[c] = uid
+	add = append(add, "", "now "+now.Add(-time.Second).UTC().Format(time.RFC3339))
 	if verb, why, ok := strings.Cut(statement, " # "); ok {
 		add = append(add, "# "+why, verb)
 	} else {
@@ -87,9 +93,9 @@ func TestJournal(t *testing.T) {
 		rapid.Custom(func(r *rapid.T) int {
 			s := newSimulation(r, 3, meetings.Draw(r, "meeting"))
 			for _, a := range acts.Draw(r, "acts") {
-				s.step(a)
+				s.which(a).step(a)
 			}
-			s.quiet()
+			s.end()
 			for i, text := range strings.Split(s.log.String(), "---- script")[1:] {
 				_, text, _ = strings.Cut(text, "\n")
 				text, _, _ = strings.Cut(text, unsaid)

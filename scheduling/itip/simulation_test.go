@@ -17,8 +17,8 @@ import (
 )
 
 // TestSimulation lets people in two to four domains, rooms, and people who have
-// nothing but mail do what comes to their minds to one meeting, with a mail
-// network between them that delays, repeats and reorders. When the queues are
+// nothing but mail do what comes to their minds to one or two meetings, with a
+// mail network between them that delays, repeats and reorders. When the queues are
 // empty all copies agree (decision 34). A failure is shrunk and printed as
 // scenario scripts, one for each domain that saw it, ready for
 // scheduling/testdata.
@@ -64,9 +64,9 @@ func TestSimulation(t *testing.T) {
 				s := newSimulation(t, domains, rapid.Custom(aMeeting).Draw(t, "meeting"))
 				for _, a := range acts.Draw(t, "acts") {
 					a.What = (a.What + 7*domains) % whatEnd // each part its own histories
-					s.step(a)
+					s.which(a).step(a)
 				}
-				s.quiet()
+				s.end()
 			})
 		})
 	}
@@ -77,18 +77,19 @@ type meeting struct {
 	Organizer, Form, Rule int
 	Guests                int // a bit for each
 	Styles                int // of the mail programs
+	Second                int // what becomes of the other UID
 }
 
 func aMeeting(t *rapid.T) meeting {
-	return meeting{evenly(t, "organizer", len(cast)-1), evenly(t, "form", 3), evenly(t, "rule", 2), evenly(t, "guests", 1<<len(cast)-1), evenly(t, "styles", 8)}
+	return meeting{evenly(t, "organizer", len(cast)-1), evenly(t, "form", 3), evenly(t, "rule", 2), evenly(t, "guests", 1<<len(cast)-1), evenly(t, "styles", 8), evenly(t, "second", 7)}
 }
 
 // act is one thing that happens: somebody does something to his copy, or the
 // network does something to a mail. A, B and C choose how.
-type act struct{ Who, What, A, B, C int }
+type act struct{ Who, What, A, B, C, Which int }
 
 func anAct(t *rapid.T) act {
-	return act{evenly(t, "who", 2*len(cast)-1), evenly(t, "what", whatEnd-1), evenly(t, "a", 7), evenly(t, "b", 7), evenly(t, "c", 7)}
+	return act{evenly(t, "who", 2*len(cast)-1), evenly(t, "what", whatEnd-1), evenly(t, "a", 7), evenly(t, "b", 7), evenly(t, "c", 7), evenly(t, "which", 1)}
 }
 
 // evenly draws a number; IntRange prefers what is small.
@@ -127,9 +128,12 @@ type packet struct {
 	m  Message
 }
 
-// simulation is one history.
+// simulation is one history of one meeting.
 type simulation struct {
 	*rapid.T
+	uid    string
+	twin   *simulation // of another meeting of the same people, nil: there is none
+	later  *simulation // what it will be
 	now    time.Time
 	people []*somebody
 	at     map[cuaddr.Address]*somebody
@@ -137,14 +141,14 @@ type simulation struct {
 	mail   []*packet
 	sent   int
 	org    *somebody
-	log    journal
+	log    *journal
 	acting string // what is being done, for messages
 
 	known map[*somebody]bool // who may be told what he knows: he asked by REFRESH, or is sent by somebody
 }
 
 func newSimulation(t *rapid.T, domains int, m meeting) *simulation {
-	s := &simulation{T: t, now: present, at: map[cuaddr.Address]*somebody{}}
+	s := &simulation{T: t, uid: "1", now: present, at: map[cuaddr.Address]*somebody{}, log: &journal{}}
 	s.log.s = s
 	addresses := make([]string, len(cast))
 	homes := make([]int, len(cast))
@@ -166,8 +170,8 @@ func newSimulation(t *rapid.T, domains int, m meeting) *simulation {
 			script.People = append(script.People, dialogue.Person{Name: p.name, Kind: kind, Address: addresses[i]})
 		}
 		c := newCore(script)
-		c.post = s.post
-		c.arrived = s.arrived
+		c.post = func(m Message) { s.about(m).post(m) }
+		c.arrived = func(to string, m Message, out Outcome) { s.about(m).arrived(to, m, out) }
 		s.cores = append(s.cores, c)
 	}
 	for i := range cast {
@@ -185,6 +189,7 @@ func newSimulation(t *rapid.T, domains int, m meeting) *simulation {
 		s.org = s.people[0]
 	}
 	s.begin(m)
+	s.second(m)
 	return s
 }
 
@@ -197,7 +202,7 @@ func (s *simulation) begin(m meeting) {
 	case 2:
 		start, end = "DTSTART;TZID=Europe/Berlin:20310327T100000", "DTEND;TZID=Europe/Berlin:20310327T110000"
 	}
-	if m.Rule == 0 {
+	if m.Rule == 0 && m.Second != parted {
 		rule = ""
 	}
 	lines := start + "\n" + end + "\nSUMMARY:Budget\n" + rule + "ORGANIZER:" + s.address(s.org).String() + "\n"
@@ -210,10 +215,15 @@ func (s *simulation) begin(m meeting) {
 		}
 	}
 	root := event(s, strings.TrimSuffix(lines, "\n")).Root().Clone()
+	c := events(root)[0]
+	c.Set(ics.NewProp("UID", s.uid))
 	if m.Form == 3 { // a task
-		c := events(root)[0]
 		c.Name = "VTODO"
 		c.Prop("DTEND").Name = "DUE"
+	}
+	if m.Second == imported {
+		s.imports(root)
+		return
 	}
 	s.write(s.org, "the meeting", root)
 }
@@ -224,7 +234,7 @@ func (s *simulation) address(p *somebody) cuaddr.Address {
 
 // object returns somebody's copy, nil if he has none.
 func (s *simulation) object(p *somebody) *ics.Object {
-	if e := p.core.store[p.name]["1"]; e != nil {
+	if e := p.core.store[p.name][s.uid]; e != nil {
 		return e.obj
 	}
 	return nil
@@ -296,7 +306,7 @@ func (s *simulation) hand(i int, keep bool) {
 	to := s.at[p.m.To]
 	s.acting = fmt.Sprintf("mail %d comes to %s: %s from %s", p.id, to.name, p.m.Method, p.m.From.Mail())
 	s.clock()
-	done := s.log.begin(to.core, s.now, fmt.Sprintf("mail %s %s %s", s.at[p.m.From].name, to.name, p.m.Method), p.m.Body)
+	done := s.log.begin(s.uid, to.core, s.now, fmt.Sprintf("mail %s %s %s", s.at[p.m.From].name, to.name, p.m.Method), p.m.Body)
 	ignored, err := to.core.Mail(s.at[p.m.From].name, to.name, p.m.Method, p.m.Body.Bytes())
 	done(ignored, err)
 	s.after(to.core, err)
@@ -305,6 +315,9 @@ func (s *simulation) hand(i int, keep bool) {
 // clock lets a few seconds go by for everybody.
 func (s *simulation) clock() {
 	s.known = map[*somebody]bool{}
+	if s.twin != nil && s.twin.now.After(s.now) {
+		s.now = s.twin.now
+	}
 	s.now = s.now.Add(3 * time.Second)
 	for _, c := range s.cores {
 		c.now = s.now

@@ -1,6 +1,8 @@
 package itip
 
 import (
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -63,6 +65,9 @@ func Split(me Actor, o *ics.Object, rid, uid, set string) (Parting, error) {
 		return out, nil
 	}
 	out.From = me.parted(o, out.From)
+	if !muted(newSeries(o, o.Root())) && !me.past(o) {
+		out.Messages = me.lost(o, at, Revision(out.From))
+	}
 	for _, half := range []*ics.Object{out.From, out.Before} {
 		s := newSeries(half, half.Root())
 		if muted(s) || me.past(half) {
@@ -96,12 +101,43 @@ func (me Actor) parted(was, o *ics.Object) *ics.Object {
 		had := sequence(c)
 		c.Set(ics.NewProp("SEQUENCE", strconv.Itoa(top+1)))
 		for i := range c.Props {
-			if l := &c.Props[i]; l.Name == "ATTENDEE" && !me.Self(ics.CalAddress(l)) && !l.HasParam(paramSince) {
+			l := &c.Props[i]
+			if l.Name != "ATTENDEE" || me.Self(ics.CalAddress(l)) {
+				continue
+			}
+			if !l.HasParam(paramSince) {
 				*l = l.WithParam(paramSince, strconv.Itoa(had))
+			}
+			if ics.PartStat(l) == "NEEDS-ACTION" { // so he is told
+				*l = l.WithParam(paramAsked, strconv.Itoa(top+1))
 			}
 		}
 	}
 	return ics.New(root)
+}
+
+// lost takes the occurrences before an instance from those who had single ones:
+// no REQUEST of what is left tells them that these have another UID now (RFC 5546
+// §3.2.5).
+func (me Actor) lost(o *ics.Object, at ics.RID, revision int) []Message {
+	s := newSeries(o, o.Root())
+	org, _ := organizerOf(o)
+	comps := map[cuaddr.Address][]*ics.Component{}
+	for _, p := range s.parts {
+		if p.rid == "" || p.rid >= at {
+			continue
+		}
+		for _, a := range p.guests() {
+			if l := p.attendee(a); !me.Self(a) && s.listed(p, a) && agent(l) == byServer && find(s.master, a) == nil {
+				comps[a] = append(comps[a], me.cancelComponent(p.comp, revision, []ics.Prop{*l}, false))
+			}
+		}
+	}
+	var out []Message
+	for _, a := range slices.SortedFunc(maps.Keys(comps), byAddress) {
+		out = append(out, Message{Method: Cancel, UID: o.UID(), From: org, To: a, Body: envelope(o, Cancel, comps[a])})
+	}
+	return out
 }
 
 // SplitCopy parts an attendee's copy as the organizer's series was parted, at the

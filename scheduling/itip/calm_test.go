@@ -1,0 +1,78 @@
+package itip_test
+
+import (
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/convene-server/convene/scheduling/ics"
+	. "github.com/convene-server/convene/scheduling/itip"
+)
+
+// calm are the acts that do not begin at any time. CONVENE_CROSS names those that
+// shall all the same, to see what becomes of it.
+var calm = map[string]bool{
+	// A delegation crosses no mail between those whom it concerns: the organizer, the
+	// delegator, his delegate, and who is sent by or sends either. The delegate has
+	// from his delegator what that one knew (RFC 5546 §3.2.2.3), whose answer tells
+	// the organizer of a revision by SEQUENCE alone: a change of content that it
+	// crosses need not raise that, and a delegator who was taken out meanwhile, or
+	// whose meeting is no more, is not heard. The delegate keeps then what he has.
+	"delegate": true,
+	// An ADD does not follow on a REQUEST that is still under way. It names what it
+	// follows on by SEQUENCE alone, which a change of content need not raise (RFC
+	// 5546 §2.1.4, §3.2.4): who has an earlier REQUEST of that SEQUENCE cannot know,
+	// and takes the other one for older when it comes.
+	"add": true,
+	// An answer from another mail program crosses no mail between the same two.
+	// Other programs repeat what SEQUENCE they like, so the organizer does not
+	// confirm such an answer (RFC 5546 §3.2.2.2), and the copy of who gave it shows
+	// until his next answer that he is asked. Nor do they name the occurrences for
+	// which an answer to the series is none (RFC 6638 §3.2.2.3), so it is not known
+	// of which it speaks if it overtakes earlier ones. All other mail may be under
+	// way.
+	"answers": true,
+}
+
+// between returns a mail under way from one of some people to another of them, -1
+// without one.
+func (s *simulation) between(some []*somebody) int {
+	return slices.IndexFunc(s.mail, func(p *packet) bool {
+		return slices.Contains(some, s.at[p.m.From]) && slices.Contains(some, s.at[p.m.To])
+	})
+}
+
+// concerned are the organizer, who sends another, and all who are a delegator or a
+// delegate of anybody in what either of them has, or in a mail under way.
+func (s *simulation) concerned(who *somebody) []*somebody {
+	out := []*somebody{who, s.org}
+	objects := []*ics.Object{s.object(who), s.object(s.org)}
+	for _, p := range s.mail {
+		objects = append(objects, p.m.Body)
+	}
+	for _, o := range objects {
+		if o == nil {
+			continue
+		}
+		for _, c := range o.Main() {
+			for _, l := range ics.Attendees(c) {
+				if p := s.at[ics.CalAddress(l)]; p != nil && (l.HasParam("DELEGATED-FROM") || l.HasParam("DELEGATED-TO")) {
+					out = append(out, p)
+				}
+			}
+		}
+	}
+	return out
+}
+
+func calmly(act string) bool { return calm[act] && !strings.Contains(os.Getenv("CONVENE_CROSS"), act) }
+
+// tellsOf reports whether a REQUEST of what an organizer has is under way.
+func (s *simulation) tellsOf(o *ics.Object) bool {
+	of := func(c *ics.Component) int { n, _ := strconv.Atoi(c.Value("SEQUENCE")); return n }
+	return o.Master() != nil && slices.ContainsFunc(s.mail, func(p *packet) bool {
+		m := p.m.Body.Master()
+		return p.m.Method == Request && m != nil && of(m) == of(o.Master())
+	})
+}
