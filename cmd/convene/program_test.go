@@ -21,11 +21,11 @@ func TestRunProgram(t *testing.T) {
 	run := func(ctx context.Context, script string, args ...string) (string, error) {
 		t.Helper()
 		path := filepath.Join(dir, "program")
-		if err := os.WriteFile(path, []byte("#!/bin/sh\n"+script), 0o755); err != nil {
+		if err := os.WriteFile(path, []byte(script), 0o600); err != nil {
 			t.Fatal(err)
 		}
 		var c Config
-		c.Rooms.Programs = []string{"desk " + path + " fixed"}
+		c.Rooms.Programs = []string{"desk /bin/sh " + path + " fixed"}
 		return c.runProgram(ctx, scheduling.Consulted{
 			Phase: scheduling.Schedule, Program: policy.Program{Name: "desk", Args: args}, Room: "blue@example.org", Organizer: "ann@example.org\x00", Answer: "ACCEPTED", Body: []byte("BEGIN:VCALENDAR\r\n"),
 		}, slog.New(slog.DiscardHandler))
