@@ -34,6 +34,7 @@ type conn struct {
 	used   bool // has answered before: an error may only mean that it is stale
 	broken bool
 	life   string // of the server, to know a crash by (serverLife)
+	pid    int64  // of its process for this connection
 }
 
 func newConn(c session, d *dialect) *conn {

@@ -180,6 +180,7 @@ func TestPostgresErrors(t *testing.T) {
 type proxy struct {
 	l      net.Listener
 	dial   func() (net.Conn, error)
+	at     []byte                 // by what a commit is known
 	before atomic.Int32           // commits to swallow
 	after  atomic.Int32           // commits whose answer to swallow
 	crash  atomic.Pointer[func()] // what happens to the server instead of the next commit
@@ -198,7 +199,7 @@ func newProxy(t *testing.T, dsn string) (p *proxy, through string) {
 	}
 	t.Cleanup(func() { l.Close() })
 	host := u.Host
-	p = &proxy{l: l, dial: func() (net.Conn, error) { return net.Dial("tcp", host) }}
+	p = &proxy{l: l, at: []byte("COMMIT\x00"), dial: func() (net.Conn, error) { return net.Dial("tcp", host) }}
 	q := u.Query()
 	if dir := q.Get("host"); dir != "" { // a unix socket
 		port := q.Get("port")
@@ -248,7 +249,7 @@ func (p *proxy) serve(client net.Conn) {
 		if p.mute.Load() {
 			continue
 		}
-		if bytes.Contains(buf[:n], []byte("COMMIT\x00")) {
+		if bytes.Contains(buf[:n], p.at) {
 			if crash := p.crash.Swap(nil); crash != nil {
 				crashing <- struct{}{}
 				(*crash)()

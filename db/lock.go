@@ -14,7 +14,7 @@ import (
 // is in it: every object in a calendar was written under this lock, whose row
 // stays as long as the object or its tombstone.
 func (tx *Tx) LockThreads(uids ...string) error {
-	if tx.c.d == sqliteDialect {
+	if tx.s.d == sqliteDialect {
 		return tx.ready()
 	}
 	uids = slices.Compact(slices.Sorted(slices.Values(uids)))
@@ -35,6 +35,24 @@ func (tx *Tx) LockThreads(uids ...string) error {
 	}
 	return nil
 }
+
+// LockNew is LockThreads of one conversation that probably nobody has used
+// before: on PostgreSQL nothing is asked yet, and until another statement runs
+// than that of PutOnly it is taken for new. If it is not, the closure of Write is
+// run again, and has to lock it by LockThreads then.
+func (tx *Tx) LockNew(uid string) error {
+	if err := needText([]string{uid}); err != nil {
+		return err
+	}
+	if tx.s.d == sqliteDialect || tx.begun {
+		return tx.LockThreads(uid)
+	}
+	tx.fresh, tx.unheard = uid, []string{uid}
+	return tx.ready()
+}
+
+// errHeard: what LockNew took for a new conversation is none.
+var errHeard = errors.New("db: the conversation is not new")
 
 // LockAgents locks principals whose busy time decides an answer, ascending
 // (STORAGE 4); after LockThreads, before any busy time is read. It writes the
@@ -60,7 +78,7 @@ func (tx *Tx) LockAgents(ids ...int64) error {
 func (tx *Tx) BumpCollections(ids ...int64) (map[int64]int64, error) {
 	ids = slices.Compact(slices.Sorted(slices.Values(ids)))
 	modseqs := make(map[int64]int64, len(ids))
-	if len(ids) > 1 && tx.c.d != sqliteDialect {
+	if len(ids) > 1 && tx.s.d != sqliteDialect {
 		// An UPDATE locks in the order of its plan; a SELECT in that of its
 		// ORDER BY.
 		err := chunks(ids, 1, func(in string, args []any) error {

@@ -34,7 +34,7 @@ func (s *Store) Schema(ctx context.Context) (have, known int, err error) {
 	}
 	err = s.View(ctx, func(tx *Tx) error {
 		catalogue := `SELECT count(*) FROM pg_tables WHERE tablename = 'schema_version' AND schemaname = ANY (current_schemas(false))`
-		if tx.c.d == sqliteDialect {
+		if tx.s.d == sqliteDialect {
 			catalogue = `SELECT count(*) FROM sqlite_master WHERE name = 'schema_version'`
 		}
 		var tables, version int64
@@ -80,7 +80,7 @@ func (s *Store) settleEpoch(ctx context.Context) error {
 // file that takes the place of one just removed often gets its number, too:
 // when it was made tells them apart, on file systems that know.
 func (tx *Tx) place() (place string, err error) {
-	if tx.c.d == sqliteDialect {
+	if tx.s.d == sqliteDialect {
 		var stat unix.Statx_t
 		if err := unix.Statx(unix.AT_FDCWD, tx.s.path, 0, unix.STATX_INO|unix.STATX_BTIME, &stat); err != nil {
 			return "", nil
@@ -102,7 +102,7 @@ func (tx *Tx) place() (place string, err error) {
 
 func (s *Store) migrateTo(ctx context.Context, all []migrations.Migration) error {
 	return s.Write(ctx, nil, func(tx *Tx) error {
-		if tx.c.d != sqliteDialect {
+		if tx.s.d != sqliteDialect {
 			// 0x636f6e76: any number that nobody else locks in this database.
 			if _, err := tx.exec(`SELECT pg_advisory_xact_lock(1668247158)`); err != nil {
 				return err
@@ -143,12 +143,12 @@ func (s *Store) migrateTo(ctx context.Context, all []migrations.Migration) error
 
 // script runs statements that are not prepared.
 func (tx *Tx) script(text string) error {
-	if err := tx.ready(); err != nil {
+	if err := tx.open(); err != nil {
 		return err
 	}
-	text = tx.c.d.words.Replace(text)
+	text = tx.s.d.words.Replace(text)
 	if err := tx.c.command(tx.ctx, text); err != nil {
-		return tx.fail(failed(tx.c.d.classify(err), err, text))
+		return tx.fail(failed(tx.s.d.classify(err), err, text))
 	}
 	return nil
 }

@@ -80,7 +80,11 @@ func (s *Store) opener(by driver.Connector) func(context.Context) (*conn, error)
 			return nil, err
 		}
 		fresh := newConn(c, s.d)
-		if fresh.life, err = life(ctx, fresh); err != nil {
+		st, err := fresh.prepared(ctx, `SELECT (`+serverLife+`), pg_backend_pid()`)
+		if err == nil {
+			err = st.query(ctx, nil, func(scan func(...any) error) error { return scan(&fresh.life, &fresh.pid) })
+		}
+		if err != nil {
 			fresh.close()
 			return nil, err
 		}
@@ -92,35 +96,34 @@ func (s *Store) opener(by driver.Connector) func(context.Context) (*conn, error)
 // anew with each, and no connection outlives one.
 const serverLife = `SELECT COALESCE((SELECT stats_reset::text FROM pg_stat_bgwriter), '')`
 
-func life(ctx context.Context, c *conn) (name string, err error) {
-	st, err := c.prepared(ctx, serverLife)
-	if err == nil {
-		err = st.query(ctx, nil, func(scan func(...any) error) error { return scan(&name) })
-	}
-	return name, err
-}
-
 func (s *Store) writePostgres(ctx context.Context, fn func(*Tx) error, _ bool) error {
-	c, err := s.begin(ctx, s.writers, s.d.beginWrite)
+	c, err := s.writers.get(ctx)
 	if err != nil {
-		return err
+		return s.connecting(err)
 	}
 	tx := &Tx{s: s, ctx: ctx, c: c, write: true}
 	open := true
 	defer func() { // also when fn panics or ends the goroutine
-		if open && !c.broken && c.command(context.Background(), "ROLLBACK") != nil {
-			c.broken = true
-		}
 		tx.fail(errTxDone)
-		s.writers.put(c)
+		if tx.c == nil {
+			return
+		}
+		if open && tx.begun && !tx.c.broken && tx.c.command(context.Background(), "ROLLBACK") != nil {
+			tx.c.broken = true
+		}
+		s.writers.put(tx.c)
 	}()
 	if err := tx.run(fn); err != nil {
 		return err
 	}
+	if !tx.begun { // nothing was to be done, or PutOnly has done it
+		s.waker.wake(tx.wakes)
+		return nil
+	}
 	if err := tx.knowXID(); err != nil {
 		return err
 	}
-	open = false
+	open, c = false, tx.c
 	if err := c.command(ctx, "COMMIT"); err != nil {
 		c.broken = true
 		if kind := s.d.classify(err); kind != away && kind != other {
@@ -179,6 +182,45 @@ func (s *Store) committed(ctx context.Context, xid, before string, cause error) 
 		case <-time.After(100 * time.Millisecond):
 		case <-ctx.Done():
 			return failed(away, cause, ambiguous)
+		}
+	}
+}
+
+// unanswered reports whether an error leaves open what a statement has done: the
+// connection broke, and the server did not say that it failed.
+func (tx *Tx) unanswered(err error) bool {
+	var said *pq.Error
+	return errors.Is(err, ErrAway) && !errors.As(err, &said)
+}
+
+// stands finds out, over another connection, whether an object is stored as
+// PutOnly was about to when its own connection broke: its entity tag and the
+// moment of its writing are there. It waits until the server has ended that
+// connection; before, it may still come to be.
+func (tx *Tx) stands(o *Object) (there bool, err error) {
+	tx.c.close()
+	ctx, cancel := context.WithTimeout(tx.ctx, 10*time.Second)
+	defer cancel()
+	for {
+		var ends int64
+		err := tx.s.View(ctx, func(look *Tx) error {
+			if err := look.row(`SELECT count(*) FROM pg_stat_activity WHERE pid = $1`, []any{tx.c.pid}, &ends); err != nil {
+				return err
+			}
+			err := look.row(`SELECT id, body, modseq FROM object WHERE collection = $1 AND name = $2 AND etag = $3 AND modified = $4 AND deleted = 0`,
+				[]any{o.Collection, o.Name, o.ETag, micros(o.Modified)}, &o.ID, &o.body, &o.Modseq)
+			if there = err == nil; errors.Is(err, ErrNotFound) {
+				return nil
+			}
+			return err
+		})
+		if there || err == nil && ends == 0 || err != nil && !errors.Is(err, ErrAway) {
+			return there, err
+		}
+		select {
+		case <-time.After(100 * time.Millisecond):
+		case <-ctx.Done():
+			return false, ctx.Err()
 		}
 	}
 }

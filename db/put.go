@@ -59,8 +59,8 @@ func (tx *Tx) PutObjects(os []*Object, body []byte, recs []Indexed, expected []i
 	if err != nil {
 		return err
 	}
-	if tx.c.d == postgresDialect && len(os) == 1 && expected[0] == 0 {
-		return tx.putNew(os[0], body, recs[0], false)
+	if tx.s.d == postgresDialect && len(os) == 1 && expected[0] == 0 {
+		return tx.putNew(os[0], body, recs[0], numbered)
 	}
 	id, err := tx.putBody(os[0], body)
 	if err != nil {
@@ -139,12 +139,12 @@ func (tx *Tx) PutObjects(os []*Object, body []byte, recs []Indexed, expected []i
 // which no other change of the transaction concerns: on PostgreSQL one journey.
 // It sets o.Modseq, too. ErrConflict also where the collection is gone.
 func (tx *Tx) PutFirst(o *Object, body []byte, rec Indexed) error {
-	if tx.c.d == postgresDialect {
+	if tx.s.d == postgresDialect {
 		if err := sound(o, rec); err != nil {
 			return err
 		}
 		tx.unheard = slices.DeleteFunc(tx.unheard, func(uid string) bool { return uid == o.UID })
-		return tx.putNew(o, body, rec, true)
+		return tx.putNew(o, body, rec, first)
 	}
 	modseqs, err := tx.BumpCollections(o.Collection)
 	if errors.Is(err, ErrNotFound) {
@@ -155,6 +155,36 @@ func (tx *Tx) PutFirst(o *Object, body []byte, rec Indexed) error {
 	}
 	o.Modseq = modseqs[o.Collection]
 	return tx.PutObject(o, body, rec, 0)
+}
+
+// PutOnly is PutFirst of an object of the conversation of LockNew in a
+// collection whose modseq was read before, and ends the transaction: nothing
+// else may be written in it. If nothing was asked yet either, it is one statement
+// on PostgreSQL, without BEGIN and COMMIT. The closure of Write is run again also
+// where the collection has changed since.
+func (tx *Tx) PutOnly(o *Object, body []byte, rec Indexed, modseq int64) error {
+	if tx.fresh == "" {
+		return tx.PutFirst(o, body, rec)
+	}
+	if err := sound(o, rec); err != nil {
+		return err
+	}
+	if o.UID != tx.fresh {
+		return errors.New("db: PutOnly: an object of another conversation")
+	}
+	o.Modseq = modseq
+	err := tx.putNew(o, body, rec, only)
+	if err != nil && tx.unanswered(err) {
+		switch there, asked := tx.stands(o); {
+		case asked != nil:
+			err = failed(away, err, ambiguous)
+			tx.err = err
+		case there:
+			tx.err, err = nil, nil
+		}
+	}
+	tx.ended = true
+	return err
 }
 
 // sound checks what is about to be stored; the transaction goes on.
@@ -227,8 +257,10 @@ func (tx *Tx) putBody(o *Object, body []byte) (id int64, err error) {
 	return id, err
 }
 
-const insertBody = `INSERT INTO body (uid, hash, data) VALUES ($1, $2, $3)
-	ON CONFLICT (uid, hash) DO UPDATE SET uid = excluded.uid RETURNING id`
+const (
+	insertBody = `INSERT INTO body (uid, hash, data) VALUES ($1, $2, $3) ` + shareBody
+	shareBody  = `ON CONFLICT (uid, hash) DO UPDATE SET uid = excluded.uid RETURNING id`
+)
 
 func bodyHash(o *Object, body []byte) []byte {
 	hash := sha256.Sum256(body)
@@ -239,10 +271,10 @@ func bodyHash(o *Object, body []byte) []byte {
 }
 
 // putNew is PutObjects of one new object on PostgreSQL, where each statement
-// is a journey: body, object and record go in one, with first also the
-// collection's new modseq, which then counts instead of o.Modseq. SQLite knows
-// no INSERT within another statement, and needs none.
-func (tx *Tx) putNew(o *Object, body []byte, rec Indexed, first bool) error {
+// is a journey: body, object and record go in one. Unless the collection was
+// numbered before, it gets its new modseq as well, which then counts instead of
+// o.Modseq. SQLite knows no INSERT within another statement, and needs none.
+func (tx *Tx) putNew(o *Object, body []byte, rec Indexed, how int) error {
 	now := tx.stamp().Truncate(time.Microsecond)
 	o.ETag, o.Size, o.Deleted, o.Modified, o.record = ETagOf(body), int64(len(body)-rec.Hidden), false, now, rec.kind()
 	if o.Created.IsZero() {
@@ -257,16 +289,31 @@ func (tx *Tx) putNew(o *Object, body []byte, rec Indexed, first bool) error {
 	case rec.Series != nil:
 		kind, args = &newSeries, append(args, rec.Series.values()...)
 	}
-	text := kind.numbered
-	if first {
-		text = kind.first
+	found, run := false, tx.do
+	if how == only {
+		run = tx.send
 	}
-	err := tx.row(text, args, &o.ID, &o.body, &o.Modseq)
-	if errors.Is(err, ErrNotFound) {
-		return tx.fail(fmt.Errorf("%w: an object", ErrConflict))
+	err := run(kind[how], func(st statement) error {
+		return st.query(unwatched, args, func(scan func(...any) error) error {
+			found = true
+			return scan(&o.ID, &o.body, &o.Modseq)
+		})
+	})
+	switch {
+	case err != nil || found:
+		return err
+	case how == only:
+		return tx.fail(errHeard)
 	}
-	return err
+	return tx.fail(fmt.Errorf("%w: an object", ErrConflict))
 }
+
+// In which way putNew gets the collection's modseq.
+const (
+	numbered = iota // it was raised before
+	first           // it is raised now
+	only            // the same, if it is still what it was and the conversation is new
+)
 
 const (
 	insertObject  = `INSERT INTO object (collection, name, uid, component, etag, schedule_tag, size, modseq, created, modified, record, body, deleted)`
@@ -288,21 +335,24 @@ var (
 	newSeries = newTexts(`, r AS (` + insertSeries + ` SELECT o.id, $4::bigint, $14::bigint, $15::bigint, $16::bigint, $17::smallint, $18::bytea FROM o ` + replaceSeries + `)`)
 )
 
-// putTexts of a statement of putNew: with a number that the collection was given
-// before, and with one that it is given now.
-type putTexts struct{ numbered, first string }
-
-func newTexts(record string) putTexts {
-	text := func(number string) string {
-		return `WITH k AS (` + number + `), b AS (` + insertBody + `), o AS (` + insertObject + `
+// newTexts are the statements of putNew with this part for the record, by numbered,
+// first and only. Of only nothing is written unless all of it is.
+func newTexts(record string) (texts [3]string) {
+	const values = `VALUES ($1, $2, $3)`
+	text := func(number, body string) string {
+		return `WITH ` + number + `, b AS (INSERT INTO body (uid, hash, data) ` + body + ` ` + shareBody + `), o AS (` + insertObject + `
 			SELECT $4::bigint, $5, $1, $6, $7, $8, $9::bigint, k.modseq, $11::bigint, $12::bigint, $13::smallint, b.id, 0 FROM k, b
 			` + replaceObject + ` WHERE object.deleted = 1 RETURNING id)` + record + ` SELECT o.id, b.id, k.modseq FROM k, o, b`
 	}
-	return putTexts{
-		numbered: text(`SELECT $10::bigint AS modseq`),
-		// $10 has to stand somewhere.
-		first: text(`UPDATE collection SET modseq = modseq + 1 WHERE id = $4::bigint AND $10::bigint IS NOT NULL RETURNING modseq`),
-	}
+	texts[numbered] = text(`k AS (SELECT $10::bigint AS modseq)`, values)
+	// $10 has to stand somewhere.
+	texts[first] = text(`k AS (UPDATE collection SET modseq = modseq + 1 WHERE id = $4::bigint AND $10::bigint IS NOT NULL RETURNING modseq)`, values)
+	texts[only] = text(`t AS (INSERT INTO thread (uid, seq) SELECT $1::text, 1 FROM collection c WHERE c.id = $4::bigint AND c.modseq = $10::bigint
+			ON CONFLICT (uid) DO NOTHING RETURNING seq),
+		k AS (UPDATE collection SET modseq = collection.modseq + t.seq FROM t WHERE collection.id = $4::bigint AND collection.modseq = $10::bigint
+			AND NOT EXISTS (SELECT 1 FROM object x WHERE x.collection = $4::bigint AND x.name = $5 AND x.deleted = 0) RETURNING collection.modseq)`,
+		`SELECT $1, $2::bytea, $3::bytea FROM k`)
+	return texts
 }
 
 // dropBodies removes the bodies of what was, except keep, unless another

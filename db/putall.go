@@ -30,7 +30,7 @@ func (tx *Tx) PutAll(puts []Put) error {
 	if len(puts) == 0 || len(puts) > AtOnce {
 		return fmt.Errorf("db: PutAll of %d objects", len(puts))
 	}
-	together := tx.c.d == postgresDialect
+	together := tx.s.d == postgresDialect
 	var collections []int64
 	for _, p := range puts {
 		if err := sound(p.Object, p.Record); err != nil {

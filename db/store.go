@@ -150,15 +150,20 @@ func (s *Store) Read(ctx context.Context, fn func(*Tx) error) error {
 	return tx.err
 }
 
-// begin takes a connection and begins a transaction on it, on a fresh one if
-// the server had closed it meanwhile.
+// begin takes a connection and begins a transaction on it.
 func (s *Store) begin(ctx context.Context, p *pool, command string) (*conn, error) {
+	c, err := p.get(ctx)
+	if err != nil {
+		return nil, s.connecting(err)
+	}
+	return s.beginOn(ctx, p, c, command)
+}
+
+// beginOn begins a transaction on a connection of a pool, or on a fresh one if
+// the server had closed it meanwhile. After an error there is none.
+func (s *Store) beginOn(ctx context.Context, p *pool, c *conn, command string) (*conn, error) {
 	for {
-		c, err := p.get(ctx)
-		if err != nil {
-			return nil, s.connecting(err)
-		}
-		err = c.command(ctx, command)
+		err := c.command(ctx, command)
 		if err == nil {
 			return c, nil
 		}
@@ -167,6 +172,9 @@ func (s *Store) begin(ctx context.Context, p *pool, command string) (*conn, erro
 		p.put(c)
 		if !stale || ctx.Err() != nil {
 			return nil, failed(s.d.classify(err), err, command)
+		}
+		if c, err = p.get(ctx); err != nil {
+			return nil, s.connecting(err)
 		}
 	}
 }
@@ -214,6 +222,10 @@ func (s *Store) Write(ctx context.Context, latches []string, fn func(*Tx) error)
 			alone = true
 			continue
 		}
+		if errors.Is(err, errHeard) && try < tries {
+			try++
+			continue // at once: nobody is in the way
+		}
 		if !again(err) || try == tries || ctx.Err() != nil {
 			return err
 		}
@@ -257,7 +269,7 @@ func (tx *Tx) Now() (time.Time, error) {
 	if tx.s.opt.Clock != nil {
 		return tx.s.opt.Clock().UTC().Truncate(time.Microsecond), nil
 	}
-	if tx.c.d == sqliteDialect {
+	if tx.s.d == sqliteDialect {
 		return time.Now().UTC().Truncate(time.Microsecond), nil
 	}
 	if at, ok := tx.s.clock.now(); ok {

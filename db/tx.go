@@ -24,9 +24,12 @@ type Tx struct {
 	n     int    // statements run
 	xid   string // PostgreSQL's transaction, once known
 	write bool
+	begun bool // PostgreSQL: BEGIN is sent with the first statement of a Write
+	ended bool // PutOnly has committed
 	wakes []string
 	// UIDs that nobody has used before (LockThreads).
 	unheard []string
+	fresh   string   // the one that LockNew takes for such, until a lock is taken
 	letters []letter // last used
 }
 
@@ -45,6 +48,9 @@ func (tx *Tx) ready() error {
 	if tx.err != nil {
 		return tx.err
 	}
+	if tx.ended {
+		return tx.fail(errTxDone)
+	}
 	err := tx.ctx.Err()
 	// The context's timer may be late on a busy machine.
 	if end, limited := tx.ctx.Deadline(); err == nil && limited && time.Now().After(end) {
@@ -59,9 +65,43 @@ func (tx *Tx) ready() error {
 	return nil
 }
 
+// open begins the transaction of a Write on PostgreSQL, where BEGIN is a journey
+// that PutOnly spares, on a fresh connection if the server has closed this one
+// meanwhile. What LockNew took for granted is found out then.
+func (tx *Tx) open() error {
+	if err := tx.ready(); err != nil || !tx.write || tx.begun || tx.s.d == sqliteDialect {
+		return err
+	}
+	c, err := tx.s.beginOn(tx.ctx, tx.s.writers, tx.c, tx.s.d.beginWrite)
+	if tx.c = c; err != nil {
+		return tx.fail(err)
+	}
+	tx.begun = true
+	uid := tx.fresh
+	if uid == "" {
+		return nil
+	}
+	tx.fresh, tx.unheard = "", nil
+	if err := tx.LockThreads(uid); err != nil {
+		return err
+	}
+	if len(tx.unheard) == 0 { // who has asked for it was told that there is nothing
+		return tx.fail(errHeard)
+	}
+	return nil
+}
+
 // do runs one statement by f and sorts out what went wrong. In a View the
 // first statement may meet a connection that the server closed long ago.
 func (tx *Tx) do(text string, f func(statement) error) error {
+	if err := tx.open(); err != nil {
+		return err
+	}
+	return tx.send(text, f)
+}
+
+// send is do in a transaction that is open, or for a statement that needs none.
+func (tx *Tx) send(text string, f func(statement) error) error {
 	if err := tx.ready(); err != nil {
 		return err
 	}
@@ -79,7 +119,7 @@ func (tx *Tx) do(text string, f func(statement) error) error {
 		if errors.As(err, &e) {
 			return tx.fail(err)
 		}
-		kind := tx.c.d.classify(err)
+		kind := tx.s.d.classify(err)
 		if kind == away {
 			tx.c.broken = true
 		}
@@ -208,7 +248,7 @@ func collect[T any](tx *Tx, text string, args []any, fields func(*T) []any) ([]T
 // that tail returns.
 func (tx *Tx) insertMany(head, tail string, rows [][]any, each func(scan func(...any) error) error) error {
 	for len(rows) > 0 {
-		n := tx.c.d.rows
+		n := tx.s.d.rows
 		for n > len(rows) {
 			n /= 2
 		}

@@ -170,7 +170,12 @@ func (s *sitting) flushLone(h *holding) error {
 	if err := s.noteGroups(h); err != nil {
 		return err
 	}
-	if err := s.tx.PutFirst(&h.stored, h.obj.Bytes(), rec); err != nil {
+	if s.nothingElse(h) {
+		err = s.tx.PutOnly(&h.stored, h.obj.Bytes(), rec, s.found.Modseq)
+	} else {
+		err = s.tx.PutFirst(&h.stored, h.obj.Bytes(), rec)
+	}
+	if err != nil {
 		return err
 	}
 	if free, err := s.confirm(h.stored.Modseq); err != nil {
@@ -179,6 +184,12 @@ func (s *sitting) flushLone(h *holding) error {
 		return fmt.Errorf("%w: a lock", db.ErrConflict) // asked before anything is written
 	}
 	return s.flushQuarantine()
+}
+
+// nothingElse reports whether a lone object is all that the transaction writes.
+func (s *sitting) nothingElse(h *holding) bool {
+	return h.held == nil && h.guest == 0 && s.withdraw == nil &&
+		len(s.heirs)+len(s.deliveries)+len(s.roundUps)+len(s.jobs)+len(s.decisions)+len(s.busy)+len(s.parted)+len(s.proposed)+len(s.closed) == 0
 }
 
 // handful returns what is to be written if it is little, stays where it is and

@@ -27,6 +27,8 @@ func (d *Desk) Put(ctx context.Context, p Put) (Written, error) {
 	if err != nil {
 		return Written{}, err
 	}
+	c := p.Conditions
+	l.fresh = p.Found != nil && len(l.uids) == 1 && !organized(obj) && c.IfMatch == nil && c.IfScheduleTagMatch == nil
 	var h *holding
 	var created bool
 	again := false

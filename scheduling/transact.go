@@ -25,6 +25,7 @@ type locks struct {
 	uids   []string
 	agents []int64 // whose busy time decides; those found out in an earlier round
 	latch  []int64 // agents that will probably be needed: waited for without a connection
+	fresh  bool    // the one conversation is probably new, until that is seen not to be so
 }
 
 func (l *locks) add(more locks) {
@@ -42,6 +43,15 @@ func (l *locks) latches() []string {
 		keys = append(keys, "agent:"+strconv.FormatInt(a, 10))
 	}
 	return keys
+}
+
+// lock locks the conversations.
+func (l *locks) lock(tx *db.Tx) error {
+	if l.fresh {
+		l.fresh = false
+		return tx.LockNew(l.uids[0])
+	}
+	return tx.LockThreads(l.uids...)
 }
 
 func union[T int64 | string](a, b []T) []T {
@@ -121,7 +131,7 @@ func (d *Desk) transact(ctx context.Context, l locks, fn func(*sitting) error) e
 	for range maxRounds {
 		err := d.store.Write(ctx, l.latches(), func(tx *db.Tx) error {
 			s := d.sit(tx, l)
-			if err := tx.LockThreads(l.uids...); err != nil {
+			if err := l.lock(tx); err != nil {
 				return err
 			}
 			if err := fn(s); err != nil {
