@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 	"unicode/utf8"
 )
@@ -252,25 +253,16 @@ func (tx *Tx) insertMany(head, tail string, rows [][]any, each func(scan func(..
 		for n > len(rows) {
 			n /= 2
 		}
-		var b strings.Builder
-		b.WriteString(head)
-		b.WriteString(" VALUES ")
-		width := len(rows[0])
-		args := make([]any, 0, n*width)
-		for i := range n {
-			if i > 0 {
-				b.WriteString(", ")
-			}
-			b.WriteString(list(len(args)+1, width))
-			args = append(args, rows[i]...)
+		args := rows[0]
+		if n > 1 {
+			args = slices.Concat(rows[:n]...)
 		}
-		b.WriteString(" ")
-		b.WriteString(tail)
+		text := insertion(head, tail, n, len(rows[0]))
 		if each == nil {
-			if _, err := tx.exec(b.String(), args...); err != nil {
+			if _, err := tx.exec(text, args...); err != nil {
 				return err
 			}
-		} else if err := tx.rows(b.String(), args, each); err != nil {
+		} else if err := tx.rows(text, args, each); err != nil {
 			return err
 		}
 		rows = rows[n:]
@@ -278,17 +270,69 @@ func (tx *Tx) insertMany(head, tail string, rows [][]any, each func(scan func(..
 	return nil
 }
 
-// list writes "($from, $from+1, ...)" with n places.
-func list(from, n int) string {
-	b := []byte{'('}
-	for i := range n {
-		if i > 0 {
-			b = append(b, ", "...)
+// insertion is the text of insertMany for n rows.
+func insertion(head, tail string, n, width int) string {
+	return insertions.get(inserted{head, tail, n, width}, func(i inserted) string {
+		var b strings.Builder
+		b.WriteString(i.head + " VALUES ")
+		for k := range i.n {
+			if k > 0 {
+				b.WriteString(", ")
+			}
+			b.WriteString(list(k*i.width+1, i.width))
 		}
-		b = append(b, '$')
-		b = strconv.AppendInt(b, int64(from+i), 10)
+		b.WriteString(" " + i.tail)
+		return b.String()
+	})
+}
+
+// list is "($from, $from+1, ...)" with n places.
+func list(from, n int) string {
+	return lists.get([2]int{from, n}, func(l [2]int) string {
+		b := []byte{'('}
+		for i := range l[1] {
+			if i > 0 {
+				b = append(b, ", "...)
+			}
+			b = append(b, '$')
+			b = strconv.AppendInt(b, int64(l[0]+i), 10)
+		}
+		return string(append(b, ')'))
+	})
+}
+
+type inserted struct {
+	head, tail string
+	n, width   int
+}
+
+var (
+	insertions wordings[inserted]
+	lists      wordings[[2]int]
+)
+
+// wordings are the texts of statements and their parts, made once each: there are as
+// many as this package has, in powers of two.
+type wordings[K comparable] struct {
+	mu   sync.RWMutex
+	made map[K]string
+}
+
+func (t *wordings[K]) get(k K, write func(K) string) string {
+	t.mu.RLock()
+	text, ok := t.made[k]
+	t.mu.RUnlock()
+	if ok {
+		return text
 	}
-	return string(append(b, ')'))
+	text = write(k)
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.made == nil {
+		t.made = make(map[K]string)
+	}
+	t.made[k] = text
+	return text
 }
 
 // most is the longest list that one statement gets.
