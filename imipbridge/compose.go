@@ -1,6 +1,7 @@
 package imipbridge
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"strings"
@@ -55,98 +56,28 @@ func (b *Bridge) compose(ctx context.Context, k keys, d *db.Delivery) (letter, e
 		}
 	}
 
-	var sender db.Principal
-	var reader *db.Principal // the recipient, if he is here
-	invited := rcpt
-	err = b.store.View(ctx, func(tx *db.Tx) error {
-		if sender, err = tx.Principal(d.Principal); err != nil && !errors.Is(err, db.ErrNotFound) {
-			return err
-		}
-		p, err := directory.Lookup(tx, rcpt)
-		if errors.Is(err, directory.ErrUnknown) {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		reader = &p
-		// Under an alias he was invited himself; as a member of a group he
-		// answers for himself, not for the group.
-		self, err := directory.Self(tx, p, false)
-		if err != nil {
-			return err
-		}
-		if line := ics.Attendee(body.First(), self); line != nil && !listed(body, rcpt) {
-			invited = ics.CalAddress(line)
-		}
-		return nil
-	})
+	p, err := b.parties(ctx, d, body, rcpt)
 	if err != nil {
 		return letter{}, err
 	}
-
 	m := imip.Message{
 		ID:           k.delivery(kindID, d) + "@" + b.from.Domain(),
 		Conversation: k.conversation(d.UID) + "@" + b.from.Domain(),
 		Date:         d.Created,
 		Speaker:      imip.Mailbox{Name: nameOf(body, speaker), Address: speaker},
-		To:           imip.Mailbox{Name: nameOf(body, invited), Address: rcpt},
+		To:           imip.Mailbox{Name: nameOf(body, p.invited), Address: rcpt},
 		Body:         body,
 		Prior:        prior,
 		Look:         b.look,
-		Invited:      invited,
+		Invited:      p.invited,
 	}
-	if m.Speaker.Name == "" && (reader == nil || reader.ID != sender.ID) {
-		m.Speaker.Name = sender.Name
-	}
-	language := sender.Language
-	if reader != nil {
-		if reader.Language != "" {
-			language = reader.Language
-		}
-		if m.To.Name == "" {
-			m.To.Name = reader.Name
-		}
-		m.Zone = zoneOf(reader.TZ)
-	}
-	m.Words = b.words.For(language)
-	if m.Zone == nil {
-		m.Zone = zoneOfUTC(body.First(), sender.TZ)
-	}
-	domain := b.from.Domain()
-	if b.ours(speaker) {
-		// DMARC wants From and the envelope in one domain.
-		domain = speaker.Domain()
-		m.From = m.Speaker
-		if by := secretary(body, speaker); !by.IsZero() { // decision 30
-			m.Sender = imip.Mailbox{Address: by}
-		}
-	} else {
-		m.From = imip.Mailbox{Name: imip.Via(m.Words, displayName(m.Speaker)), Address: b.from}
-		if fromOrganizer(body.Method()) {
-			// Programs answer to ORGANIZER, not to Reply-To (decision 13).
-			token := b.at(k.reply(d.Principal, d.UID, invited), b.from.Domain())
-			m.Token = cuaddr.Mailto(token)
-			m.ReplyTo = imip.Mailbox{Name: m.Speaker.Name, Address: m.Token}
-		} else {
-			m.SentBy = b.from
-			m.ReplyTo = m.Speaker
-		}
-	}
-	page := invitation{Organizer: d.Principal, UID: d.UID, Attendee: invited, Expires: expiry(body, d.Created), Language: language}
-	switch method := body.Method(); {
-	case b.opt.PublicURL == "":
-	case method == "REQUEST" || method == "ADD":
-		m.Answer = b.opt.PublicURL + "/rsvp/" + k.page(page)
-	case method == "COUNTER" && reader != nil: // the organizer decides (decision 26)
-		page.Organizer, page.Attendee, page.Decide, page.RID = reader.ID, speaker, true, body.RID(body.First())
-		m.Answer = b.opt.PublicURL + "/rsvp/" + k.page(page)
-	}
+	language := b.wordFor(&m, p)
+	domain := b.sign(&m, k, d, p.invited)
+	b.link(&m, k, d, p, language)
 	kind := kindBounce
 	if d.LocalCopy {
 		kind = kindCopy
-	}
-	if !d.LocalCopy && body.Kind() != "VFREEBUSY" && d.Principal != 0 {
+	} else if body.Kind() != "VFREEBUSY" && d.Principal != 0 {
 		if m.Busy, err = b.bundle(ctx, d.Principal, &m); err != nil {
 			return letter{}, err
 		}
@@ -156,6 +87,99 @@ func (b *Bridge) compose(ctx context.Context, k keys, d *db.Delivery) (letter, e
 		return letter{}, unsendable(err.Error())
 	}
 	return letter{from: b.at(k.delivery(kind, d), domain), to: rcpt.Mail(), id: m.ID, data: data}, nil
+}
+
+// parties are those between whom a mail goes.
+type parties struct {
+	sender  db.Principal   // in whose name it goes out; the zero one if he is gone
+	reader  *db.Principal  // the recipient, if he is here
+	invited cuaddr.Address // under which address the message names the recipient
+}
+
+func (b *Bridge) parties(ctx context.Context, d *db.Delivery, body *ics.Object, rcpt cuaddr.Address) (p parties, err error) {
+	p.invited = rcpt
+	err = b.store.View(ctx, func(tx *db.Tx) (err error) {
+		if p.sender, err = tx.Principal(d.Principal); err != nil && !errors.Is(err, db.ErrNotFound) {
+			return err
+		}
+		reader, err := directory.Lookup(tx, rcpt)
+		if errors.Is(err, directory.ErrUnknown) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		p.reader = &reader
+		// Under an alias he was invited himself; as a member of a group he
+		// answers for himself, not for the group.
+		self, err := directory.Self(tx, reader, false)
+		if err != nil {
+			return err
+		}
+		if line := ics.Attendee(body.First(), self); line != nil && !listed(body, rcpt) {
+			p.invited = ics.CalAddress(line)
+		}
+		return nil
+	})
+	return p, err
+}
+
+// wordFor gives a mail the language and the zone of who reads it, or else of who
+// sends it, and names that the message does not tell. It returns the language.
+func (b *Bridge) wordFor(m *imip.Message, p parties) (language string) {
+	if m.Speaker.Name == "" && (p.reader == nil || p.reader.ID != p.sender.ID) {
+		m.Speaker.Name = p.sender.Name
+	}
+	language = p.sender.Language
+	if p.reader != nil {
+		language = cmp.Or(p.reader.Language, language)
+		m.To.Name = cmp.Or(m.To.Name, p.reader.Name)
+		m.Zone = zoneOf(p.reader.TZ)
+	}
+	m.Words = b.words.For(language)
+	if m.Zone == nil {
+		m.Zone = zoneOfUTC(m.Body.First(), p.sender.TZ)
+	}
+	return language
+}
+
+// sign says from whom a mail is and to whom one answers. It returns the domain of
+// the envelope's sender.
+func (b *Bridge) sign(m *imip.Message, k keys, d *db.Delivery, invited cuaddr.Address) (domain string) {
+	speaker := m.Speaker.Address
+	if b.ours(speaker) {
+		m.From = m.Speaker
+		if by := secretary(m.Body, speaker); !by.IsZero() { // decision 30
+			m.Sender = imip.Mailbox{Address: by}
+		}
+		return speaker.Domain() // DMARC wants From and the envelope in one domain
+	}
+	m.From = imip.Mailbox{Name: imip.Via(m.Words, displayName(m.Speaker)), Address: b.from}
+	if fromOrganizer(m.Body.Method()) {
+		// Programs answer to ORGANIZER, not to Reply-To (decision 13).
+		m.Token = cuaddr.Mailto(b.at(k.reply(d.Principal, d.UID, invited), b.from.Domain()))
+		m.ReplyTo = imip.Mailbox{Name: m.Speaker.Name, Address: m.Token}
+	} else {
+		m.SentBy = b.from
+		m.ReplyTo = m.Speaker
+	}
+	return b.from.Domain()
+}
+
+// link gives an invitation the page on which its reader answers, and a proposal
+// that on which the organizer decides (decision 26).
+func (b *Bridge) link(m *imip.Message, k keys, d *db.Delivery, p parties, language string) {
+	page := invitation{Organizer: d.Principal, UID: d.UID, Attendee: p.invited, Expires: expiry(m.Body, d.Created), Language: language}
+	switch method := m.Body.Method(); {
+	case b.opt.PublicURL == "":
+		return
+	case method == "REQUEST" || method == "ADD":
+	case method == "COUNTER" && p.reader != nil:
+		page.Organizer, page.Attendee, page.Decide, page.RID = p.reader.ID, m.Speaker.Address, true, m.Body.RID(m.Body.First())
+	default:
+		return
+	}
+	m.Answer = b.opt.PublicURL + "/rsvp/" + k.page(page)
 }
 
 // bundle makes the VFREEBUSY that goes with a mail of who wants that

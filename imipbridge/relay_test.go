@@ -71,6 +71,12 @@ func TestSTARTTLS(t *testing.T) {
 			h.bridge.relay.rest()
 			h.want("sent", h.relay.rcpts(), cleo)
 			h.want("encrypted", encrypted.Load(), wantTLS)
+			if attempts > 1 { // a while later it may have been mended
+				h.bridge.relay.plain = time.Now()
+				if h.bridge.relay.submit(h.ctx, ann, cleo, plainMail(ann, cleo, "")) == nil {
+					t.Error("TLS was not asked for again")
+				}
+			}
 		})
 	}
 	test("offered", &tls.Config{Certificates: []tls.Certificate{selfSigned(t)}}, true, 1)
