@@ -202,3 +202,71 @@ func BenchmarkPut(b *testing.B) {
 		}
 	})
 }
+
+// nowhere takes an answer and keeps its status.
+type nowhere struct {
+	header http.Header
+	status int
+}
+
+func (n *nowhere) Header() http.Header { return n.header }
+
+func (n *nowhere) WriteHeader(status int) {
+	if n.status == 0 {
+		n.status = status
+	}
+}
+
+func (n *nowhere) Write(b []byte) (int, error) {
+	n.WriteHeader(http.StatusOK)
+	return len(b), nil
+}
+
+// BenchmarkServe is the door without the network: what a request allocates and
+// asks of the database does not depend on who else computes.
+func BenchmarkServe(b *testing.B) {
+	const poll = `<?xml version="1.0" encoding="utf-8"?><propfind xmlns="DAV:" xmlns:S="http://calendarserver.org/ns/"><prop><S:getctag/><sync-token/></prop></propfind>`
+	puts := 0
+	for _, one := range []struct {
+		name string
+		want int
+		ask  func(i int) *http.Request
+	}{
+		{"get", 200, func(i int) *http.Request {
+			return httptest.NewRequest("GET", fmt.Sprintf("%se%05d.ics", annCalendar, i%1000), nil)
+		}},
+		{"poll", 207, func(int) *http.Request {
+			r := httptest.NewRequest("PROPFIND", annCalendar, strings.NewReader(poll))
+			r.Header.Set("Depth", "0")
+			return r
+		}},
+		{"put", 201, func(int) *http.Request {
+			puts++
+			uid := fmt.Sprint("put", puts)
+			return httptest.NewRequest("PUT", annCalendar+uid+".ics", strings.NewReader(event(uid, "20271102T100000Z", "20271102T110000Z", "")))
+		}},
+	} {
+		b.Run(one.name, func(b *testing.B) {
+			benchEach(b, 1000, func(b *testing.B, h *house) {
+				door := h.http.Config.Handler
+				serve := func(i int) {
+					w, r := &nowhere{header: http.Header{}}, one.ask(i)
+					r.SetBasicAuth(ann, "secret")
+					if door.ServeHTTP(w, r); w.status != one.want {
+						b.Fatalf("%s %s: %d", r.Method, r.URL, w.status)
+					}
+				}
+				for i := range 20 { // statements are prepared, and planned for good
+					serve(i)
+				}
+				ran, i := h.store.Ran(), 0
+				b.ReportAllocs()
+				for b.Loop() {
+					serve(i)
+					i++
+				}
+				b.ReportMetric(float64(h.store.Ran()-ran)/float64(b.N), "statements/op")
+			})
+		})
+	}
+}
