@@ -191,6 +191,21 @@ func (me Actor) standing(left, in *series, have func(ics.RID) bool) []*ics.Compo
 	return out
 }
 
+// declinedDays are the occurrences of a series that he has done with, and keeps out,
+// which he declined by themselves: what he said of the series is none of that.
+func (me Actor) declinedDays(left, in *series, have func(ics.RID) bool) []*ics.Component {
+	var out []*ics.Component
+	if declines(in.master.self(me)) {
+		return nil
+	}
+	for _, old := range left.parts {
+		if me.declinedAlone(left, old, in) && !have(old.rid) {
+			out = append(out, awayIn(old.comp, in.master.comp))
+		}
+	}
+	return out
+}
+
 // declines reads somebody's line; a published event may have none of his.
 func declines(l *ics.Prop) bool { return l != nil && ics.PartStat(l) == "DECLINED" }
 

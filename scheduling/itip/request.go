@@ -84,6 +84,10 @@ func (me Actor) firstCopy(in *series, msg Message) Outcome {
 		return ignored("he removed it, or it was cancelled, after this was written")
 	case !asked:
 		out := ignored("he declined it, or has done with it, and has no copy")
+		if in.master != nil {
+			here := newSeries(msg.Body, root)
+			heard = append(heard, me.declinedDays(left, in, func(r ics.RID) bool { return here.byRID[r] != nil })...)
+		}
 		out.Left = me.leaving(msg.Body, append(heard, root.Children...), false, outlast...) // or an older one would ask him anew
 		return out
 	}
@@ -221,7 +225,9 @@ func (me Actor) update(have *ics.Object, in *series, msg Message) Outcome {
 		}
 	}
 	if in.master != nil && away[""] {
-		heard = append(heard, me.standing(left, in, func(r ics.RID) bool { return was.byRID[r] != nil || in.byRID[r] != nil })...)
+		have := func(r ics.RID) bool { return was.byRID[r] != nil || in.byRID[r] != nil }
+		heard = append(heard, me.standing(left, in, have)...)
+		heard = append(heard, me.declinedDays(left, in, have)...)
 		if me.endedHere(was, in, merged) {
 			applied = true
 		}
