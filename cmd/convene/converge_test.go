@@ -24,7 +24,8 @@ import (
 // TestTwoServers lets people of two servers, one on SQLite and one on
 // PostgreSQL, with a real Postfix between them, and one who has nothing but mail,
 // do what comes to their minds to several meetings at once. When the queues are
-// empty all copies agree, as in the simulation of the core (decision 34).
+// empty all copies agree, as in the simulation of the core (decision 34), and
+// everybody's busy time is what his copies say.
 //
 // CONVENE_SEED chooses the histories; 6 are played, with CONVENE_SOAK 300 of a
 // new seed; CONVENE_HISTORIES says otherwise.
@@ -47,8 +48,12 @@ func TestTwoServers(t *testing.T) {
 	t.Logf("%d histories, CONVENE_SEED=%d", histories, seed)
 	w := newTwoServers(t)
 	const atOnce = 30
+	var all []*history
 	for from := 0; from < histories && !t.Failed(); from += atOnce {
-		w.play(seed, from, min(atOnce, histories-from))
+		all = append(all, w.play(seed, from, min(atOnce, histories-from))...)
+	}
+	if !t.Failed() {
+		w.busy(all)
 	}
 }
 
@@ -126,7 +131,7 @@ type history struct {
 	away      map[string]bool // who took days off
 }
 
-func (w *twoServers) play(seed uint64, from, n int) {
+func (w *twoServers) play(seed uint64, from, n int) []*history {
 	var hs []*history
 	for i := range n {
 		h := &history{Rand: rand.New(rand.NewPCG(seed, uint64(from+i))), w: w, uid: fmt.Sprintf("meeting-%d-%03d", seed, from+i), sequence: map[ics.RID]int{}, gone: map[string]bool{}, away: map[string]bool{}}
@@ -168,9 +173,10 @@ func (w *twoServers) play(seed uint64, from, n int) {
 	for _, h := range hs {
 		h.agree()
 		if w.t.Failed() {
-			return
+			break
 		}
 	}
+	return hs
 }
 
 // nextSecond waits for it: DTSTAMP has no fractions.

@@ -108,8 +108,9 @@ type somebody struct {
 	name  string
 	home  int // domain, modulo how many there are; -1: a mail program
 	room  bool
-	core  *core // of his domain, or of his mail program
-	style int   // of his mail program
+	by    string // who acts in his name, in the same domain
+	core  *core  // of his domain, or of his mail program
+	style int    // of his mail program
 
 	cached  []byte // his own object as it was after his last write
 	silent  bool   // he removed his copy without telling (decision 34)
@@ -118,7 +119,7 @@ type somebody struct {
 }
 
 var cast = []somebody{
-	{name: "ann"}, {name: "ben"}, {name: "cat", home: 1}, {name: "dan", home: 1}, {name: "bob", home: -1},
+	{name: "ann"}, {name: "ben"}, {name: "cat", home: 1}, {name: "dan", home: 1, by: "cat"}, {name: "bob", home: -1},
 	{name: "eve", home: 2}, {name: "blue", room: true}, {name: "hal", home: -1}, {name: "fay", home: 3},
 }
 
@@ -248,6 +249,9 @@ func (s *simulation) self(p *somebody) func(cuaddr.Address) bool {
 // post takes a mail that leaves a domain.
 func (s *simulation) post(m Message) {
 	s.told(m)
+	if from := s.at[m.From]; from != nil && from.by != "" { // decision 30
+		m = SentBy([]Message{m}, cuaddr.Mailto(from.core.person(from.by).Address))[0]
+	}
 	raw := m.Body.Bytes()
 	if from := s.at[m.From]; from != nil && from.home < 0 && m.Method == Reply {
 		raw = mangled(raw, from.style)

@@ -53,7 +53,7 @@ func (s *simulation) second(m meeting) {
 	}
 	t := &simulation{T: s.T, uid: "2", now: s.now, at: map[cuaddr.Address]*somebody{}, cores: s.cores, log: s.log}
 	for _, p := range s.people {
-		q := &somebody{name: p.name, home: p.home, room: p.room, core: p.core, style: p.style, sequent: map[ics.RID]int{}}
+		q := &somebody{name: p.name, home: p.home, room: p.room, by: p.by, core: p.core, style: p.style, sequent: map[ics.RID]int{}}
 		t.people = append(t.people, q)
 		t.at[s.address(p)] = q
 		if p == s.org {
