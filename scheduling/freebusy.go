@@ -42,8 +42,8 @@ type FreeBusyQuery struct {
 
 // FreeBusy answers for many calendar users from one snapshot (RFC 6638 §5), in
 // the order in which they were asked for. A group's busy time is that of
-// everybody in it; of a pool, which is a group of rooms and resources, that at
-// which none of them can be had.
+// everybody in it; of a pool, which is a group of rooms and resources, or one that
+// stands for several by its rules, that at which none of them can be had.
 func (d *Desk) FreeBusy(ctx context.Context, q FreeBusyQuery) (answers []FreeBusy, err error) {
 	var stale []string
 	err = d.store.Read(ctx, func(tx *db.Tx) (err error) {
@@ -94,6 +94,11 @@ func (d *Desk) answer(tx *db.Tx, q FreeBusyQuery) ([]FreeBusy, error) {
 			return nil, err
 		}
 		who[i].pool = p.Kind == db.Group && len(members) > 0 && !slices.ContainsFunc(members, func(m db.Principal) bool { return m.Kind == db.Person })
+		if several, err := d.standsFor(tx, p); err != nil {
+			return nil, err
+		} else if len(several) > 0 {
+			who[i].pool, members = true, several
+		}
 		for _, m := range members {
 			who[i].owners = append(who[i].owners, m.ID)
 		}
@@ -137,6 +142,25 @@ func (d *Desk) answer(tx *db.Tx, q FreeBusyQuery) ([]FreeBusy, error) {
 		}
 	}
 	return answers, nil
+}
+
+// standsFor returns those here for whom a room or a resource stands (the rule
+// pool).
+func (d *Desk) standsFor(tx *db.Tx, p db.Principal) (several []db.Principal, err error) {
+	if p.Kind != db.Room && p.Kind != db.Resource || !strings.Contains(p.Policy, "pool ") {
+		return nil, nil
+	}
+	who := d.people(tx)
+	members := who.rules(p).StandsFor()
+	if err := who.meet(members...); err != nil {
+		return nil, err
+	}
+	for _, a := range members {
+		if m := who.find(a); m != nil && m.ID != p.ID && (m.Kind == db.Room || m.Kind == db.Resource) {
+			several = append(several, *m)
+		}
+	}
+	return several, nil
 }
 
 // refuse takes out those who do not share their busy time with the asker: a

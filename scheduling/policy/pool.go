@@ -42,6 +42,17 @@ func (p Policy) Members() []cuaddr.Address {
 	return all
 }
 
+// StandsFor are those for whom an address stands that is none of them itself
+// (pool); nil of all others.
+func (p Policy) StandsFor() []cuaddr.Address {
+	for _, c := range p.conditions {
+		if l, ok := c.(inPool); ok && !l.self {
+			return l.members
+		}
+	}
+	return nil
+}
+
 func (l inPool) judge(in *inquiry) error {
 	if err := in.mark(1); err != nil {
 		return err
