@@ -225,6 +225,13 @@ func (s *sitting) splitCopies(people []db.Principal, old, fresh, set string, par
 			return &itip.Refusal{Precondition: itip.InvalidSplit, Detail: "an attendee's copy cannot be split: " + err.Error()}
 		}
 		s.halve(h, his, fresh)
+		left, err := s.recall(h.owner, old)
+		if err != nil {
+			return err
+		}
+		if left != nil { // what he took off his calendar is in either part
+			s.parted = append(s.parted, parting{h.owner.ID, fresh, itip.LeftApart(left, fresh)})
+		}
 	}
 	return nil
 }

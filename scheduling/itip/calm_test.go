@@ -13,10 +13,6 @@ import (
 // calm are the acts that do not begin at any time. CONVENE_CROSS names those that
 // shall all the same, to see what becomes of it.
 var calm = map[string]bool{
-	// No series is parted of which somebody of the organizer's domain has taken
-	// something off his calendar: what is remembered of that stays with the first
-	// UID, so his next answer to all of the other does not name it.
-	"part": true,
 	// A delegation crosses no mail between those whom it concerns: the organizer, the
 	// delegator, his delegate, and who is sent by or sends either. The delegate has
 	// from his delegator what that one knew (RFC 5546 §3.2.2.3), whose answer tells

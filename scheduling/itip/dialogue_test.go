@@ -231,6 +231,7 @@ func (c *core) Split(who, uid, rid, fresh string) error {
 		}
 		if p.Before != nil {
 			copies[fresh] = &entry{obj: p.Before, scheduled: x.scheduled, tag: 1}
+			c.left[owner][fresh] = LeftApart(c.left[owner][uid], fresh)
 		}
 	}
 	for _, m := range parts.Messages {

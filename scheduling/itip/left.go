@@ -48,6 +48,21 @@ func AddLeft(before, left *ics.Object) *ics.Object {
 	return ics.New(now.root)
 }
 
+// LeftApart is what somebody remembers of a series, as he does of the part of it
+// that has another UID from now on. left may be nil.
+func LeftApart(left *ics.Object, uid string) *ics.Object {
+	if left == nil {
+		return nil
+	}
+	root := left.Root().Clone()
+	for _, c := range root.Children {
+		if schedules(c.Name) {
+			c.Set(ics.NewProp("UID", uid))
+		}
+	}
+	return ics.New(root)
+}
+
 // awayIn is what is left of an occurrence that is still away in a later revision
 // of its series.
 func awayIn(c, master *ics.Component) *ics.Component {

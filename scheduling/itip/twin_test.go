@@ -105,9 +105,6 @@ func (s *simulation) parts(a act) {
 	if s.org.home < 0 || o == nil || o.Master() == nil || o.Master().Prop("RRULE") == nil {
 		return
 	}
-	if calmly("part") && slices.ContainsFunc(s.people, func(p *somebody) bool { return p.core == s.org.core && p.core.left[p.name][s.uid] != nil }) {
-		return
-	}
 	_, r := s.occurrence(1+a.A, o, o.Root().Clone())
 	if r == "" {
 		return
