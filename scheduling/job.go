@@ -41,7 +41,7 @@ func (d *Desk) Work(ctx context.Context) {
 	var outside sync.WaitGroup // what waits for programs holds up nothing else
 	defer outside.Wait()
 	for {
-		n, _, err := d.work(ctx, &outside)
+		n, err := d.work(ctx, outside.Go)
 		if err != nil && ctx.Err() == nil {
 			d.opt.Log.Error("jobs", "err", err)
 		}
@@ -60,21 +60,12 @@ func (d *Desk) Work(ctx context.Context) {
 // WorkOnce does the jobs that are due now and returns how many; for tests and
 // commands that must not leave work behind.
 func (d *Desk) WorkOnce(ctx context.Context) (int, error) {
-	done := 0
-	for {
-		var out sync.WaitGroup
-		n, more, err := d.work(ctx, &out)
-		out.Wait()
-		done += n
-		if !more || err != nil {
-			return done, err
-		}
-	}
+	return d.work(ctx, func(do func()) { do() })
 }
 
-// work does the jobs that are due and counts them; those that wait for something
-// outside go on by themselves, and may bring about others.
-func (d *Desk) work(ctx context.Context, out *sync.WaitGroup) (done int, more bool, err error) {
+// work does the jobs that are due and counts them. Those that wait for something
+// outside are started, and may bring about others.
+func (d *Desk) work(ctx context.Context, start func(do func())) (done int, err error) {
 	for ctx.Err() == nil {
 		var jobs []db.Job
 		err := d.store.Write(ctx, nil, func(tx *db.Tx) (err error) {
@@ -82,21 +73,20 @@ func (d *Desk) work(ctx context.Context, out *sync.WaitGroup) (done int, more bo
 			return err
 		})
 		if err != nil || len(jobs) == 0 {
-			return done, more, err
+			return done, err
 		}
 		for _, j := range jobs {
 			done++
 			if outside(j.Kind) {
-				more = true
-				out.Go(func() { d.doOutside(ctx, j) })
+				start(func() { d.doOutside(ctx, j) })
 				continue
 			}
 			if err := d.do(ctx, j, func(s *sitting) error { return s.job(j) }); err != nil {
-				return done, more, err
+				return done, err
 			}
 		}
 	}
-	return done, more, ctx.Err()
+	return done, ctx.Err()
 }
 
 // doOutside does one job that waits for a program. On a node that has run as many

@@ -210,7 +210,14 @@ func (s *sitting) tellPrograms(h *holding, room func(cuaddr.Address) bool) error
 	case had == has:
 		return nil
 	case has == "":
-		return s.later(jobBooked, h.uid, h.owner.ID, programArgs{Was: h.was.Bytes()})
+		// Before they are asked about another time, which they may have kept this
+		// one from.
+		if err := s.later(jobBooked, h.uid, h.owner.ID, programArgs{Was: h.was.Bytes()}); err != nil {
+			return err
+		}
+		last := len(s.jobs) - 1
+		s.jobs = slices.Insert(s.jobs[:last], 0, s.jobs[last])
+		return nil
 	}
 	return s.later(jobBooked, h.uid, h.owner.ID, programArgs{})
 }
