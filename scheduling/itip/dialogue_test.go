@@ -198,7 +198,11 @@ func (c *core) Decide(who, uid, attendee string, rid ics.RID, accept bool) error
 			continue
 		}
 		if accept {
-			return c.Put(who, Accepted(e.obj, p).Bytes(), dialogue.Condition{})
+			o := Accepted(e.obj, p)
+			if o == nil {
+				return errors.New("no such instance any more")
+			}
+			return c.Put(who, o.Bytes(), dialogue.Condition{})
 		}
 		c.tick()
 		c.close(who, uid, []Proposal{p})

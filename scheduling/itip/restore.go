@@ -458,7 +458,7 @@ func (m *mend) answers(force bool) (out, late []answer) {
 		// Or he has said so before, and says nothing else of the series now (RFC 6638
 		// §3.2.2.3).
 		if l := ics.Attendee(c, m.me.Self); ics.PartStat(l) != "DECLINED" || wholeSaid && whole != "DECLINED" {
-			out = append(out, answer{comp: c, mine: *l, partstat: "DECLINED"})
+			out = append(out, answer{comp: m.me.current(m.was, &part{comp: c, rid: m.was.obj.RID(c)}), mine: *l, partstat: "DECLINED"})
 		}
 	}
 	if wholeSaid { // and they are away in the revision that he answers

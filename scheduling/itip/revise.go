@@ -83,8 +83,10 @@ func (v *revision) revise(plans []*plan) {
 				*l = l.WithParam(paramSince, strconv.Itoa(to))
 				v.is.dirty = true
 			case v.deltas[p].reschedule() || v.asked[a] && ics.PartStat(l) == "NEEDS-ACTION":
-				// Whoever is asked anew about one occurrence is not asked about the others.
-				*l = l.WithParam(paramSince, strconv.Itoa(to))
+				// Whoever is asked anew about one occurrence is not asked about the others. When
+				// he answered last stays known: what he wrote before that may still come.
+				_, last, _ := strings.Cut(l.Param(paramSince), "/")
+				*l = l.WithParam(paramSince, strings.TrimSuffix(strconv.Itoa(to)+"/"+last, "/"))
 				v.is.dirty = true
 			case !l.HasParam(paramSince):
 				*l = l.WithParam(paramSince, strconv.Itoa(was))
