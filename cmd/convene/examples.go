@@ -24,6 +24,7 @@ var examples = map[string]string{
 	"room set":           `convene room set blue@example.org --policy "booking_window P180D" --policy "longest PT4H"`,
 	"room rename":        `convene room rename blue@example.org azure@example.org`,
 	"room remove":        `convene room remove blue@example.org`,
+	"room check-in":      `convene room check-in blue@example.org`,
 	"room conflicts":     `convene room conflicts blue@example.org --days 90`,
 	"group add":          `convene group add staff@example.org --member ann@example.org --member carol@example.net`,
 	"group list":         `convene group list`,
