@@ -52,10 +52,7 @@ func (me Actor) receiveAdd(have *ics.Object, msg Message) (Outcome, error) {
 	if mine == nil && me.in(s) != (me.role(have) == attendee) {
 		return ignored("he is not invited"), nil
 	}
-	top := 0
-	for _, p := range s.parts {
-		top = max(top, sequence(p.comp))
-	}
+	top := s.top()
 	if len(in.parts) != 1 {
 		return again("an ADD of more than one component")
 	}

@@ -71,7 +71,7 @@ func PassOn(o *ics.Object, self func(cuaddr.Address) bool, r ics.RID, to cuaddr.
 			line = line.WithParam("CUTYPE", t)
 		}
 		*mine = mine.WithoutParams("RSVP").WithParam("PARTSTAT", "DELEGATED").WithParam("DELEGATED-TO", to.String())
-		if ics.Attendee(c, func(a cuaddr.Address) bool { return a.Fold() == to.Fold() }) == nil { // else he has it already
+		if ics.Attendee(c, isPerson(to)) == nil { // else he has it already
 			c.Add(line)
 		}
 	}

@@ -60,12 +60,8 @@ func (me Actor) cancelAll(before *ics.Object) Outcome {
 // ended is what an organizer remembers of a CANCEL: its number.
 func ended(o *ics.Object) *ics.Object {
 	c := &ics.Component{Name: o.Kind()}
-	last := 0
-	for _, m := range o.Main() {
-		last = max(last, sequence(m))
-	}
 	c.Add(ics.NewProp("UID", o.UID()))
-	c.Add(ics.NewProp("SEQUENCE", strconv.Itoa(last)))
+	c.Add(ics.NewProp("SEQUENCE", strconv.Itoa(Revision(o))))
 	c.Add(ics.NewProp("STATUS", "CANCELLED"))
 	for i := range o.First().Props {
 		if p := o.First().Props[i]; p.Name == "ORGANIZER" || p.Name == "DTSTAMP" {

@@ -96,9 +96,8 @@ func (me Actor) proposed(s *series, c *part, msg Message, open []Proposal) (p Pr
 	// since is not what he speaks of.
 	if c.comp.Prop("SEQUENCE") != nil {
 		n := sequence(at.comp)
-		if since := line.Param(paramSince); since != "" {
-			v, _, _ := strings.Cut(since, "/")
-			n, _ = strconv.Atoi(v)
+		if line.HasParam(paramSince) {
+			n = sinceOf(line).seq
 		}
 		if sequence(c.comp) < n {
 			return p, "stale: he counters revision " + strconv.Itoa(sequence(c.comp)) + ", the meeting is at " + strconv.Itoa(sequence(at.comp))
@@ -111,7 +110,7 @@ func (me Actor) proposed(s *series, c *part, msg Message, open []Proposal) (p Pr
 	n := 0
 	for i := range open {
 		q := &open[i]
-		if q.Attendee.Fold() != p.Attendee.Fold() {
+		if !samePerson(q.Attendee, p.Attendee) {
 			continue
 		}
 		n++
@@ -287,7 +286,7 @@ func (me Actor) declineCounter(s *series, p Proposal, comment string, more ...ic
 	if now == nil {
 		now = s.parts[0].comp
 	}
-	line := ics.Attendee(now, func(a cuaddr.Address) bool { return a.Fold() == p.Attendee.Fold() })
+	line := ics.Attendee(now, isPerson(p.Attendee))
 	if line == nil || agent(line) != byServer { // RFC 6638 §7.1: his program tells him
 		return nil
 	}

@@ -2,7 +2,6 @@ package itip
 
 import (
 	"slices"
-	"strings"
 
 	"github.com/convene-server/convene/scheduling/ics"
 )
@@ -46,7 +45,7 @@ func (me Actor) crash(s *series, in *series, msg Message) (Outcome, bool) {
 			return Outcome{}, false // invited, if only to other occurrences
 		}
 		for _, a := range p.guests() {
-			if me.Members != nil && slices.ContainsFunc(me.Members(a), func(m Member) bool { return m.Address.Fold() == msg.From.Fold() }) {
+			if me.Members != nil && slices.ContainsFunc(me.Members(a), func(m Member) bool { return samePerson(m.Address, msg.From) }) {
 				return Outcome{}, false // invited with a group (decision 29)
 			}
 		}
@@ -104,7 +103,7 @@ func (me Actor) welcome(s *series, in *series, msg Message) bool {
 			line = line.WithParam("CN", cn)
 		}
 		line = line.WithParam("SCHEDULE-STATUS", StatusSuccess).
-			WithParam(paramSince, value(c.comp, "SEQUENCE", "0")+"/"+strings.TrimSpace(c.comp.Value("DTSTAMP")))
+			WithParam(paramSince, answeredBy(c.comp).String())
 		parts := []*part{at}
 		if c.rid == "" {
 			for _, p := range s.parts {

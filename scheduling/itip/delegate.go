@@ -1,9 +1,7 @@
 package itip
 
 import (
-	"maps"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/convene-server/convene/directory/cuaddr"
@@ -33,10 +31,8 @@ func persons(l *ics.Prop, param string) []cuaddr.Address {
 
 // namesIn reports whether a parameter of a line names somebody.
 func namesIn(l *ics.Prop, param string, who cuaddr.Address) bool {
-	return slices.ContainsFunc(persons(l, param), func(a cuaddr.Address) bool { return samePerson(a, who) })
+	return slices.ContainsFunc(persons(l, param), isPerson(who))
 }
-
-func samePerson(a, b cuaddr.Address) bool { return a == b || a.Fold() == b.Fold() }
 
 // sends reports whether somebody's line says that he sends another in his place.
 func sends(l *ics.Prop, whom cuaddr.Address) bool {
@@ -49,7 +45,7 @@ func delegates(p *part, who cuaddr.Address) []cuaddr.Address {
 	var out []cuaddr.Address
 	for _, a := range p.guests() {
 		from := persons(p.attendee(a), "DELEGATED-FROM")
-		if a != who && len(from) == 1 && from[0].Fold() == who.Fold() {
+		if a != who && len(from) == 1 && samePerson(from[0], who) {
 			out = append(out, a)
 		}
 	}
@@ -66,7 +62,7 @@ func behind(p *part, who, whom cuaddr.Address) bool {
 	for range maxChain {
 		var up []cuaddr.Address
 		for _, a := range at {
-			if a.Fold() == whom.Fold() {
+			if samePerson(a, whom) {
 				return true
 			}
 			if l := find(p, a); l != nil {
@@ -132,7 +128,7 @@ func (r *replying) delegate(c, p *part, l *ics.Prop) {
 func claimed(by *ics.Prop, line ics.Prop, who cuaddr.Address) ics.Prop {
 	partstat, rest, _ := strings.Cut(by.Param(paramClaim), " ")
 	since, address, _ := strings.Cut(rest, " ")
-	if a, err := cuaddr.Parse(address); err != nil || a.Fold() != who.Fold() {
+	if a, err := cuaddr.Parse(address); err != nil || !samePerson(a, who) {
 		return line
 	}
 	return line.WithParam("PARTSTAT", partstat).WithParam(paramSince, since).WithParam("SCHEDULE-STATUS", StatusSuccess).WithoutParams("RSVP")
@@ -151,15 +147,15 @@ func (r *replying) early(c, p *part, l *ics.Prop) bool {
 		if by == nil || r.me.Self(from) || r.me.Self(who) {
 			continue
 		}
-		since := strconv.Itoa(sequence(c.comp)) + "/" + trim(c.comp.Value("DTSTAMP"))
+		given := answeredBy(c.comp).String()
 		if sends(by, who) { // his line got lost
-			line := l.WithoutParams(ownParams...).WithoutParams("RSVP").WithParam(paramSince, since).WithParam("SCHEDULE-STATUS", statusOf(c.comp))
+			line := l.WithoutParams(ownParams...).WithoutParams("RSVP").WithParam(paramSince, given).WithParam("SCHEDULE-STATUS", statusOf(c.comp))
 			p.comp.Add(line)
 			p.moved()
 			r.noted, r.news = true, true
 			return true
 		}
-		*by = by.WithParam(paramClaim, said+" "+since+" "+who.String())
+		*by = by.WithParam(paramClaim, said+" "+given+" "+who.String())
 		r.noted, r.claim = true, true
 		return true
 	}
@@ -202,7 +198,7 @@ func (r *replying) giveBack(c, p *part, mine *ics.Prop, to []cuaddr.Address) {
 		r.news = true
 	}
 	*mine = mine.WithParam("PARTSTAT", "NEEDS-ACTION").WithParam("RSVP", "TRUE").WithoutParams("DELEGATED-TO", paramPercent, paramDone).
-		WithParam(paramSince, strconv.Itoa(sequence(c.comp))+"/"+trim(c.comp.Value("DTSTAMP")))
+		WithParam(paramSince, answeredBy(c.comp).String())
 	r.noted = true
 	if !r.calledOff(p) {
 		r.back = append(r.back, who)
@@ -292,7 +288,6 @@ func givenBack(mine *ics.Prop, c *ics.Component) bool {
 // not sent any more, and whose delegate declined. new are the delegates whom
 // their delegators invite (RFC 5546 §3.2.2.3), should their message not come.
 func (r *replying) sent(o *ics.Object) (told, new []Message) {
-	org, _ := organizerOf(o)
 	comps := map[cuaddr.Address][]*ics.Component{}
 	for _, p := range masterFirst(r.s.parts) {
 		for _, l := range r.gone[p] {
@@ -303,9 +298,7 @@ func (r *replying) sent(o *ics.Object) (told, new []Message) {
 			comps[a] = append(comps[a], r.me.cancelComponent(p.comp, sequence(p.comp), []ics.Prop{l}, false))
 		}
 	}
-	for _, a := range slices.SortedFunc(maps.Keys(comps), byAddress) {
-		told = append(told, Message{Method: Cancel, UID: o.UID(), From: org, To: a, Body: envelope(o, Cancel, comps[a]), Significant: true})
-	}
+	told = cancelEach(o, comps, true)
 	only := slices.DeleteFunc(r.invited, func(a cuaddr.Address) bool { return slices.Contains(r.back, a) }) // who is told all of it is told once
 	return append(told, r.me.invite(o, r.back...)...), r.me.invite(o, only...)
 }
@@ -340,10 +333,7 @@ func (me Actor) invite(o *ics.Object, whom ...cuaddr.Address) []Message {
 	if len(whom) == 0 {
 		return nil
 	}
-	v := &revision{
-		me: me, is: newSeries(o, o.Root()), was: &series{byRID: map[ics.RID]*part{}}, deltas: map[*part]delta{},
-		wasAt: map[ics.RID]*part{}, isAt: map[ics.RID]*part{},
-	}
+	v := me.fromNothing(newSeries(o, o.Root()))
 	var plans []*plan
 	for _, a := range whom {
 		g := v.plan(a)

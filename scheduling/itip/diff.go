@@ -59,6 +59,12 @@ func (me Actor) tells(name string) bool {
 
 func (me Actor) private(name string) bool { return strings.HasPrefix(name, "X-") && !me.tells(name) }
 
+// personal reports whether a property of an attendee's copy is private, and not
+// what the server remembers of messages.
+func (me Actor) personal(name string) bool {
+	return me.private(name) && name != propReceived && name != propAdded
+}
+
 // compare says how component b of object ob differs from a of oa. They are of
 // one instance; a may be the occurrence that the master described.
 func (me Actor) compare(oa *ics.Object, a *ics.Component, ob *ics.Object, b *ics.Component) delta {

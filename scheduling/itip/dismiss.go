@@ -2,7 +2,6 @@ package itip
 
 import (
 	"slices"
-	"strconv"
 
 	"github.com/convene-server/convene/directory/cuaddr"
 	"github.com/convene-server/convene/scheduling/ics"
@@ -16,7 +15,7 @@ import (
 func dismiss(p *part, by cuaddr.Address, except []cuaddr.Address) []ics.Prop {
 	var gone []ics.Prop
 	for _, a := range delegates(p, by) {
-		if slices.ContainsFunc(except, func(b cuaddr.Address) bool { return a.Fold() == b.Fold() }) {
+		if slices.ContainsFunc(except, isPerson(a)) {
 			continue
 		}
 		l := p.attendee(a)
@@ -60,19 +59,12 @@ func (r *replying) outlive() {
 // CANCEL of it is not older than what its recipient was told of one of these (RFC
 // 5546 §2.1.5).
 func (r *replying) overtake(m *part) {
-	was, top := sequence(m.comp), 0
-	for _, p := range r.s.parts {
-		top = max(top, sequence(p.comp))
-	}
+	was, top := sequence(m.comp), r.s.top()
 	if top <= was {
 		return
 	}
 	setSequence(m.comp, top)
-	for i := range m.comp.Props {
-		if l := &m.comp.Props[i]; l.Name == "ATTENDEE" && !r.me.Self(ics.CalAddress(l)) && !l.HasParam(paramSince) {
-			*l = l.WithParam(paramSince, strconv.Itoa(was))
-		}
-	}
+	r.me.keepCounting(m.comp, was)
 	m.moved()
 }
 

@@ -1,8 +1,6 @@
 package itip
 
 import (
-	"strconv"
-
 	"github.com/convene-server/convene/directory/cuaddr"
 	"github.com/convene-server/convene/scheduling/ics"
 )
@@ -17,10 +15,7 @@ func HandOver(heir Actor, from func(cuaddr.Address) bool, o *ics.Object) (after 
 		return nil, nil, false
 	}
 	s := newSeries(o, o.Root().Clone())
-	seq := 0
-	for _, p := range s.parts {
-		seq = max(seq, sequence(p.comp))
-	}
+	top := s.top()
 	var whom []cuaddr.Address
 	seen := map[cuaddr.Address]bool{}
 	for _, p := range s.parts {
@@ -32,21 +27,16 @@ func HandOver(heir Actor, from func(cuaddr.Address) bool, o *ics.Object) (after 
 		c.Set(line)
 		took := ics.Attendee(c, from) != nil
 		c.RemoveFunc(func(q *ics.Prop) bool { return q.Name == "ATTENDEE" && from(ics.CalAddress(q)) })
-		was := strconv.Itoa(sequence(c))
+		heir.keepCounting(c, sequence(c))
 		for i := range c.Props {
-			l := &c.Props[i]
-			switch a := ics.CalAddress(l); {
-			case l.Name != "ATTENDEE":
-			case heir.Self(a):
+			if l := &c.Props[i]; l.Name == "ATTENDEE" && heir.Self(ics.CalAddress(l)) {
 				*l = l.WithoutParams(ownParams...).WithoutParams("RSVP").WithParam("PARTSTAT", "ACCEPTED")
-			case !l.HasParam(paramSince):
-				*l = l.WithParam(paramSince, was) // an answer on its way counts
 			}
 		}
 		if took && ics.Attendee(c, heir.Self) == nil {
 			c.Add(ics.NewProp("ATTENDEE", heir.Address.String(), ics.Param{Name: "PARTSTAT", Values: []string{"ACCEPTED"}}))
 		}
-		setSequence(c, seq+1)
+		setSequence(c, top+1)
 		kids := c.Children[:0:0]
 		for _, ch := range c.Children {
 			if ch.Name != "VALARM" { // they were the other's

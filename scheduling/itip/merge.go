@@ -43,7 +43,7 @@ func (me Actor) merge(was *series, old *part, in *series, p *part) *ics.Componen
 			c.Set(q)
 		case slices.Contains(own, q.Name):
 			c.Add(q)
-		case me.private(q.Name) && q.Name != propReceived && q.Name != propAdded:
+		case me.personal(q.Name):
 			c.RemoveFunc(func(r *ics.Prop) bool { return r.Name == q.Name && base.Prop(q.Name) == &base.Props[i] })
 			c.Add(q)
 		}
@@ -213,9 +213,7 @@ func (me Actor) keepInstance(was *series, old *part, in *series) *ics.Component 
 		return nil
 	}
 	c := me.merge(was, old, in, &part{comp: base, rid: old.rid})
-	if sequence(base) == sequence(old.comp) || sequence(base) < sequence(old.comp) {
-		setSequence(c, max(sequence(base), sequence(old.comp)))
-	}
+	setSequence(c, max(sequence(base), sequence(old.comp)))
 	return c
 }
 
@@ -226,7 +224,7 @@ func (me Actor) sameOwn(a, b *ics.Component) bool {
 		var out []string
 		for i := range c.Props {
 			p := &c.Props[i]
-			if p.Name == "TRANSP" || p.Name == "COLOR" || p.Name == "CATEGORIES" || me.private(p.Name) && p.Name != propReceived && p.Name != propAdded {
+			if p.Name == "TRANSP" || p.Name == "COLOR" || p.Name == "CATEGORIES" || me.personal(p.Name) {
 				out = append(out, p.Name+":"+p.Value)
 			}
 		}

@@ -1,6 +1,8 @@
 package itip
 
 import (
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/convene-server/convene/directory/cuaddr"
@@ -30,6 +32,15 @@ func (v *revision) messages(plans []*plan) []Message {
 		for _, a := range g.whom {
 			out = append(out, Message{Method: Request, UID: uid, From: from, To: a, Body: bodies[key], Significant: g.significant && !g.echo, Echo: g.echo})
 		}
+	}
+	return out
+}
+
+// cancelEach takes from people, each by one CANCEL, what was theirs of a meeting.
+func cancelEach(o *ics.Object, comps map[cuaddr.Address][]*ics.Component, significant bool) (out []Message) {
+	from, _ := organizerOf(o)
+	for _, a := range slices.SortedFunc(maps.Keys(comps), byAddress) {
+		out = append(out, Message{Method: Cancel, UID: o.UID(), From: from, To: a, Body: envelope(o, Cancel, comps[a]), Significant: significant})
 	}
 	return out
 }
@@ -92,7 +103,7 @@ func (v *revision) cancels(plans []*plan) []*cancellation {
 	for _, l := range lots {
 		c := &cancellation{whom: l.whom, marks: l.marks}
 		if l.whole {
-			seq := v.top() + 1
+			seq := v.was.top() + 1
 			all := v.is.master == nil || cancelled(v.is.master.comp)
 			if v.is.master != nil {
 				seq = max(seq, sequence(v.is.master.comp))

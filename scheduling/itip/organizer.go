@@ -29,14 +29,20 @@ type revision struct {
 	revised bool
 }
 
-// organize decides what follows from an organizer's write (RFC 6638 §3.2.1.1,
-// §3.2.1.2). before is nil for what was no scheduling object.
-func (me Actor) organize(before *ics.Object, s *series, opt Options) (Outcome, error) {
-	v := &revision{
-		me: me, opt: opt, is: s, was: &series{byRID: map[ics.RID]*part{}},
+// fromNothing is a revision before which there was nothing.
+func (me Actor) fromNothing(s *series) *revision {
+	return &revision{
+		me: me, is: s, was: &series{byRID: map[ics.RID]*part{}},
 		deltas: map[*part]delta{}, base: map[*part]*part{}, wasAt: map[ics.RID]*part{}, isAt: map[ics.RID]*part{},
 		lapsed: map[ics.RID]bool{}, raise: map[*part]bool{}, forced: map[cuaddr.Address]string{}, asked: map[cuaddr.Address]bool{},
 	}
+}
+
+// organize decides what follows from an organizer's write (RFC 6638 §3.2.1.1,
+// §3.2.1.2). before is nil for what was no scheduling object.
+func (me Actor) organize(before *ics.Object, s *series, opt Options) (Outcome, error) {
+	v := me.fromNothing(s)
+	v.opt = opt
 	if before != nil {
 		v.was = newSeries(before, before.Root())
 	}
@@ -186,9 +192,7 @@ func (v *revision) differ(old *part) bool {
 		}
 		// The same answer, but given later for this one: an older one for the series
 		// may still come.
-		_, alone, _ := sinceOf(l)
-		_, whole, _ := sinceOf(all)
-		if ics.PartStat(l) != ics.PartStat(all) || alone > whole {
+		if ics.PartStat(l) != ics.PartStat(all) || sinceOf(l).stamp > sinceOf(all).stamp {
 			return true
 		}
 	}

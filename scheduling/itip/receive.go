@@ -157,12 +157,16 @@ func (me Actor) floating() *time.Location {
 	return me.Floating
 }
 
-// sameLine reports whether a line names somebody. Local parts that differ in case
-// name one person to the many programs that write them in lower case.
+// samePerson reports whether two addresses name one person. Local parts that
+// differ in case do to the many programs that write them in lower case.
+func samePerson(a, b cuaddr.Address) bool { return a == b || a.Fold() == b.Fold() }
+
+func isPerson(who cuaddr.Address) func(cuaddr.Address) bool {
+	return func(a cuaddr.Address) bool { return samePerson(a, who) }
+}
+
+// sameLine reports whether a line names somebody.
 func sameLine(p *ics.Prop, who cuaddr.Address) bool {
 	a := ics.CalAddress(p)
-	if a.IsZero() || who.IsZero() {
-		return false
-	}
-	return a == who || a.Fold() == who.Fold()
+	return !a.IsZero() && !who.IsZero() && samePerson(a, who)
 }

@@ -36,10 +36,7 @@ func (me Actor) receiveRefresh(have *ics.Object, msg Message) (Outcome, error) {
 		return me.uninvited(s, msg), nil
 	}
 	out := Outcome{KeepTag: true, Scheduled: true, Rule: "asked for the current state: told"}
-	v := &revision{
-		me: me, is: s, was: &series{byRID: map[ics.RID]*part{}}, deltas: map[*part]delta{}, base: map[*part]*part{},
-		wasAt: map[ics.RID]*part{}, isAt: map[ics.RID]*part{}, forced: map[cuaddr.Address]string{}, asked: map[cuaddr.Address]bool{},
-	}
+	v := me.fromNothing(s)
 	g := v.plan(who)
 	g.whom = []cuaddr.Address{who}
 	if len(g.request) > 0 {
@@ -93,10 +90,6 @@ func (me Actor) uninvited(s *series, msg Message) Outcome {
 // turnAway is the CANCEL for somebody who is not invited. It holds what he
 // knows: the UID, and the time and title that he wrote himself.
 func (me Actor) turnAway(s *series, msg Message) Message {
-	top := 0
-	for _, p := range s.parts {
-		top = max(top, sequence(p.comp))
-	}
 	line := ics.NewProp("ATTENDEE", msg.From.String())
 	if l := ics.Attendee(msg.Body.First(), func(a cuaddr.Address) bool { return a == msg.From }); l != nil {
 		line = publicAttendee(*l).WithoutParams("RSVP", "PARTSTAT")
@@ -104,7 +97,7 @@ func (me Actor) turnAway(s *series, msg Message) Message {
 	from, org := organizerOf(s.obj)
 	c := &ics.Component{Name: s.obj.Kind(), Props: []ics.Prop{
 		ics.NewProp("UID", s.obj.UID()), ics.NewProp("DTSTAMP", utc(me.Now)), org.WithoutParams(ownParams...), line,
-		ics.NewProp("SEQUENCE", strconv.Itoa(top)),
+		ics.NewProp("SEQUENCE", strconv.Itoa(s.top())),
 	}}
 	for _, n := range []string{"DTSTART", "DTEND", "DURATION", "DUE", "SUMMARY"} {
 		if p := msg.Body.First().Prop(n); p != nil {

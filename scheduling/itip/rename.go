@@ -2,7 +2,6 @@ package itip
 
 import (
 	"slices"
-	"strconv"
 
 	"github.com/convene-server/convene/directory/cuaddr"
 	"github.com/convene-server/convene/scheduling/ics"
@@ -100,10 +99,8 @@ func Rename(me Actor, o *ics.Object, to Naming, outside func(cuaddr.Address) boo
 	if !renamed || me.past(o) || muted(s) {
 		return s.object(), nil, true
 	}
-	seq := 0
 	var whom []cuaddr.Address
 	for _, p := range s.parts {
-		seq = max(seq, sequence(p.comp))
 		for _, a := range p.guests() {
 			if s.listed(p, a) && outside(a) && !slices.Contains(whom, a) {
 				whom = append(whom, a)
@@ -113,14 +110,10 @@ func Rename(me Actor, o *ics.Object, to Naming, outside func(cuaddr.Address) boo
 	if len(whom) == 0 {
 		return s.object(), nil, true
 	}
+	top := s.top()
 	for _, p := range s.parts {
-		was := strconv.Itoa(sequence(p.comp))
-		for i := range p.comp.Props {
-			if l := &p.comp.Props[i]; l.Name == "ATTENDEE" && !me.Self(ics.CalAddress(l)) && !l.HasParam(paramSince) {
-				*l = l.WithParam(paramSince, was) // an answer on its way counts
-			}
-		}
-		setSequence(p.comp, seq+1)
+		me.keepCounting(p.comp, sequence(p.comp))
+		setSequence(p.comp, top+1)
 		p.moved()
 	}
 	after = ics.New(s.root)

@@ -233,8 +233,8 @@ func (r *replying) whole(c *part, l *ics.Prop, who cuaddr.Address) {
 // answeredSince reports whether somebody's line remembers a later answer, or
 // being asked anew since this one.
 func answeredSince(m *ics.Prop, c *ics.Component) bool {
-	seq, stamp, _ := sinceOf(m)
-	return m.HasParam(paramSince) && (sequence(c) < seq || sequence(c) == seq && trim(c.Value("DTSTAMP")) < stamp)
+	last, this := sinceOf(m), answeredBy(c)
+	return m.HasParam(paramSince) && (this.seq < last.seq || this.seq == last.seq && this.stamp < last.stamp)
 }
 
 // asMaster reports whether an override is at the time that the master gives
@@ -248,8 +248,8 @@ func (r *replying) asMaster(p *part) bool {
 // for the series came before another answer for the series: a server like this
 // one says nothing twice. It must be remembered, or the other one would cover it.
 func (r *replying) overtook(c *part, m *ics.Prop) bool {
-	_, stamp, _ := sinceOf(m)
-	return r.ours && stamp != "" && stamp < trim(c.comp.Value("DTSTAMP"))
+	last := sinceOf(m)
+	return r.ours && last.stamp != "" && last.stamp < answeredBy(c.comp).stamp
 }
 
 // every answers for all instances of an object without a master.
@@ -305,10 +305,8 @@ func (r *replying) note(c, p *part, l *ics.Prop, who cuaddr.Address) bool {
 		return true
 	}
 	status := statusOf(c.comp)
-	since := strconv.Itoa(sequence(c.comp)) + "/" + trim(c.comp.Value("DTSTAMP"))
-	if own && c.rid == "" && r.ours { // RFC 6638 §3.2.2.3: instances that differ are in the same message
-		since += "/all"
-	}
+	now := answeredBy(c.comp)
+	now.all = own && c.rid == "" && r.ours // RFC 6638 §3.2.2.3: instances that differ are in the same message
 	at := ics.CalAddress(m)
 	for i := range p.comp.Props { // two lines of one person get one PARTSTAT (decision 28)
 		q := &p.comp.Props[i]
@@ -336,7 +334,7 @@ func (r *replying) note(c, p *part, l *ics.Prop, who cuaddr.Address) bool {
 		}
 		n = n.WithParam("SCHEDULE-STATUS", status)
 		if own || r.ours {
-			n = n.WithParam(paramSince, since)
+			n = n.WithParam(paramSince, now.String())
 		}
 		switch {
 		case said == "DELEGATED" && l.HasParam("DELEGATED-TO"):
@@ -387,7 +385,10 @@ func find(p *part, who cuaddr.Address) *ics.Prop {
 	if l := p.attendee(who); l != nil {
 		return l
 	}
-	return ics.Attendee(p.comp, func(a cuaddr.Address) bool { return !who.IsZero() && a.Fold() == who.Fold() })
+	if who.IsZero() {
+		return nil
+	}
+	return ics.Attendee(p.comp, isPerson(who))
 }
 
 // stale reports whether a newer answer, or a new time, came before this answer
@@ -395,53 +396,29 @@ func find(p *part, who cuaddr.Address) *ics.Prop {
 // attendee's line remembers. Without a memory a lower SEQUENCE counts only for
 // the time that he answers to.
 func (r *replying) stale(c, p *part, l *ics.Prop) (bool, string) {
-	seq, stamp := sequence(c.comp), trim(c.comp.Value("DTSTAMP"))
-	if from := r.lapsed(c.rid, ics.CalAddress(l)); seq < from {
-		return true, "stale: he answers revision " + strconv.Itoa(seq) + ", answers to this occurrence count from " + strconv.Itoa(from) + " on"
+	this := answeredBy(c.comp)
+	old := "stale: he answers revision " + strconv.Itoa(this.seq)
+	if from := r.lapsed(c.rid, ics.CalAddress(l)); this.seq < from {
+		return true, old + ", answers to this occurrence count from " + strconv.Itoa(from) + " on"
 	}
 	if l.HasParam(paramSince) {
-		n, d, all := sinceOf(l)
+		last := sinceOf(l)
 		switch {
-		case seq < n && c.rid != p.rid && r.sameStart(c, p) && !(all && stamp < d):
+		case this.seq < last.seq && c.rid != p.rid && r.sameStart(c, p) && !(last.all && this.stamp < last.stamp):
 			// He answers for an override that is no more; its time is the series' own.
-		case seq < n:
-			return true, "stale: he answers revision " + strconv.Itoa(seq) + ", answers count from " + strconv.Itoa(n) + " on"
-		case (seq == n || r.ours && all) && (c.rid == p.rid || all) && len(stamp) == len(d) && stamp < d:
-			return true, "stale: he answered at " + d + ", this was written at " + stamp
-		case seq < sequence(p.comp) && c.comp.Prop("DTSTART") != nil && !r.sameStart(c, p):
-			return true, "stale: he answers another time of it, of revision " + strconv.Itoa(seq)
+		case this.seq < last.seq:
+			return true, old + ", answers count from " + strconv.Itoa(last.seq) + " on"
+		case (this.seq == last.seq || r.ours && last.all) && (c.rid == p.rid || last.all) && len(this.stamp) == len(last.stamp) && this.stamp < last.stamp:
+			return true, "stale: he answered at " + last.stamp + ", this was written at " + this.stamp
+		case this.seq < sequence(p.comp) && c.comp.Prop("DTSTART") != nil && !r.sameStart(c, p):
+			return true, "stale: he answers another time of it, of revision " + strconv.Itoa(this.seq)
 		}
 		return false, ""
 	}
-	if seq < sequence(p.comp) && !r.sameStart(c, p) {
-		return true, "stale: he answers revision " + strconv.Itoa(seq) + " of " + strconv.Itoa(sequence(p.comp))
+	if this.seq < sequence(p.comp) && !r.sameStart(c, p) {
+		return true, old + " of " + strconv.Itoa(sequence(p.comp))
 	}
 	return false, ""
-}
-
-// sinceOf reads paramSince: answers count from which revision on, when the last
-// one was written, and whether that spoke for every instance.
-func sinceOf(l *ics.Prop) (seq int, stamp string, all bool) {
-	f := strings.Split(l.Param(paramSince), "/")
-	seq, _ = strconv.Atoi(f[0])
-	if len(f) > 1 {
-		stamp = f[1]
-	}
-	return seq, stamp, len(f) > 2
-}
-
-// sinceRevision is a line of the master as it stands in a new override: that he
-// answered for the series does not outdate his answer for one occurrence,
-// unless it spoke for all of them.
-func sinceRevision(l ics.Prop) ics.Prop {
-	seq, stamp, all := sinceOf(&l)
-	switch {
-	case stamp == "":
-		return l
-	case all:
-		return l.WithParam(paramSince, strconv.Itoa(seq)+"/"+stamp)
-	}
-	return l.WithParam(paramSince, strconv.Itoa(seq))
 }
 
 // lapsed returns from which revision on somebody's answers to an instance count,

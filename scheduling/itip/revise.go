@@ -17,7 +17,7 @@ func (v *revision) revise(plans []*plan) {
 	if v.was.obj == nil {
 		return
 	}
-	top, parting := v.top(), false
+	top, parting := v.was.top(), false
 	outlive := map[*part]bool{} // overrides for those who lose the series by a CANCEL
 	for _, g := range plans {
 		parting = parting || g.whole
@@ -39,10 +39,11 @@ func (v *revision) revise(plans []*plan) {
 			continue
 		}
 		from, to := sequence(base.comp), sequence(p.comp)
-		if outlive[p] || v.newcomers(p, base) || p == v.is.master && (parting || v.vanished()) {
+		come := v.newcomers(p, base)
+		if outlive[p] || len(come) > 0 || p == v.is.master && (parting || v.vanished()) {
 			from = top // whatever they were told before, this is not older
 		}
-		if v.newcomers(p, base) && (top > 0 || v.takenOff(p, base) || v.completes(p, base)) {
+		if len(come) > 0 && (top > 0 || v.takenOff(come) || base.rid != "" && v.haveSeries(come)) {
 			// A CANCEL that took somebody off may still be on its way; or an answer to the
 			// series, which he gives without knowing of this occurrence.
 			from = top + 1
@@ -80,16 +81,17 @@ func (v *revision) revise(plans []*plan) {
 			}
 			switch {
 			case base.attendee(a) == nil: // what he said of it when he was in it before is of an earlier one
-				*l = l.WithParam(paramSince, strconv.Itoa(to))
+				*l = l.WithParam(paramSince, since{seq: to}.String())
 				v.is.dirty = true
 			case v.deltas[p].reschedule() || v.asked[a] && ics.PartStat(l) == "NEEDS-ACTION":
 				// Whoever is asked anew about one occurrence is not asked about the others. When
 				// he answered last stays known: what he wrote before that may still come.
-				_, last, _ := strings.Cut(l.Param(paramSince), "/")
-				*l = l.WithParam(paramSince, strings.TrimSuffix(strconv.Itoa(to)+"/"+last, "/"))
+				s := sinceOf(l)
+				s.seq = to
+				*l = l.WithParam(paramSince, s.String())
 				v.is.dirty = true
 			case !l.HasParam(paramSince):
-				*l = l.WithParam(paramSince, strconv.Itoa(was))
+				*l = l.WithParam(paramSince, since{seq: was}.String())
 				v.is.dirty = true
 			}
 		}
@@ -263,16 +265,6 @@ func (v *revision) raised(p *part) bool {
 	return base != nil && sequence(p.comp) > sequence(base.comp)
 }
 
-// top is the highest revision of any component so far: no message was of a
-// higher one.
-func (v *revision) top() int {
-	n := 0
-	for _, p := range v.was.parts {
-		n = max(n, sequence(p.comp))
-	}
-	return n
-}
-
 // raises reports whether the SEQUENCE of a part must be higher than before:
 // somebody hears of it, and what he hears is a new revision or a CANCEL.
 func (v *revision) raises(p, base *part) bool {
@@ -320,32 +312,28 @@ func (v *revision) asksIn(p, base *part) bool {
 	})
 }
 
-// newcomers reports whether somebody is in a part who was not. He may have been
-// before, and a CANCEL may have told him so.
-func (v *revision) newcomers(p, base *part) bool {
+// newcomers are in a part in which they were not. They may have been before, and a
+// CANCEL may have told them so.
+func (v *revision) newcomers(p, base *part) (come []cuaddr.Address) {
 	for _, a := range p.guests() {
 		if !v.me.Self(a) && v.is.listed(p, a) && !v.was.listed(base, a) {
-			return true
+			come = append(come, a)
 		}
 	}
-	return false
+	return come
 }
 
-// takenOff reports whether somebody is in a part anew whom the answer of whoever
-// sent him took off something. The CANCEL was of the revision that there was.
-func (v *revision) takenOff(p, base *part) bool {
-	return v.was.master != nil && slices.ContainsFunc(p.guests(), func(a cuaddr.Address) bool {
-		return !v.me.Self(a) && v.is.listed(p, a) && !v.was.listed(base, a) && slices.ContainsFunc(v.was.master.comp.PropsNamed(propLapsed), func(l *ics.Prop) bool {
-			return l.Value == offByAnswer(a)
-		})
+// takenOff reports whether the answer of whoever sent one of these took him off
+// something. The CANCEL was of the revision that there was.
+func (v *revision) takenOff(come []cuaddr.Address) bool {
+	return v.was.master != nil && slices.ContainsFunc(come, func(a cuaddr.Address) bool {
+		return slices.ContainsFunc(v.was.master.comp.PropsNamed(propLapsed), func(l *ics.Prop) bool { return l.Value == offByAnswer(a) })
 	})
 }
 
-// completes reports whether somebody is in an occurrence anew whose series he has.
-func (v *revision) completes(p, base *part) bool {
-	return base.rid != "" && v.was.master != nil && slices.ContainsFunc(p.guests(), func(a cuaddr.Address) bool {
-		return !v.me.Self(a) && v.is.listed(p, a) && !v.was.listed(base, a) && v.was.listed(v.was.master, a)
-	})
+// haveSeries reports whether one of these was in the series.
+func (v *revision) haveSeries(come []cuaddr.Address) bool {
+	return v.was.master != nil && slices.ContainsFunc(come, func(a cuaddr.Address) bool { return v.was.listed(v.was.master, a) })
 }
 
 // vanished reports whether overrides are not there any more.

@@ -57,6 +57,15 @@ func (s *series) add(c *ics.Component) *part {
 	return p
 }
 
+// top is the highest revision of any component: no message of it is of a higher one.
+func (s *series) top() int {
+	n := 0
+	for _, p := range s.parts {
+		n = max(n, sequence(p.comp))
+	}
+	return n
+}
+
 // graft puts a component that the user's program did not send into the tree.
 func (s *series) graft(c *ics.Component) *part {
 	s.root.Children = append(s.root.Children, c)

@@ -1,8 +1,6 @@
 package itip
 
 import (
-	"maps"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -73,10 +71,7 @@ func Split(me Actor, o *ics.Object, rid, uid, set string) (Parting, error) {
 		if muted(s) || me.past(half) {
 			continue
 		}
-		v := &revision{
-			me: me, is: s, was: &series{byRID: map[ics.RID]*part{}}, deltas: map[*part]delta{}, base: map[*part]*part{},
-			wasAt: map[ics.RID]*part{}, isAt: map[ics.RID]*part{}, forced: map[cuaddr.Address]string{}, asked: map[cuaddr.Address]bool{},
-		}
+		v := me.fromNothing(s)
 		ms := v.messages(v.plans())
 		for i := range ms {
 			ms[i].Significant = false
@@ -90,26 +85,16 @@ func Split(me Actor, o *ics.Object, rid, uid, set string) (Parting, error) {
 // answers to what is left count as before.
 func (me Actor) parted(was, o *ics.Object) *ics.Object {
 	root := o.Root().Clone()
-	top := 0
-	for _, c := range was.Main() {
-		top = max(top, sequence(c))
-	}
+	next := strconv.Itoa(Revision(was) + 1)
 	for _, c := range root.Children {
 		if !schedules(c.Name) {
 			continue
 		}
-		had := sequence(c)
-		c.Set(ics.NewProp("SEQUENCE", strconv.Itoa(top+1)))
+		me.keepCounting(c, sequence(c))
+		c.Set(ics.NewProp("SEQUENCE", next))
 		for i := range c.Props {
-			l := &c.Props[i]
-			if l.Name != "ATTENDEE" || me.Self(ics.CalAddress(l)) {
-				continue
-			}
-			if !l.HasParam(paramSince) {
-				*l = l.WithParam(paramSince, strconv.Itoa(had))
-			}
-			if ics.PartStat(l) == "NEEDS-ACTION" { // so he is told
-				*l = l.WithParam(paramAsked, strconv.Itoa(top+1))
+			if l := &c.Props[i]; l.Name == "ATTENDEE" && !me.Self(ics.CalAddress(l)) && ics.PartStat(l) == "NEEDS-ACTION" { // so he is told
+				*l = l.WithParam(paramAsked, next)
 			}
 		}
 	}
@@ -121,7 +106,6 @@ func (me Actor) parted(was, o *ics.Object) *ics.Object {
 // §3.2.5).
 func (me Actor) lost(o *ics.Object, at ics.RID, revision int) []Message {
 	s := newSeries(o, o.Root())
-	org, _ := organizerOf(o)
 	comps := map[cuaddr.Address][]*ics.Component{}
 	for _, p := range s.parts {
 		if p.rid == "" || p.rid >= at {
@@ -133,11 +117,7 @@ func (me Actor) lost(o *ics.Object, at ics.RID, revision int) []Message {
 			}
 		}
 	}
-	var out []Message
-	for _, a := range slices.SortedFunc(maps.Keys(comps), byAddress) {
-		out = append(out, Message{Method: Cancel, UID: o.UID(), From: org, To: a, Body: envelope(o, Cancel, comps[a])})
-	}
-	return out
+	return cancelEach(o, comps, false)
 }
 
 // SplitCopy parts an attendee's copy as the organizer's series was parted, at the
