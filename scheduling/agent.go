@@ -59,27 +59,15 @@ func (s *sitting) decideFor(h *holding, before, inbox *ics.Object) ([]*letter, e
 	}
 	if ans.None() {
 		if ans.Tell {
-			s.notify(p, rules, itip.Message{Method: itip.Publish, UID: h.uid, From: organizer, Body: published(h.obj)})
+			s.notify(p, rules, itip.Message{Method: itip.Publish, UID: h.uid, From: organizer, Body: withMethod(h.obj, itip.Publish, "ATTENDEE")}) // RFC 5546 §3.2.1: it asks for nothing
 		}
 		return nil, nil
-	}
-	x := db.Decision{
-		Direction: "agent", Door: "agent", UID: h.uid, Method: string(itip.Reply), Principal: p.ID, From: p.Address,
-		To: organizer.String(), Rule: ans.Reason.String(), Outcome: "applied", Detail: summary(ans),
 	}
 	if err := s.tx.Release(p.ID, h.uid); err != nil { // what it was offered before
 		return nil, err
 	}
-	if c := ans.Counter; c != nil {
-		msg := itip.Propose(me, h.obj, c.RID, c.Start, c.End, s.comment(h, ans))
-		if msg == nil {
-			return nil, nil
-		}
-		x.Method = string(itip.Counter)
-		s.decide(x)
-		return letters([]itip.Message{*msg}, h.owner, nil, "agent", false), s.tx.Hold(db.Hold{
-			Principal: p.ID, UID: h.uid, RID: string(c.RID), Start: c.Start.UnixMicro(), Fin: c.End.UnixMicro(), Expires: s.now.Add(c.Hold),
-		})
+	if ans.Counter != nil {
+		return s.offer(h, me, ans)
 	}
 	if ans.Waits != "" {
 		if s.elsewhere == nil {
@@ -90,7 +78,7 @@ func (s *sitting) decideFor(h *holding, before, inbox *ics.Object) ([]*letter, e
 			return nil, err
 		}
 	}
-	msgs, err := s.say(h, me, ans, x)
+	msgs, err := s.say(h, me, ans)
 	if err != nil || msgs == nil {
 		return nil, err
 	}
@@ -120,9 +108,42 @@ func open(o *ics.Object, self func(cuaddr.Address) bool) bool {
 	})
 }
 
+// agentDecision is the record of an agent's answer.
+func agentDecision(h *holding, ans policy.Answer) db.Decision {
+	return db.Decision{
+		Direction: "agent", Door: "agent", UID: h.uid, Method: string(itip.Reply), Principal: h.owner.ID, From: h.owner.Address,
+		To: ics.Organizer(h.obj.First()).String(), Rule: ans.Reason.String(), Outcome: "applied", Detail: summary(ans),
+	}
+}
+
+// reply answers anew what an agent has answered before.
+func (s *sitting) reply(h *holding, me itip.Actor, ans policy.Answer) error {
+	msgs, err := s.say(h, me, ans)
+	if err != nil {
+		return err
+	}
+	return s.circulate(h, msgs)
+}
+
+// offer proposes the time that an answer names, and holds it for a while.
+func (s *sitting) offer(h *holding, me itip.Actor, ans policy.Answer) ([]*letter, error) {
+	c := ans.Counter
+	msg := itip.Propose(me, h.obj, c.RID, c.Start, c.End, s.comment(h, ans))
+	if msg == nil {
+		return nil, nil
+	}
+	x := agentDecision(h, ans)
+	x.Method = string(itip.Counter)
+	s.decide(x)
+	return letters([]itip.Message{*msg}, h.owner, nil, "agent", false), s.tx.Hold(db.Hold{
+		Principal: h.owner.ID, UID: h.uid, RID: string(c.RID), Start: c.Start.UnixMicro(), Fin: c.End.UnixMicro(), Expires: s.now.Add(c.Hold),
+	})
+}
+
 // say puts an answer into the agent's copy, and returns the messages that tell it,
 // with the reason in the language of whom they are for.
-func (s *sitting) say(h *holding, me itip.Actor, ans policy.Answer, x db.Decision) ([]*letter, error) {
+func (s *sitting) say(h *holding, me itip.Actor, ans policy.Answer) ([]*letter, error) {
+	x := agentDecision(h, ans)
 	out, err := itip.Originate(me, h.obj, answered(h.obj, me.Self, ans), itip.Options{Comment: s.comment(h, ans)})
 	var no *itip.Refusal
 	if errors.As(err, &no) {
@@ -236,7 +257,7 @@ func (s *sitting) would(h *holding, me itip.Actor, m, organizer cuaddr.Address) 
 	if pr == nil {
 		return policy.Answer{}, nil
 	}
-	if said, err := s.refusedBefore(h, pr.ID); err != nil || !said.None() {
+	if said, err := s.refusals(h, pr.ID); err != nil || !said.None() {
 		return said, err
 	}
 	if strings.TrimSpace(s.rulesText(*pr)) == "" {

@@ -12,7 +12,6 @@ import (
 	"github.com/convene-server/convene/db"
 	"github.com/convene-server/convene/directory/cuaddr"
 	"github.com/convene-server/convene/scheduling/ics"
-	"github.com/convene-server/convene/scheduling/itip"
 	"github.com/convene-server/convene/scheduling/policy"
 )
 
@@ -25,28 +24,22 @@ const jobArrive = "arrive"
 // early is how long before its beginning people may check in.
 const early = 15 * time.Minute
 
-// arrival is an occurrence of a booking that stands.
-type arrival struct {
-	ics.Instance
-	single bool // the booking has no other
-}
-
-func arrivalKey(room int64, uid string, a arrival) string {
+func arrivalKey(room int64, uid string, a ics.Instance) string {
 	sum := sha256.Sum256([]byte(uid + "\n" + string(a.RID) + "\n" + a.Start.UTC().String()))
 	return "came:" + strconv.FormatInt(room, 10) + ":" + hex.EncodeToString(sum[:12])
 }
 
 // arrivals are the occurrences that a room has accepted and that begin in
 // [from, to), in their order.
-func (d *Desk) arrivals(o *ics.Object, self func(cuaddr.Address) bool, zone *time.Location, from, to time.Time) (out []arrival, err error) {
+func (d *Desk) arrivals(o *ics.Object, self func(cuaddr.Address) bool, zone *time.Location, from, to time.Time) (out []ics.Instance, err error) {
 	err = o.Instances(from, to, zone, d.opt.Bound, func(i ics.Instance) bool {
 		me := ics.Attendee(i.Component, self)
 		if me != nil && ics.PartStat(me) == "ACCEPTED" && i.Component.Value("STATUS") != "CANCELLED" && !i.Start.Before(from) && i.Start.Before(to) {
-			out = append(out, arrival{i, i.RID == ""})
+			out = append(out, i)
 		}
 		return true
 	})
-	slices.SortFunc(out, func(a, b arrival) int { return a.Start.Compare(b.Start) })
+	slices.SortFunc(out, func(a, b ics.Instance) int { return a.Start.Compare(b.Start) })
 	return out, err
 }
 
@@ -80,19 +73,13 @@ func (s *sitting) await(h *holding, after time.Time) error {
 // arrived gives back what has begun and nobody has come to, and waits for the
 // next.
 func (s *sitting) arrived(j db.Job) error {
-	room, here, err := s.present(j.Principal)
-	if !here || err != nil {
+	h, err := s.roomsPart(j)
+	if h == nil || h.obj == nil || err != nil {
 		return err
 	}
-	if err := s.lockWith(room); err != nil {
-		return err
-	}
-	if err := s.load(j.UID, room); err != nil {
-		return err
-	}
-	h := s.holdings[thread{room.ID, j.UID}]
+	room := h.owner
 	wait := s.rules(room).CheckIn()
-	if h.obj == nil || wait == 0 {
+	if wait == 0 {
 		return nil
 	}
 	if err := s.meetIn(h.obj); err != nil {
@@ -116,12 +103,12 @@ func (s *sitting) arrived(j db.Job) error {
 		if !a.End.After(now) {
 			continue // it is over
 		}
-		came, err := s.refused(arrivalKey(room.ID, h.uid, a))
+		came, err := s.recorded(arrivalKey(room.ID, h.uid, a))
 		switch {
 		case err != nil:
 			return err
 		case came:
-		case a.single:
+		case a.RID == "": // the booking has no other
 			ans.Master = "DECLINED"
 		default:
 			ans.Single = append(ans.Single, policy.Occurrence{RID: a.RID, PartStat: "DECLINED"})
@@ -130,21 +117,7 @@ func (s *sitting) arrived(j db.Job) error {
 	if ans.None() {
 		return s.await(h, begun)
 	}
-	organizer := ics.Organizer(h.obj.First())
-	x := db.Decision{
-		Direction: "agent", Door: "agent", UID: h.uid, Method: string(itip.Reply), Principal: room.ID, From: room.Address,
-		To: organizer.String(), Rule: ans.Reason.String(), Outcome: "applied", Detail: summary(ans),
-	}
-	msgs, err := s.say(h, me, ans, x)
-	if err != nil {
-		return err
-	}
-	status := map[cuaddr.Address]string{}
-	if err := s.circulate(msgs, status); err != nil {
-		return err
-	}
-	s.stamp(h, status)
-	return nil
+	return s.reply(h, me, ans)
 }
 
 // CheckedIn is a booking to which somebody has come.
@@ -191,7 +164,7 @@ func (d *Desk) CheckIn(ctx context.Context, room db.Principal, door string) (out
 				organizer := ics.Organizer(a.Component)
 				out = append(out, CheckedIn{o.UID(), a.Component.Text("SUMMARY"), organizer.Mail(), a.Start})
 				key := arrivalKey(room.ID, o.UID(), a)
-				if known, err := s.refused(key); known || err != nil {
+				if known, err := s.recorded(key); known || err != nil {
 					if err != nil {
 						return err
 					}

@@ -247,7 +247,7 @@ func (s *sitting) fromOrganizer(m Deliver, method itip.Method) (result, error) {
 		s.toInbox(m.Recipient.ID, out.Inbox)
 	}
 	if held != nil {
-		return result{applied: true, quarantined: true, rule: "in quarantine: " + held.Rule}, s.circulate(next, map[cuaddr.Address]string{})
+		return result{applied: true, quarantined: true, rule: "in quarantine: " + held.Rule}, s.circulate(nil, next)
 	}
 	if s.agent(m.Recipient) && out.Object != nil && (method == itip.Request || method == itip.Add) {
 		answers, err := s.answer(h, before, out.Inbox)
@@ -256,14 +256,10 @@ func (s *sitting) fromOrganizer(m Deliver, method itip.Method) (result, error) {
 		}
 		next = append(next, answers...)
 	}
-	status := map[cuaddr.Address]string{}
-	if err := s.circulate(next, status); err != nil {
-		return result{}, err
+	if out.Object == nil || method != itip.Request && method != itip.Add {
+		h = nil // there is no agent's reply of which the copy says what became of it (RFC 6638 §3.2.9)
 	}
-	if out.Object != nil && (method == itip.Request || method == itip.Add) {
-		s.stamp(h, status) // what became of an agent's reply (RFC 6638 §3.2.9)
-	}
-	return result{applied: true, rule: out.Rule}, nil
+	return result{applied: true, rule: out.Rule}, s.circulate(h, next)
 }
 
 // same reports whether two addresses name one calendar user. Outside, local
@@ -350,8 +346,7 @@ func (s *sitting) fromAttendee(m Deliver, method itip.Method) (result, error) {
 	if m.Recipient.Kind == db.Person {
 		s.toInbox(m.Recipient.ID, out.Inbox)
 	}
-	status := map[cuaddr.Address]string{}
-	if err := s.circulate(letters(out.Messages, m.Recipient, before, m.Door, false), status); err != nil {
+	if err := s.circulate(nil, letters(out.Messages, m.Recipient, before, m.Door, false)); err != nil {
 		return result{}, err
 	}
 	if !h.changed && len(out.Messages) == 0 && out.Inbox == nil {
@@ -442,10 +437,5 @@ func (s *sitting) act(h *holding, after *ics.Object, opt itip.Options, door stri
 		Direction: "user", Door: door, UID: before.UID(), Principal: h.owner.ID, From: h.owner.Address,
 		Rule: out.Rule, Outcome: "applied", Detail: told(len(out.Messages)),
 	})
-	status := map[cuaddr.Address]string{}
-	if err := s.circulate(letters(out.Messages, h.owner, before, door, quiet), status); err != nil {
-		return false, err
-	}
-	s.stamp(h, status)
-	return true, nil
+	return true, s.circulate(h, letters(out.Messages, h.owner, before, door, quiet))
 }

@@ -321,7 +321,7 @@ func (s *sitting) tellOthers(j db.Job) error {
 			Rule: "PARTSTAT told to the others", Outcome: "applied", Detail: plural(n, "copy"),
 		})
 	}
-	return s.circulate(given, map[cuaddr.Address]string{})
+	return s.circulate(nil, given)
 }
 
 // attendees returns the people here whom an object invites, by id.
@@ -393,7 +393,7 @@ func (s *sitting) deliverQueued(j db.Job) error {
 			from: sender, door: "queue",
 		})
 	}
-	return s.circulate(turn, map[cuaddr.Address]string{})
+	return s.circulate(nil, turn)
 }
 
 func plural(n int, one string) string {

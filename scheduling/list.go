@@ -128,12 +128,10 @@ func (s *sitting) listed(j db.Job) error {
 // joinsListed invites somebody to what is kept for a group, as its mail would
 // have. Who took it off his calendar before is not invited again.
 func (s *sitting) joinsListed(group, p db.Principal, o *ics.Object) error {
-	root := o.Root().Clone()
-	root.Set(ics.NewProp("METHOD", string(itip.Request)))
-	body := ics.New(root)
 	if p.Kind == db.Person && s.wish(p.ID, directory.Participating) == "no" {
 		return nil
 	}
+	body := withMethod(o, itip.Request)
 	x := db.Decision{
 		Direction: "local", Door: "queue", UID: o.UID(), Method: string(itip.Request), Principal: p.ID,
 		From: ics.Organizer(o.First()).String(), To: p.Address, Outcome: "ignored", Detail: "joined " + group.Address,

@@ -134,13 +134,13 @@ func (s *sitting) heeds(p db.Principal, method itip.Method, from cuaddr.Address,
 	return tell && p.MailCopies != "never"
 }
 
-// published makes of a copy what tells of it and asks for nothing (RFC 5546
-// §3.2.1: without attendees).
-func published(o *ics.Object) *ics.Object {
+// withMethod makes a message of an object, without some properties of its
+// components.
+func withMethod(o *ics.Object, m itip.Method, but ...string) *ics.Object {
 	root := o.Root().Clone()
-	root.Set(ics.NewProp("METHOD", string(itip.Publish)))
+	root.Set(ics.NewProp("METHOD", string(m)))
 	for _, c := range root.Children {
-		c.Remove("ATTENDEE")
+		c.Remove(but...)
 	}
 	return ics.New(root)
 }

@@ -112,17 +112,10 @@ func (s *sitting) both(j db.Job) (h *holding, other *ics.Object, args confirmArg
 	if err := json.Unmarshal(j.Args, &args); err != nil {
 		return nil, nil, args, err
 	}
-	room, here, err := s.present(j.Principal)
-	if !here || err != nil {
+	if h, err = s.roomsPart(j); h == nil || err != nil {
 		return nil, nil, args, err
 	}
-	if err := s.lockWith(room); err != nil {
-		return nil, nil, args, err
-	}
-	if err := s.load(j.UID, room); err != nil {
-		return nil, nil, args, err
-	}
-	rows, err := s.tx.ObjectsByUID(args.UID, room.ID)
+	rows, err := s.tx.ObjectsByUID(args.UID, j.Principal)
 	if err != nil {
 		return nil, nil, args, err
 	}
@@ -131,7 +124,7 @@ func (s *sitting) both(j db.Job) (h *holding, other *ics.Object, args confirmArg
 			return nil, nil, args, err
 		}
 	}
-	return s.holdings[thread{room.ID, j.UID}], other, args, s.meetIn(other)
+	return h, other, args, s.meetIn(other)
 }
 
 // askOwner brings the question about a booking up to date: it is put while the room
@@ -254,21 +247,7 @@ func (s *sitting) decidedByOwner(j db.Job) error {
 	if ans.None() {
 		return nil
 	}
-	organizer := ics.Organizer(h.obj.First())
-	x := db.Decision{
-		Direction: "agent", Door: "agent", UID: h.uid, Method: string(itip.Reply), Principal: h.owner.ID, From: h.owner.Address,
-		To: organizer.String(), Rule: ans.Reason.String(), Outcome: "applied", Detail: summary(ans),
-	}
-	msgs, err := s.say(h, me, ans, x)
-	if err != nil {
-		return err
-	}
-	status := map[cuaddr.Address]string{}
-	if err := s.circulate(msgs, status); err != nil {
-		return err
-	}
-	s.stamp(h, status)
-	return nil
+	return s.reply(h, me, ans)
 }
 
 // verdict is what the owners say to one occurrence, and which of them: one who

@@ -42,7 +42,7 @@ func (s *sitting) noteRefusals(l *letter) error {
 			continue
 		}
 		key := refusalKey(l.from.ID, l.UID, c)
-		known, err := s.refused(key)
+		known, err := s.recorded(key)
 		if err != nil {
 			return err
 		}
@@ -90,7 +90,8 @@ func (s *sitting) tellDelegators(l *letter) error {
 	return nil
 }
 
-func (s *sitting) refused(key string) (bool, error) {
+// recorded reports whether a decision with this key was made.
+func (s *sitting) recorded(key string) (bool, error) {
 	if slices.ContainsFunc(s.decisions, func(x db.Decision) bool { return x.Key == key }) {
 		return true, nil
 	}
@@ -101,13 +102,13 @@ func (s *sitting) refused(key string) (bool, error) {
 	return err == nil, err
 }
 
-// refusedBefore is what a member of a pool has declined of what is asked now.
-func (s *sitting) refusedBefore(h *holding, member int64) (ans policy.Answer, err error) {
+// refusals are what a member of a pool has declined of what is asked now.
+func (s *sitting) refusals(h *holding, member int64) (ans policy.Answer, err error) {
 	for i, c := range h.obj.Main() {
 		if i > policy.MaxExceptions {
 			break
 		}
-		known, err := s.refused(refusalKey(member, h.uid, c))
+		known, err := s.recorded(refusalKey(member, h.uid, c))
 		switch {
 		case err != nil:
 			return ans, err

@@ -141,13 +141,6 @@ func (d *Desk) consultPrograms(ctx context.Context, j db.Job) (func(*sitting) er
 	return func(s *sitting) error { return s.decidedByProgram(j, copied, v, nil) }, nil
 }
 
-// withMethod is an object as a message.
-func withMethod(o *ics.Object, m itip.Method) *ics.Object {
-	root := o.Root().Clone()
-	root.Set(ics.NewProp("METHOD", string(m)))
-	return ics.New(root)
-}
-
 // waits reports whether something of a room's copy is answered for the time
 // being only.
 func waits(o *ics.Object, self func(cuaddr.Address) bool) bool {
@@ -225,17 +218,11 @@ func (s *sitting) tellPrograms(h *holding, room func(cuaddr.Address) bool) error
 // decidedByProgram lets a room answer as programs decided about the copy that
 // they were shown; failed: none of them did, and it declines.
 func (s *sitting) decidedByProgram(j db.Job, shown *ics.Object, v policy.Verdict, failed error) error {
-	room, here, err := s.present(j.Principal)
-	if !here || err != nil {
+	h, err := s.roomsPart(j)
+	if h == nil || err != nil {
 		return err
 	}
-	if err := s.lockWith(room); err != nil {
-		return err
-	}
-	if err := s.load(j.UID, room); err != nil {
-		return err
-	}
-	h := s.holdings[thread{room.ID, j.UID}]
+	room := h.owner
 	me, err := s.actor(h, true)
 	if err != nil {
 		return err
@@ -272,7 +259,7 @@ func (s *sitting) decidedByProgram(j db.Job, shown *ics.Object, v policy.Verdict
 		}
 		ans.Reason = policy.Reason{Text: "refused by its rules"}
 	}
-	reply, err := s.answerAnew(h, me, rules, ans, organizer)
+	reply, err := s.answerAnew(h, me, rules, ans)
 	if err != nil || reply == nil {
 		return err
 	}
@@ -284,7 +271,7 @@ func (s *sitting) decidedByProgram(j db.Job, shown *ics.Object, v policy.Verdict
 
 // answerAnew answers what a room has answered for the time being, and returns the
 // answer if it is another one now.
-func (s *sitting) answerAnew(h *holding, me itip.Actor, rules policy.Policy, ans policy.Answer, organizer cuaddr.Address) (reply *itip.Message, err error) {
+func (s *sitting) answerAnew(h *holding, me itip.Actor, rules policy.Policy, ans policy.Answer) (reply *itip.Message, err error) {
 	if ans.Ask { // all but the owner have decided
 		s.toInbox(h.owner.ID, rules.Keep(withMethod(h.obj, itip.Request)))
 		if len(rules.Owners()) > 0 {
@@ -295,17 +282,12 @@ func (s *sitting) answerAnew(h *holding, me itip.Actor, rules policy.Policy, ans
 	}
 	var msgs []*letter
 	after := answered(h.obj, me.Self, ans)
-	x := db.Decision{
-		Direction: "agent", Door: "agent", UID: h.uid, Method: string(itip.Reply), Principal: h.owner.ID, From: h.owner.Address,
-		To: organizer.String(), Rule: ans.Reason.String(), Outcome: "applied", Detail: summary(ans),
-	}
 	if string(after.Bytes()) == string(h.obj.Bytes()) {
-		s.decide(x)
+		s.decide(agentDecision(h, ans))
 	} else {
 		no := ans
 		no.Counter = nil
-		x.Detail = summary(no)
-		if msgs, err = s.say(h, me, no, x); err != nil {
+		if msgs, err = s.say(h, me, no); err != nil {
 			return nil, err
 		}
 		if len(msgs) > 0 {
@@ -315,24 +297,15 @@ func (s *sitting) answerAnew(h *holding, me itip.Actor, rules policy.Policy, ans
 			}
 		}
 	}
-	if c := ans.Counter; c != nil {
+	if ans.Counter != nil {
 		if err := s.tx.Release(h.owner.ID, h.uid); err != nil {
 			return nil, err
 		}
-		if msg := itip.Propose(me, h.obj, c.RID, c.Start, c.End, s.comment(h, ans)); msg != nil {
-			x.Method, x.Detail = string(itip.Counter), summary(ans)
-			s.decide(x)
-			msgs = append(msgs, letters([]itip.Message{*msg}, h.owner, nil, "agent", false)...)
-			hold := db.Hold{Principal: h.owner.ID, UID: h.uid, RID: string(c.RID), Start: c.Start.UnixMicro(), Fin: c.End.UnixMicro(), Expires: s.now.Add(c.Hold)}
-			if err := s.tx.Hold(hold); err != nil {
-				return nil, err
-			}
+		offer, err := s.offer(h, me, ans)
+		if err != nil {
+			return nil, err
 		}
+		msgs = append(msgs, offer...)
 	}
-	status := map[cuaddr.Address]string{}
-	if err := s.circulate(msgs, status); err != nil {
-		return nil, err
-	}
-	s.stamp(h, status)
-	return reply, nil
+	return reply, s.circulate(h, msgs)
 }

@@ -141,7 +141,7 @@ func (s *sitting) propose(p Proposal) (result, error) {
 		return ignored(out.Rule)
 	}
 	// It comes to the organizer like any other message.
-	if err := s.circulate(letters([]itip.Message{*msg}, from, nil, p.Door, false), map[cuaddr.Address]string{}); err != nil {
+	if err := s.circulate(nil, letters([]itip.Message{*msg}, from, nil, p.Door, false)); err != nil {
 		return result{}, err
 	}
 	return result{applied: true, rule: "proposed by a link"}, nil
@@ -170,7 +170,7 @@ func (s *sitting) answerProposal(p ProposalAnswer) (result, error) {
 		s.close(h, []itip.Proposal{open})
 		ms := itip.Decline(me, h.obj, open, p.Comment)
 		return result{applied: true, rule: "proposal declined by a link"},
-			s.circulate(letters(ms, h.owner, nil, p.Door, false), map[cuaddr.Address]string{})
+			s.circulate(nil, letters(ms, h.owner, nil, p.Door, false))
 	}
 	return ignored("no such proposal, or it is decided")
 }
@@ -275,7 +275,7 @@ func (s *sitting) lapse(j db.Job) error {
 	if !next.IsZero() {
 		s.jobs = append(s.jobs, db.Job{Kind: jobLapse, UID: j.UID, Principal: j.Principal, Due: next})
 	}
-	return s.circulate(letters(ms, organizer, nil, "queue", false), map[cuaddr.Address]string{})
+	return s.circulate(nil, letters(ms, organizer, nil, "queue", false))
 }
 
 // declined takes a DECLINECOUNTER that an organizer sent from his mail program
@@ -289,7 +289,7 @@ func (s *sitting) declined(h *holding, me itip.Actor, m Observe) (result, error)
 			}
 			s.close(h, []itip.Proposal{open})
 			ms := itip.Decline(me, h.obj, open, c.Text("COMMENT"))
-			if err := s.circulate(letters(ms, h.owner, nil, m.Door, false), map[cuaddr.Address]string{}); err != nil {
+			if err := s.circulate(nil, letters(ms, h.owner, nil, m.Door, false)); err != nil {
 				return result{}, err
 			}
 			applied = true

@@ -281,12 +281,7 @@ func (s *sitting) renameAll(j db.Job, args renameArgs, organizer db.Principal, t
 		Direction: "local", Door: "queue", UID: j.UID, Principal: organizer.ID, From: args.Old, To: args.New,
 		Rule: "a new address", Outcome: "applied", Detail: plural(n, "copy"),
 	})
-	status := map[cuaddr.Address]string{}
-	if err := s.circulate(turn, status); err != nil {
-		return err
-	}
-	s.stamp(t, status)
-	return nil
+	return s.circulate(t, turn)
 }
 
 // respellQueue writes a new address into mail that waits, of conversations whose

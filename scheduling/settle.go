@@ -41,12 +41,7 @@ type letter struct {
 // and what agents answer back, until nobody has anything left to say. Then it
 // stamps what became of them on h (RFC 6638 §3.2.9).
 func (s *sitting) settle(h *holding, prior *ics.Object, msgs []itip.Message, door string) error {
-	status := map[cuaddr.Address]string{}
-	if err := s.circulate(letters(msgs, h.owner, prior, door, false), status); err != nil {
-		return err
-	}
-	s.stamp(h, status)
-	return nil
+	return s.circulate(h, letters(msgs, h.owner, prior, door, false))
 }
 
 func letters(msgs []itip.Message, from db.Principal, prior *ics.Object, door string, quiet bool) []*letter {
@@ -60,7 +55,7 @@ func letters(msgs []itip.Message, from db.Principal, prior *ics.Object, door str
 // stamp sets SCHEDULE-STATUS, except for those whose answer is there already:
 // theirs says more than that they got the message.
 func (s *sitting) stamp(h *holding, status map[cuaddr.Address]string) {
-	if h.obj == nil || len(status) == 0 {
+	if h == nil || h.obj == nil || len(status) == 0 {
 		return
 	}
 	for a := range status {
@@ -73,9 +68,10 @@ func (s *sitting) stamp(h *holding, status map[cuaddr.Address]string) {
 	}
 }
 
-// circulate delivers letters and what they bring about, turn by turn. status
-// takes what became of each recipient of the first turn.
-func (s *sitting) circulate(turn []*letter, status map[cuaddr.Address]string) error {
+// circulate delivers letters and what they bring about, turn by turn, and stamps
+// what became of each recipient of the first turn on h, if that is not nil.
+func (s *sitting) circulate(h *holding, turn []*letter) error {
+	first := map[cuaddr.Address]string{}
 	for n := 0; len(turn) > 0 && n < maxTurns; n++ {
 		rest, err := s.address(turn)
 		if err != nil {
@@ -90,20 +86,21 @@ func (s *sitting) circulate(turn []*letter, status map[cuaddr.Address]string) er
 			switch {
 			case st == "":
 			case n == 0 && l.Method != itip.Refresh: // a question is no answer to stamp
-				status[l.To] = st
+				first[l.To] = st
 			case l.Method == itip.Reply: // an agent's answer
-				if h := s.holdings[thread{l.from.ID, l.UID}]; h != nil {
-					s.stamp(h, map[cuaddr.Address]string{l.To: st})
-				}
+				s.stamp(s.holdings[thread{l.from.ID, l.UID}], map[cuaddr.Address]string{l.To: st})
 			}
 			next = append(next, more...)
 		}
 		for _, l := range rest {
-			status[l.To] = itip.StatusDelivered // durable, and on its way in a job
+			if n == 0 {
+				first[l.To] = itip.StatusDelivered // durable, and on its way in a job
+			}
 		}
 		s.recordLocal(turn)
-		turn, status = next, map[cuaddr.Address]string{}
+		turn = next
 	}
+	s.stamp(h, first)
 	return nil
 }
 

@@ -8,7 +8,6 @@ import (
 	"strings"
 
 	"github.com/convene-server/convene/db"
-	"github.com/convene-server/convene/directory/cuaddr"
 	"github.com/convene-server/convene/scheduling/ics"
 	"github.com/convene-server/convene/scheduling/itip"
 )
@@ -146,11 +145,9 @@ func (s *sitting) apart(from *holding, parts itip.Parting, uid, set, direction, 
 				about = append(about, l)
 			}
 		}
-		status := map[cuaddr.Address]string{}
-		if err := s.circulate(about, status); err != nil {
+		if err := s.circulate(h, about); err != nil {
 			return nil, err
 		}
-		s.stamp(h, status)
 	}
 	return before, s.index()
 }

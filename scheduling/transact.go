@@ -216,6 +216,22 @@ func (s *sitting) part(owner db.Principal, uid string) (*holding, error) {
 	return s.holdings[thread{owner.ID, uid}], nil
 }
 
+// roomsPart loads a room's part in the conversation of a job, to answer anew:
+// all whose busy time that depends on are locked before. nil: it was removed.
+func (s *sitting) roomsPart(j db.Job) (*holding, error) {
+	room, here, err := s.present(j.Principal)
+	if !here || err != nil {
+		return nil, err
+	}
+	if err := s.lockWith(room); err != nil {
+		return nil, err
+	}
+	if err := s.load(j.UID, room); err != nil {
+		return nil, err
+	}
+	return s.holdings[thread{room.ID, j.UID}], nil
+}
+
 // drop forgets everything that would be written: the change is refused, only
 // the decision about it remains.
 func (s *sitting) drop() {
