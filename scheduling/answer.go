@@ -119,7 +119,7 @@ func (d *Desk) Bounced(ctx context.Context, principal int64, uid string, rcpt cu
 			for _, a := range as {
 				marks[a] = status
 			}
-			if o := itip.Stamp(h.obj, marks); o != h.obj {
+			if o := itip.StampLater(h.obj, marks); o != h.obj {
 				h.obj, h.changed = o, true
 			} else {
 				x.Outcome = "ignored"

@@ -131,7 +131,8 @@ func newStage(t *testing.T, kind string, s *dialogue.Script, hash string) *stage
 		t.Fatal(err)
 	}
 	h.desk = scheduling.New(h.store, scheduling.Options{
-		Domains: domains, MaxAttendees: 50, TellOthers: conf.Scheduling.TellOthers, Now: h.clock, Programs: conf.programNames(), Administrator: conf.Rooms.Administrator,
+		Domains: domains, DomainsComplete: conf.DomainsComplete, MaxAttendees: 50, TellOthers: conf.Scheduling.TellOthers,
+		Strict: conf.Scheduling.LocalStrict, PublicX: conf.Scheduling.PublicX, SharedX: conf.Scheduling.SharedX, PastGrace: conf.Scheduling.PastGrace, Now: h.clock, Programs: conf.programNames(), Administrator: conf.Rooms.Administrator,
 		Program: func(ctx context.Context, q scheduling.Consulted) (string, error) {
 			return conf.runProgram(ctx, q, slog.New(slog.DiscardHandler))
 		},

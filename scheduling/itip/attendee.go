@@ -86,7 +86,7 @@ func (me Actor) attend(before *ics.Object, s *series, opt Options) (Outcome, err
 	}
 	if force != "" && force != string(Reply) && len(out.Messages) == 0 {
 		for _, p := range s.parts { // RFC 6638 §7.2
-			if stampPart(p.comp, map[cuaddr.Address]string{org: "2.3"}) {
+			if stampPart(p.comp, served(map[cuaddr.Address]string{org: "2.3"})) {
 				s.dirty = true
 			}
 		}

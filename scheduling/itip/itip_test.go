@@ -45,7 +45,7 @@ const (
 func TestStamp(t *testing.T) {
 	o := event(t, when+ann+"ATTENDEE:mailto:ann@example.org\n"+ben+"ATTENDEE;SCHEDULE-AGENT=CLIENT:mailto:bob@example.com")
 	status := map[cuaddr.Address]string{cuaddr.Mailto("ben@example.org"): StatusDelivered, cuaddr.Mailto("bob@example.com"): StatusSent, cuaddr.Mailto("ann@example.org"): StatusSent}
-	n := Stamp(o, status)
+	n := StampLater(o, status)
 	test := func(want string) {
 		t.Helper()
 		if !strings.Contains(string(n.Bytes()), "\r\n"+want+"\r\n") {
@@ -56,6 +56,11 @@ func TestStamp(t *testing.T) {
 	test("ORGANIZER;SCHEDULE-STATUS=1.1:mailto:ann@example.org")
 	test("ATTENDEE:mailto:ann@example.org")                       // the organizer is told by his ORGANIZER line
 	test("ATTENDEE;SCHEDULE-AGENT=CLIENT:mailto:bob@example.com") // RFC 6638 §7.3: not ours to set
+	if again := StampLater(n, status); again != n {
+		t.Error("nothing differs, and yet it is another object")
+	}
+	n = Stamp(o, status) // just sent: the CANCEL that left him to his program (§3.2.1.2)
+	test("ATTENDEE;SCHEDULE-AGENT=CLIENT;SCHEDULE-STATUS=1.1:mailto:bob@example.com")
 	if again := Stamp(n, status); again != n {
 		t.Error("nothing differs, and yet it is another object")
 	}

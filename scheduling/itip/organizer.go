@@ -455,7 +455,7 @@ func (v *revision) refuseForce(sent []Message) {
 		delete(status, m.To)
 	}
 	for _, p := range v.is.parts {
-		if stampPart(p.comp, status) {
+		if stampPart(p.comp, served(status)) {
 			v.is.dirty = true
 		}
 	}

@@ -19,12 +19,36 @@ const (
 )
 
 // Stamp sets SCHEDULE-STATUS on the ATTENDEE lines (and the ORGANIZER line) of
-// the given addresses in every component; nothing else changes. It returns o
-// itself where nothing differs.
+// the given addresses, to whom something was sent just now, in every component;
+// nothing else changes. It returns o itself where nothing differs.
+//
+// Whom the organizer has just left to his program, or to nobody, was sent a CANCEL
+// (RFC 6638 §3.2.1.2): what became of that stands on his line, too (§7.3).
 func Stamp(o *ics.Object, status map[cuaddr.Address]string) *ics.Object {
 	if len(status) == 0 {
 		return o
 	}
+	served := map[cuaddr.Address]bool{}
+	for _, c := range o.Main() {
+		for _, p := range c.Props {
+			if p.Name == "ATTENDEE" && agent(&p) == byServer {
+				served[ics.CalAddress(&p)] = true
+			}
+		}
+	}
+	return stamp(o, func(p *ics.Prop, a cuaddr.Address) (string, bool) {
+		s, ok := status[a]
+		return s, ok && (agent(p) == byServer || p.Name == "ATTENDEE" && !served[a])
+	})
+}
+
+// StampLater sets it where something is known of a message afterwards. Lines that
+// a program schedules by itself are that program's by then (RFC 6638 §7.3).
+func StampLater(o *ics.Object, status map[cuaddr.Address]string) *ics.Object {
+	return stamp(o, served(status))
+}
+
+func stamp(o *ics.Object, status func(*ics.Prop, cuaddr.Address) (string, bool)) *ics.Object {
 	root := o.Root().Clone()
 	changed := false
 	for _, c := range root.Children {
@@ -38,24 +62,28 @@ func Stamp(o *ics.Object, status map[cuaddr.Address]string) *ics.Object {
 	return ics.New(root)
 }
 
-// stampPart sets the status in one component, which it edits. Lines that a
-// program schedules by itself are left alone (RFC 6638 §7.3).
-func stampPart(c *ics.Component, status map[cuaddr.Address]string) bool {
-	if len(status) == 0 {
-		return false
+// served are the statuses of those whom the server schedules.
+func served(status map[cuaddr.Address]string) func(*ics.Prop, cuaddr.Address) (string, bool) {
+	return func(p *ics.Prop, a cuaddr.Address) (string, bool) {
+		s, ok := status[a]
+		return s, ok && agent(p) == byServer
 	}
+}
+
+// stampPart sets the status in one component, which it edits.
+func stampPart(c *ics.Component, status func(*ics.Prop, cuaddr.Address) (string, bool)) bool {
 	changed := false
 	org := ics.Organizer(c)
 	for i := range c.Props {
 		p := &c.Props[i]
-		if p.Name != "ATTENDEE" && p.Name != "ORGANIZER" || agent(p) != byServer {
+		if p.Name != "ATTENDEE" && p.Name != "ORGANIZER" {
 			continue
 		}
 		a := ics.CalAddress(p)
 		if p.Name == "ATTENDEE" && a == org {
 			continue // whoever writes to the organizer does so by his ORGANIZER line
 		}
-		if s, ok := status[a]; ok && (p.Param("SCHEDULE-STATUS") != s) {
+		if s, ok := status(p, a); ok && p.Param("SCHEDULE-STATUS") != s {
 			*p = p.WithParam("SCHEDULE-STATUS", s)
 			changed = true
 		}
