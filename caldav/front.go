@@ -174,13 +174,8 @@ func (x *exchange) offers() (all []frontOffer, err error) {
 // answerOnPage takes what a button beside an offer sends. Nobody else knows the
 // UID of an invitation, so no other page can press it.
 func (x *exchange) answerOnPage() error {
-	ok, err := x.authenticate()
-	if err != nil {
+	if ok, err := x.login(); !ok {
 		return err
-	}
-	if !ok {
-		x.challenge()
-		return nil
 	}
 	x.r.Body = http.MaxBytesReader(x.w, x.r.Body, 4<<10)
 	if err := x.r.ParseForm(); err != nil {
@@ -283,13 +278,8 @@ func (x *exchange) aux(path string) (bool, error) {
 // a CardDAV account of whoever asks, without a password. Its UUIDs stay, so
 // that a second one replaces the first.
 func (x *exchange) profile() error {
-	ok, err := x.authenticate()
-	if err != nil {
+	if ok, err := x.login(); !ok {
 		return err
-	}
-	if !ok {
-		x.challenge()
-		return nil
 	}
 	base := x.base()
 	port := base.Port()

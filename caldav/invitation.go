@@ -238,19 +238,10 @@ func (x *exchange) forget(owner *db.Principal, c *db.Collection, shares []db.Sha
 			return err
 		}
 		for i := range shares {
-			sh := &shares[i]
-			switch {
-			case s.people[sh.Sharee] == nil:
-			case sh.Name == "":
-				err = s.drop(tx, sh.Sharee, sh.UID+".xml")
-			default:
-				summary := sh.Title
-				if summary == "" {
-					summary = s.called(sh)
-				}
-				err = s.invited(tx, owner, c, sh, s.people[sh.Sharee], "invite-deleted", summary)
+			if s.people[shares[i].Sharee] == nil {
+				continue
 			}
-			if err != nil {
+			if err := s.taken(tx, &shares[i]); err != nil {
 				return err
 			}
 		}

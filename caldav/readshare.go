@@ -51,17 +51,16 @@ func readInvite(x *exchange, r *resource, w *dav.Writer) bool {
 	}
 	// Whom an entry names has it, as if he had accepted it, whoever set that.
 	var all []ace
-	asked := map[int64]bool{}
+	asked := map[int64]*db.Share{}
 	for i := range rows {
-		if rows[i].Group == 0 {
-			asked[rows[i].Sharee] = true
-			all = append(all, ace{ACE: db.ACE{Grantee: rows[i].Sharee}})
+		if r := &rows[i]; r.Group == 0 {
+			asked[r.Sharee] = r
+			all = append(all, ace{ACE: db.ACE{Grantee: r.Sharee}})
 		}
 	}
-	n := len(all)
 	for _, a := range aces {
-		if a.Grantee > 0 && !asked[a.Grantee] && directory.Named(aces, a.Grantee)&directory.Read != 0 {
-			asked[a.Grantee] = true
+		if _, known := asked[a.Grantee]; a.Grantee > 0 && !known && directory.Named(aces, a.Grantee)&directory.Read != 0 {
+			asked[a.Grantee] = nil
 			all = append(all, ace{ACE: a})
 		}
 	}
@@ -70,20 +69,10 @@ func readInvite(x *exchange, r *resource, w *dav.Writer) bool {
 		x.broken = err
 		return false
 	}
-	for i, a := range all {
-		p := who[a.Grantee]
-		if p == nil {
-			continue
+	for _, a := range all {
+		if p := who[a.Grantee]; p != nil {
+			writeUser(w, p, asked[p.ID], directory.Named(aces, p.ID))
 		}
-		var s *db.Share
-		if i < n {
-			for j := range rows {
-				if rows[j].Sharee == p.ID {
-					s = &rows[j]
-				}
-			}
-		}
-		writeUser(w, p, s, directory.Named(aces, p.ID))
 	}
 	return true
 }

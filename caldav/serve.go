@@ -228,6 +228,16 @@ func (x *exchange) challenge() {
 }
 
 // authenticate finds out who asks; false: nobody whom we know.
+// login finds out who asks, and asks him for his password where that is not known:
+// nothing else is to be answered then.
+func (x *exchange) login() (bool, error) {
+	ok, err := x.authenticate()
+	if !ok && err == nil {
+		x.challenge()
+	}
+	return ok, err
+}
+
 func (x *exchange) authenticate() (bool, error) {
 	login, password, ok := x.r.BasicAuth()
 	if !ok {

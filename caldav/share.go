@@ -391,14 +391,20 @@ func (s *sharees) remove(tx *db.Tx, who, group int64) error {
 	if err := tx.DropShare(s.coll.ID, who); err != nil {
 		return err
 	}
-	if gone.Name == "" { // it was an offer, and is none any more
-		return s.drop(tx, who, gone.UID+".xml")
+	return s.taken(tx, &gone)
+}
+
+// taken tells somebody that a calendar was taken from him. From who had not
+// answered, the question is taken back.
+func (s *sharees) taken(tx *db.Tx, row *db.Share) error {
+	if row.Name == "" {
+		return s.drop(tx, row.Sharee, row.UID+".xml")
 	}
-	summary := gone.Title
+	summary := row.Title
 	if summary == "" {
-		summary = s.called(&gone)
+		summary = s.called(row)
 	}
-	return s.invited(tx, s.owner, s.coll, &gone, s.people[who], "invite-deleted", summary)
+	return s.invited(tx, s.owner, s.coll, row, s.people[row.Sharee], "invite-deleted", summary)
 }
 
 // otherGroup is one by which somebody has the calendar still.

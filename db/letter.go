@@ -41,39 +41,11 @@ func (tx *Tx) letter(uid string, body []byte) (inline []byte, id int64, err erro
 	return []byte{}, id, nil
 }
 
-// sweepLetters removes what no mail that waits refers to. It takes the lock of
-// each conversation before it looks again, as sweepBodies does.
+// sweepLetters removes what no mail that waits refers to.
 func (s *Store) sweepLetters(ctx context.Context, _ Keep) error {
 	const unused = `NOT EXISTS (SELECT 1 FROM delivery d WHERE d.uid = letter.uid AND (d.body_letter = letter.id OR d.prior_letter = letter.id))`
-	after := int64(0)
-	for {
-		var found []letter
-		err := s.View(ctx, func(tx *Tx) (err error) {
-			found, err = collect(tx, `SELECT id, uid FROM letter WHERE id > $1 AND `+unused+` ORDER BY id LIMIT $2`,
-				[]any{after, sweepMost}, func(l *letter) []any { return []any{&l.id, &l.uid} })
-			return err
-		})
-		if err != nil || len(found) == 0 {
-			return err
-		}
-		err = s.Write(ctx, nil, func(tx *Tx) error {
-			uids := make([]string, len(found))
-			for i, l := range found {
-				uids[i] = l.uid
-			}
-			if err := tx.LockThreads(uids...); err != nil {
-				return err
-			}
-			for _, l := range found {
-				if _, err := tx.exec(`DELETE FROM letter WHERE id = $1 AND `+unused, l.id); err != nil {
-					return err
-				}
-			}
-			return nil
-		})
-		if err != nil {
-			return err
-		}
-		after = found[len(found)-1].id
-	}
+	return s.sweepOrphans(ctx, `SELECT id, uid FROM letter WHERE id > $1 AND `+unused+` ORDER BY id LIMIT $2`, func(tx *Tx, id int64) error {
+		_, err := tx.exec(`DELETE FROM letter WHERE id = $1 AND `+unused, id)
+		return err
+	})
 }

@@ -80,9 +80,16 @@ func (s *Store) sweepInboxes(ctx context.Context, keep Keep) error {
 	}
 }
 
-// sweepBodies takes the lock of each body's conversation before it looks
-// again, so that no writer is just about to refer to it.
 func (s *Store) sweepBodies(ctx context.Context, _ Keep) error {
+	return s.sweepOrphans(ctx, `SELECT b.id, b.uid FROM body b WHERE b.id > $1
+		AND NOT EXISTS (SELECT 1 FROM object o WHERE o.uid = b.uid AND o.body = b.id) ORDER BY b.id LIMIT $2`,
+		func(tx *Tx, id int64) error { return tx.dropBodies([]before{{body: id}}, 0) })
+}
+
+// sweepOrphans walks over rows that nothing refers to: find takes the last id and
+// how many, and selects (id, uid) in their order. The conversation of each is
+// locked before drop looks again, so that no writer is just about to refer to it.
+func (s *Store) sweepOrphans(ctx context.Context, find string, drop func(*Tx, int64) error) error {
 	type orphan struct {
 		id  int64
 		uid string
@@ -91,9 +98,7 @@ func (s *Store) sweepBodies(ctx context.Context, _ Keep) error {
 	for {
 		var found []orphan
 		err := s.View(ctx, func(tx *Tx) (err error) {
-			found, err = collect(tx, `SELECT b.id, b.uid FROM body b WHERE b.id > $1
-				AND NOT EXISTS (SELECT 1 FROM object o WHERE o.uid = b.uid AND o.body = b.id) ORDER BY b.id LIMIT $2`,
-				[]any{after, sweepMost}, func(o *orphan) []any { return []any{&o.id, &o.uid} })
+			found, err = collect(tx, find, []any{after, sweepMost}, func(o *orphan) []any { return []any{&o.id, &o.uid} })
 			return err
 		})
 		if err != nil || len(found) == 0 {
@@ -101,14 +106,18 @@ func (s *Store) sweepBodies(ctx context.Context, _ Keep) error {
 		}
 		err = s.Write(ctx, nil, func(tx *Tx) error {
 			uids := make([]string, len(found))
-			old := make([]before, len(found))
 			for i, o := range found {
-				uids[i], old[i] = o.uid, before{body: o.id}
+				uids[i] = o.uid
 			}
 			if err := tx.LockThreads(uids...); err != nil {
 				return err
 			}
-			return tx.dropBodies(old, 0)
+			for _, o := range found {
+				if err := drop(tx, o.id); err != nil {
+					return err
+				}
+			}
+			return nil
 		})
 		if err != nil {
 			return err

@@ -3,12 +3,11 @@ package main
 import (
 	"errors"
 	"fmt"
-	"log/slog"
-	"strings"
 	"text/tabwriter"
 	"time"
 
 	"github.com/convene-server/convene/db"
+	"github.com/convene-server/convene/scheduling"
 )
 
 type conflictsCmd struct {
@@ -22,20 +21,12 @@ func (c *conflictsCmd) Run(e *env) error {
 	if c.Days < 1 || c.Days > 3660 {
 		return errors.New("--days: a number from 1 to 3660")
 	}
-	config, s, err := e.open()
-	if err != nil {
+	var all []scheduling.Conflict
+	p, err := e.atDesk(c.Address, c.kind, func(d *scheduling.Desk, p db.Principal) (err error) {
+		now := time.Now()
+		all, err = d.Conflicts(e.ctx, p, now, now.AddDate(0, 0, c.Days))
 		return err
-	}
-	defer s.Close()
-	var p db.Principal
-	if err := s.View(e.ctx, func(tx *db.Tx) (err error) {
-		p, err = find(tx, c.Address, c.kind)
-		return err
-	}); err != nil {
-		return err
-	}
-	now := time.Now()
-	all, err := newDesk(s, config, slog.New(slog.DiscardHandler)).Conflicts(e.ctx, p, now, now.AddDate(0, 0, c.Days))
+	})
 	if err != nil {
 		return err
 	}
@@ -50,50 +41,10 @@ func (c *conflictsCmd) Run(e *env) error {
 			}
 			continue
 		}
-		one := func(s string) string { return strings.Join(strings.Fields(s), " ") }
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", x.Second.Start.UTC().Format("2006-01-02 15:04 MST"), x.First.Organizer, one(x.First.Title), x.Second.Organizer, one(x.Second.Title))
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", x.Second.Start.UTC().Format("2006-01-02 15:04 MST"), x.First.Organizer, oneLine(x.First.Title), x.Second.Organizer, oneLine(x.Second.Title))
 	}
 	if len(all) == 0 && !e.json {
 		fmt.Fprintf(e.stdout, "no conflicts of %s in the next %d days\n", p.Address, c.Days)
 	}
 	return w.Flush()
-}
-
-type checkInCmd struct {
-	kind    db.Kind
-	Address string `arg:"" help:"Mail address."`
-}
-
-// Run notes that somebody has come to what is booked now (rule check_in).
-func (c *checkInCmd) Run(e *env) error {
-	config, s, err := e.open()
-	if err != nil {
-		return err
-	}
-	defer s.Close()
-	var p db.Principal
-	if err := s.View(e.ctx, func(tx *db.Tx) (err error) {
-		p, err = find(tx, c.Address, c.kind)
-		return err
-	}); err != nil {
-		return err
-	}
-	all, err := newDesk(s, config, slog.New(slog.DiscardHandler)).CheckIn(e.ctx, p, "command")
-	if err != nil {
-		return err
-	}
-	if len(all) == 0 {
-		return fmt.Errorf("nothing is booked in %s now or within a quarter of an hour", p.Address)
-	}
-	for _, x := range all {
-		start := x.Start.Format(time.RFC3339)
-		if e.json {
-			if err := e.object(map[string]string{"start": start, "uid": x.UID, "organizer": x.Organizer, "title": x.Title}); err != nil {
-				return err
-			}
-			continue
-		}
-		fmt.Fprintf(e.stdout, "%s  %s  %s\n", start, x.Organizer, strings.Join(strings.Fields(x.Title), " "))
-	}
-	return nil
 }

@@ -64,5 +64,4 @@ func withExamples(parser *kong.Kong) {
 			command.Detail = "Example:\n\n    " + example
 		}
 	}
-
 }

@@ -177,7 +177,7 @@ func (freeBusyListCmd) Run(e *env) error {
 			state := "not read yet"
 			switch {
 			case p.Feed.Failures > 0:
-				state = "failed: " + strings.Join(strings.Fields(p.Feed.Answer), " ")
+				state = "failed: " + oneLine(p.Feed.Answer)
 			case !p.Feed.Fetched.IsZero():
 				state = "read " + p.Feed.Fetched.UTC().Format(time.RFC3339)
 			}

@@ -76,7 +76,7 @@ func (c *quarantineListCmd) Run(e *env) error {
 				continue
 			}
 			fmt.Fprintf(w, "%d\t%s\tfrom %s\torganizer %s\t%s\t%s\t%s\t%s\n", q.ID, names[q.Principal], or(q.From), or(q.Organizer),
-				q.Created.UTC().Format(time.RFC3339), strings.Join(strings.Fields(q.Summary), " "), q.Rule, q.UID)
+				q.Created.UTC().Format(time.RFC3339), oneLine(q.Summary), q.Rule, q.UID)
 		}
 		if len(page) < 500 {
 			return w.Flush()

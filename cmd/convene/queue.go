@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -59,7 +58,7 @@ func (c queueListCmd) Run(e *env) error {
 				due = "held until"
 			}
 			fmt.Fprintf(w, "%d\t%s\t%s\t%s\t%s %s\t%d tries\t%s\n", d.ID, or(d.Rcpt), d.Method, d.UID,
-				due, d.Due.UTC().Format(time.RFC3339), d.Attempts, strings.Join(strings.Fields(d.Answer), " "))
+				due, d.Due.UTC().Format(time.RFC3339), d.Attempts, oneLine(d.Answer))
 		}
 		if len(page) < 500 {
 			return w.Flush()

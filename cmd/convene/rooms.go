@@ -34,6 +34,23 @@ func openStore(ctx context.Context, c Config) (*db.Store, error) {
 	return s, nil
 }
 
+// atDesk lets the desk do something about somebody, whom it returns.
+func (e *env) atDesk(address string, kind db.Kind, do func(*scheduling.Desk, db.Principal) error) (p db.Principal, err error) {
+	c, s, err := e.open()
+	if err != nil {
+		return p, err
+	}
+	defer s.Close()
+	err = s.View(e.ctx, func(tx *db.Tx) (err error) {
+		p, err = find(tx, address, kind)
+		return err
+	})
+	if err != nil {
+		return p, err
+	}
+	return p, do(newDesk(s, c, slog.New(slog.DiscardHandler)), p)
+}
+
 func newDesk(s *db.Store, c Config, log *slog.Logger) *scheduling.Desk {
 	return scheduling.New(s, scheduling.Options{
 		Domains:         c.Domains,

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -200,21 +199,4 @@ func or(texts ...string) string {
 		}
 	}
 	return ""
-}
-
-// plain lets no control character through but line ends: what strangers wrote
-// into addresses and identifiers shall not steer a terminal.
-type plain struct{ w io.Writer }
-
-func (p plain) Write(b []byte) (int, error) {
-	clean := bytes.Map(func(r rune) rune {
-		if r < 0x20 && r != '\n' || r >= 0x7f && r < 0xa0 {
-			return '?'
-		}
-		return r
-	}, b)
-	if _, err := p.w.Write(clean); err != nil {
-		return 0, err
-	}
-	return len(b), nil
 }
