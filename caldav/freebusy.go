@@ -41,9 +41,11 @@ func (x *exchange) freeBusyQuery(r *resource, root *dav.Element) error {
 		return err
 	}
 	var spans []ics.Span
-	if r.kind == kCalendar {
+	switch r.kind {
+	case kPrincipals: // no calendar object lies there
+	case kCalendar:
 		spans, err = x.desk.Busy(x.ctx, r.coll.ID, from, to)
-	} else {
+	default:
 		spans, err = x.busyTimeOf(r, from, to)
 	}
 	if err != nil {

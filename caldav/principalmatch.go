@@ -121,6 +121,9 @@ func (x *exchange) aclPrincipals(r *resource, root *dav.Element) error {
 	if err := x.may(r, directory.ReadACL); err != nil {
 		return err
 	}
+	if r.owner == nil { // of the folder: who has logged in, and nobody by name
+		return x.multistatus().End("")
+	}
 	all, err := x.aces(r)
 	if err != nil {
 		return err

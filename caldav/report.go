@@ -34,16 +34,18 @@ func init() {
 		{name: dav.D("principal-property-search"), kinds: kEvery, root: true, spec: "RFC 3744 §9.4", serve: (*exchange).principalSearch},
 		{name: dav.D("principal-search-property-set"), kinds: kPrincipals | kPrincipal | kRoot, root: true, spec: "RFC 3744 §9.5", serve: (*exchange).searchProperties},
 		{name: dav.CS("calendarserver-principal-search"), kinds: kEvery, root: true, spec: "calendarserver-principal-search", serve: (*exchange).attendeeSearch},
-		{name: dav.D("acl-principal-prop-set"), kinds: kOwned, root: true, spec: "RFC 3744 §9.2", serve: (*exchange).aclPrincipals},
+		{name: dav.D("acl-principal-prop-set"), kinds: kOwned | kPrincipals, root: true, spec: "RFC 3744 §9.2", serve: (*exchange).aclPrincipals},
 		{name: dav.D("sync-collection"), kinds: kSynced, spec: "RFC 6578 §3.2", serve: (*exchange).syncCollection},
 		{name: dav.D("sync-collection"), kinds: kHome, spec: "RFC 6578 §3.3", serve: (*exchange).syncHome},
 		{name: dav.C("calendar-query"), kinds: kCalendarHome | kCalendar | kInbox | kOutbox | kEvent | kNotice, spec: "RFC 4791 §7.8", serve: (*exchange).calendarQuery},
 		{name: dav.C("calendar-multiget"), kinds: kCalendarHome | kCalendar | kInbox | kOutbox | kEvent | kNotice, spec: "RFC 4791 §7.9", serve: (*exchange).multiget},
+		{name: dav.C("calendar-query"), kinds: kPrincipals, spec: "RFC 4791 §7", serve: (*exchange).queryFolder},
+		{name: dav.C("calendar-multiget"), kinds: kPrincipals, spec: "RFC 4791 §7", serve: (*exchange).multigetFolder},
 		{name: dav.CR("addressbook-query"), kinds: kBook | kCard, spec: "RFC 6352 §8.6", serve: (*exchange).addressbookQuery},
 		{name: dav.CR("addressbook-multiget"), kinds: kBookHome | kBook | kCard, spec: "RFC 6352 §8.7", serve: (*exchange).multiget},
 		{name: dav.CR("addressbook-query"), kinds: kDirectory | kEntry, spec: "RFC 6352 §8.6", serve: (*exchange).directoryQuery},
 		{name: dav.CR("addressbook-multiget"), kinds: kDirectory | kEntry, spec: "RFC 6352 §8.7", serve: (*exchange).directoryMultiget},
-		{name: dav.C("free-busy-query"), kinds: kPrincipal | kCalendarHome | kCalendar, spec: "RFC 4791 §7.10", serve: (*exchange).freeBusyQuery},
+		{name: dav.C("free-busy-query"), kinds: kPrincipals | kPrincipal | kCalendarHome | kCalendar, spec: "RFC 4791 §7.10", serve: (*exchange).freeBusyQuery},
 	}
 }
 
