@@ -154,8 +154,14 @@ func (x *exchange) unlocked(t touch, locks []db.DavLock, submitted []string) err
 	return nil
 }
 
+// lockRoot is the URL of what is locked. What lies in a home itself is a
+// collection.
 func lockRoot(owner *db.Principal, w *wing, path string) string {
-	return homeHref(w, owner) + encodePath(path)
+	href := homeHref(w, owner) + encodePath(path)
+	if path != "" && !strings.Contains(path, "/") {
+		href += "/"
+	}
+	return href
 }
 
 // ifHeader reads the If header; nil without one.

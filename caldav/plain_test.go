@@ -165,6 +165,9 @@ func TestLocks(t *testing.T) {
 		r, token = h.lock(ann, annTasks, "exclusive", "0")
 		r.want(t, 200)
 		todo := lines("BEGIN:VCALENDAR", "VERSION:2.0", "PRODID:x", "BEGIN:VTODO", "UID:t", "DTSTAMP:20261101T000000Z", "END:VTODO", "END:VCALENDAR")
+		if !strings.Contains(r.body, "<D:lockroot><D:href>"+annTasks+"</D:href></D:lockroot>") {
+			t.Errorf("%s", r.body)
+		}
 		held(h.put(ann, annTasks+"t.ics", todo))
 		h.put(ann, annTasks+"t.ics", todo, "If", "<"+annTasks+"> ("+token+")").want(t, 201)
 		h.put(ann, annTasks+"t.ics", strings.Replace(todo, "END:VTODO", "SUMMARY:x\r\nEND:VTODO", 1)).want(t, 204) // Depth 0: members may change

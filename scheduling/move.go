@@ -77,7 +77,7 @@ func (s *sitting) move(m Move) (h *holding, created bool, err error) {
 	case !m.Overwrite:
 		return nil, false, &itip.Refusal{Status: 412, Detail: "the destination exists"} // RFC 4918 §10.6
 	case other.UID != row.UID:
-		return nil, false, &itip.Refusal{Precondition: itip.NoUIDConflict, Detail: "the destination holds another UID"}
+		return nil, false, &itip.Refusal{Precondition: itip.NoUIDConflict, Detail: "the destination holds another UID", Href: to.Name + "/" + m.ToName}
 	default:
 		if err := s.end(to, owner, &other, itip.Options{Silent: true}, m.Door); err != nil {
 			return nil, false, err

@@ -192,7 +192,7 @@ func (s *sitting) put(p Put, obj *ics.Object) (h *holding, created bool, err err
 		}
 	}
 	h = &holding{owner: owner, collection: col.ID, name: p.Name}
-	there, err := s.target(h, rows, obj, p)
+	there, err := s.target(h, rows, obj, p, col.Name)
 	if err != nil {
 		return nil, false, err
 	}
@@ -317,8 +317,9 @@ func (s *sitting) open(actor db.Principal, collection int64) (db.Collection, db.
 
 // target finds what a write replaces: what stands under its name, or the same
 // conversation elsewhere among the owner's calendars (decision 23). It checks
-// the conditions under the lock. there tells whether the name is taken.
-func (s *sitting) target(h *holding, rows []db.OwnedObject, obj *ics.Object, p Put) (there bool, err error) {
+// the conditions under the lock. calendar is the name of the collection; there
+// tells whether that of the object is taken.
+func (s *sitting) target(h *holding, rows []db.OwnedObject, obj *ics.Object, p Put, calendar string) (there bool, err error) {
 	at := slices.IndexFunc(rows, func(r db.OwnedObject) bool { return r.Collection == p.Collection && r.Name == p.Name })
 	if at >= 0 {
 		if err := s.met(p.Conditions, &rows[at].Object); err != nil {
@@ -338,7 +339,7 @@ func (s *sitting) target(h *holding, rows []db.OwnedObject, obj *ics.Object, p P
 			return false, err
 		}
 		// RFC 4791 §5.3.2.1: nor overwrite a resource with another UID.
-		return false, &itip.Refusal{Precondition: itip.NoUIDConflict, Detail: "the resource holds another UID"}
+		return false, &itip.Refusal{Precondition: itip.NoUIDConflict, Detail: "the resource holds another UID", Href: calendar + "/" + p.Name}
 	case !errors.Is(err, db.ErrNotFound):
 		return false, err
 	}
