@@ -1,6 +1,7 @@
 package itip
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 
@@ -56,6 +57,7 @@ func (me Actor) organize(before *ics.Object, s *series, opt Options) (Outcome, e
 		return Outcome{}, &Refusal{Precondition: AllowedOrganizerReceived, Detail: "an organizer has the series, not single occurrences of it"}
 	}
 	v.strict()
+	v.outlived()
 	v.again()
 	v.keepDelegates() // what they answered is kept, too
 	v.keepAnswers()
@@ -144,6 +146,36 @@ func (v *revision) claim() error {
 		}
 	}
 	return nil
+}
+
+// outlived takes out components that were made for nothing but an answer, of
+// occurrences that the series does not have any more: it ends earlier, or has
+// another time. A program that changes the rule alone leaves them, and everybody's
+// copy would show that occurrence (RFC 5545 §3.8.4.4).
+func (v *revision) outlived() {
+	if v.is.master == nil || v.was.master == nil {
+		return
+	}
+	gone := func(p *part) bool {
+		if p.rid == "" || v.was.byRID[p.rid] == nil || v.is.obj.HasInstance(p.rid) || v.is.excludes(p.rid) || !v.was.obj.HasInstance(p.rid) {
+			return false
+		}
+		occ := v.was.regular(p.rid)
+		return occ != nil && !v.me.compare(v.was.obj, occ, v.is.obj, p.comp).tell() && samePeople(p, v.was.master)
+	}
+	out := map[*ics.Component]bool{}
+	for _, p := range v.is.parts {
+		if gone(p) {
+			out[p.comp] = true
+		}
+	}
+	if len(out) == 0 {
+		return
+	}
+	root := v.is.root
+	root.Children = slices.DeleteFunc(root.Children, func(c *ics.Component) bool { return out[c] })
+	*v.is = *newSeries(ics.New(root.Clone()), root)
+	v.is.dirty = true
 }
 
 // keepAnswers puts overrides back that are needed for answers: whoever gave
