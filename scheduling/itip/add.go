@@ -65,7 +65,6 @@ func (me Actor) receiveAdd(have *ics.Object, msg Message) (Outcome, error) {
 	seq := sequence(c)
 	r, ok := added(have, msg.Body, c)
 	left := me.left()
-	off := left.byRID[r] != nil && left.byRID[r].off
 	switch {
 	case s.master == nil:
 		return again("an ADD to a meeting of which he has single instances")
@@ -73,8 +72,14 @@ func (me Actor) receiveAdd(have *ics.Object, msg Message) (Outcome, error) {
 		return again("an ADD in another form of time than the series")
 	case seq <= top && (s.byRID[r] != nil || have.HasInstance(r)):
 		return ignored("a repetition: he has that instance"), nil
-	case off && outdated(left, &part{comp: c, rid: r}):
-		return ignored("it was cancelled after this was written"), nil
+	case left.byRID[r] != nil && outdated(left, &part{comp: c, rid: r}):
+		return ignored("he removed it, or it was cancelled, after this was written"), nil
+	case seq <= sequence(s.master.comp) && overtaken(s.master.comp, c) && seq > wholeOf(s.master.comp):
+		out, err := again(staleRule(c, s.master.comp) + ", yet a later ADD came before it")
+		if len(out.Messages) > 0 {
+			out.Object, out.Changed = askedOnce(have), true
+		}
+		return out, err
 	case seq <= sequence(s.master.comp):
 		return ignored("%s", staleRule(c, s.master.comp)), nil // RFC 5546 §2.1.5
 	case seq <= top: // what he was told of one occurrence overtook it
@@ -102,12 +107,30 @@ func (me Actor) receiveAdd(have *ics.Object, msg Message) (Outcome, error) {
 // user has of a series is later than all that he was told of it: an ADD came before
 // it, which says nothing but its instance (RFC 5546 §3.2.4).
 func overtaken(master, c *ics.Component) bool {
-	seq, stamp, ok := strings.Cut(master.Value(propAdded), "/")
-	n, err := strconv.Atoi(seq)
-	if !ok || err != nil {
-		return false
+	_, stamp, ok := strings.Cut(master.Value(propAdded), "/")
+	n := wholeOf(master)
+	return ok && (sequence(c) > n || sequence(c) == n && dtstamp(c) > stamp)
+}
+
+// wholeOf is the last revision of a series that its attendee was told all of,
+// before ADDs raised it.
+func wholeOf(master *ics.Component) int {
+	seq, _, _ := strings.Cut(master.Value(propAdded), "/")
+	n, _ := strconv.Atoi(seq)
+	return n
+}
+
+const askedAfterAdd = ", yet an ADD came before it: asked for the whole"
+
+// askedOnce is a copy without what it remembers of the ADD: the answer to the
+// REFRESH is the whole.
+func askedOnce(o *ics.Object) *ics.Object {
+	if m := o.Master(); m == nil || m.Prop(propAdded) == nil {
+		return o
 	}
-	return sequence(c) > n || sequence(c) == n && dtstamp(c) > stamp
+	root := o.Root().Clone()
+	masterOf(root).Remove(propAdded)
+	return ics.New(root)
 }
 
 func hasZone(comps []*ics.Component, tzid string) bool {

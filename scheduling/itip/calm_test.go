@@ -3,11 +3,9 @@ package itip_test
 import (
 	"os"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/convene-server/convene/scheduling/ics"
-	. "github.com/convene-server/convene/scheduling/itip"
 )
 
 // calm are the acts that do not begin at any time. CONVENE_CROSS names those that
@@ -20,11 +18,6 @@ var calm = map[string]bool{
 	// crosses need not raise that, and a delegator who was taken out meanwhile, or
 	// whose meeting is no more, is not heard. The delegate keeps then what he has.
 	"delegate": true,
-	// An ADD does not follow on a REQUEST that is still under way. It names what it
-	// follows on by SEQUENCE alone, which a change of content need not raise (RFC
-	// 5546 §2.1.4, §3.2.4): who has an earlier REQUEST of that SEQUENCE cannot know,
-	// and takes the other one for older when it comes.
-	"add": true,
 	// An answer from another mail program crosses no mail between the same two.
 	// Other programs repeat what SEQUENCE they like, so the organizer does not
 	// confirm such an answer (RFC 5546 §3.2.2.2), and the copy of who gave it shows
@@ -67,12 +60,3 @@ func (s *simulation) concerned(who *somebody) []*somebody {
 }
 
 func calmly(act string) bool { return calm[act] && !strings.Contains(os.Getenv("CONVENE_CROSS"), act) }
-
-// tellsOf reports whether a REQUEST of what an organizer has is under way.
-func (s *simulation) tellsOf(o *ics.Object) bool {
-	of := func(c *ics.Component) int { n, _ := strconv.Atoi(c.Value("SEQUENCE")); return n }
-	return o.Master() != nil && slices.ContainsFunc(s.mail, func(p *packet) bool {
-		m := p.m.Body.Master()
-		return p.m.Method == Request && m != nil && of(m) == of(o.Master())
-	})
-}

@@ -62,7 +62,7 @@ func (s *simulation) beside(a act, who *somebody, o *ics.Object) {
 			}
 		}
 	case whatAdd, whatAdd + 1, whatAdd + 2:
-		if who == s.org && who.home < 0 && !(calmly("add") && s.tellsOf(o)) {
+		if who == s.org && who.home < 0 {
 			s.adds(a, o)
 		}
 	}

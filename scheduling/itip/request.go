@@ -239,10 +239,12 @@ func (me Actor) update(have *ics.Object, in *series, msg Message) Outcome {
 	if whole && merged[""] != nil {
 		known = AddLeft(known, me.leaving(in.obj, calledOffMeanwhile(left, in), true))
 	}
-	if org := in.parts[0].comp.Prop("ORGANIZER"); !applied && lost != nil && org != nil {
-		o := have.Root().Clone()
-		masterOf(o).Remove(propAdded) // he asks once
-		return Outcome{Object: ics.New(o), Left: known, Messages: me.ask(msg.Body, *org, *lost), Changed: true, Scheduled: true, KeepTag: true, Rule: stale + ", yet an ADD came before it: asked for the whole"}
+	org := in.parts[0].comp.Prop("ORGANIZER")
+	if org == nil {
+		lost, missed = nil, nil // nobody can be asked
+	}
+	if !applied && lost != nil {
+		return Outcome{Object: askedOnce(have), Left: known, Messages: me.ask(msg.Body, *org, *lost), Changed: true, Scheduled: true, KeepTag: true, Rule: stale + askedAfterAdd}
 	}
 	if !applied {
 		none := ignored("%s", stale)
@@ -292,13 +294,18 @@ func (me Actor) update(have *ics.Object, in *series, msg Message) Outcome {
 	root.Children = append(root.Children, comps...)
 	o := ics.New(root)
 	out := Outcome{Left: known, Object: o, Changed: true, Scheduled: true, Rule: "update of the organizer merged"}
-	if org := in.parts[0].comp.Prop("ORGANIZER"); missed != nil && org != nil {
+	switch {
+	case missed != nil:
 		out.Messages = me.ask(msg.Body, *org, *missed)
 		out.Rule += ", an instance of which he did not know: asked for the whole"
+	case lost != nil: // some of it is new, the series is not
+		o = askedOnce(o)
+		out.Object, out.Messages = o, me.ask(msg.Body, *org, *lost)
+		out.Rule += askedAfterAdd
 	}
 	switch difference(have, o, me) {
 	case nothing:
-		if !msg.Echo && !newer(in, was) {
+		if !msg.Echo && lost == nil && !newer(in, was) {
 			return ignored("a repetition: nothing in it is new")
 		}
 		out.KeepTag, out.Inbox, out.Rule = true, msg.Body, "confirmed by the organizer: nothing in it is new" // RFC 5546 §3.2.2.2
