@@ -122,7 +122,16 @@ func (s *sitting) apart(from *holding, parts itip.Parting, uid, set, direction, 
 	if err != nil {
 		return nil, err
 	}
+	open := s.proposals(owner.ID, from.uid)
 	before = s.halve(from, parts, uid)
+	gone, fresh := parts.Follow(open)
+	for _, p := range gone {
+		s.closed = append(s.closed, p.ID)
+	}
+	delete(s.pending, thread{owner.ID, from.uid})
+	if err := s.keep(before, fresh); err != nil {
+		return nil, err
+	}
 	if err := s.splitCopies(people, from.uid, uid, set, parts); err != nil {
 		return nil, err
 	}

@@ -31,6 +31,7 @@ func (me Actor) receiveCancel(have *ics.Object, msg Message) (Outcome, error) {
 	in := newSeries(msg.Body, msg.Body.Root())
 	exact := trim(msg.Body.Root().Value("PRODID")) == ProductID
 	done, stale := false, "nothing of it is in his copy"
+	void := false // an answer to what is called off
 	var unseen []*part
 	for _, c := range in.parts {
 		if Ranged(msg.Body) && c.comp.Prop("RECURRENCE-ID") != nil && c.comp.Prop("RECURRENCE-ID").HasParam("RANGE") && (len(c.guests()) == 0 || c.self(me) != nil) {
@@ -61,12 +62,14 @@ func (me Actor) receiveCancel(have *ics.Object, msg Message) (Outcome, error) {
 		}
 		old := s.at(c.rid)
 		if old == nil {
+			void = me.comesBack(s, c) || void
 			unseen = append(unseen, c)
 			continue
 		}
 		late := old.rid == "" && overtaken(old.comp, c.comp) // the ADD says nothing of this instance
 		if !late && older(c.comp, old.comp) && (sequence(c.comp) < sequence(old.comp) || exact && old.rid == c.rid) {
 			stale = staleRule(c.comp, old.comp)
+			void = old.rid == c.rid && me.letGo(s, old, c.comp) || void
 			continue
 		}
 		if old.rid == "" { // an instance like all others: an override is made
@@ -81,6 +84,10 @@ func (me Actor) receiveCancel(have *ics.Object, msg Message) (Outcome, error) {
 		}
 	}
 	left := me.cancelledUnseen(in, unseen)
+	if void && !done {
+		s.dirty = true
+		return Outcome{Left: left, Object: s.object(), Changed: true, Scheduled: true, Rule: stale + ", and takes place again: his answer from before goes with it"}, nil
+	}
 	if !done {
 		out := ignored("%s", stale)
 		out.Left = left

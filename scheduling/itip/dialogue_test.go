@@ -219,6 +219,9 @@ func (c *core) Split(who, uid, rid, fresh string) error {
 	if err != nil {
 		return err
 	}
+	gone, moved := parts.Follow(c.open[who+" "+uid])
+	c.close(who, uid, gone)
+	c.open[who+" "+fresh] = append(c.open[who+" "+fresh], moved...)
 	for owner, copies := range c.store {
 		x, p := copies[uid], parts
 		if x == nil {

@@ -2,6 +2,7 @@ package itip
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/convene-server/convene/scheduling/ics"
@@ -108,6 +109,9 @@ func (me Actor) keepAnswer(oa *ics.Object, old *ics.Component, ob *ics.Object, c
 			}
 		default:
 			*l = l.WithParam("PARTSTAT", had)
+			if sequence(c) > sequence(old) || mine.HasParam(paramAnswers) {
+				*l = l.WithParam(paramAnswers, answersTo(mine, old)+"/"+says)
+			}
 			if had == "DELEGATED" && mine.HasParam("DELEGATED-TO") {
 				*l = l.WithParam("DELEGATED-TO", mine.ParamValues("DELEGATED-TO")...)
 			}
@@ -116,6 +120,60 @@ func (me Actor) keepAnswer(oa *ics.Object, old *ics.Component, ob *ics.Object, c
 			}
 		}
 	}
+}
+
+// answersTo is the revision that an answer of the user's is to.
+func answersTo(mine *ics.Prop, c *ics.Component) string {
+	if mine.HasParam(paramAnswers) {
+		n, _, _ := strings.Cut(mine.Param(paramAnswers), "/")
+		return n
+	}
+	return strconv.Itoa(sequence(c))
+}
+
+// letGo gives up an answer to an instance that was called off after the revision
+// that it is to, and takes place again: the REQUEST that says so came before the
+// CANCEL. In their order the CANCEL would have taken the answer with it, and so
+// does the organizer (RFC 5546 §2.1.5).
+func (me Actor) letGo(s *series, p *part, cancel *ics.Component) bool {
+	done := false
+	for i := range p.comp.Props {
+		l := &p.comp.Props[i]
+		if l.Name != "ATTENDEE" || !me.Self(ics.CalAddress(l)) || !l.HasParam(paramAnswers) {
+			continue
+		}
+		to, said, told := strings.Cut(l.Param(paramAnswers), "/")
+		if n, err := strconv.Atoi(to); err != nil || n >= sequence(cancel) {
+			continue
+		}
+		if occ := s.regular(p.rid); !told && occ != nil {
+			if all := ics.Attendee(occ, me.Self); all != nil {
+				said = ics.PartStat(all)
+			}
+		}
+		*l = l.WithoutParams(paramAnswers, paramSaid, "DELEGATED-TO").WithParam("PARTSTAT", said)
+		if told {
+			me.heard(p.comp)
+		}
+		done = true
+	}
+	return done
+}
+
+// comesBack puts an instance back into a series that the user took off his calendar
+// before a CANCEL of it was written, and that takes place again since; as letGo.
+func (me Actor) comesBack(s *series, cancel *part) bool {
+	p := me.left().byRID[cancel.rid]
+	if p == nil || p.off || !declines(p.self(me)) || !older(p.comp, cancel.comp) || !s.excludes(cancel.rid) || sequence(s.master.comp) <= sequence(cancel.comp) {
+		return false
+	}
+	out := datesOf(s.obj, s.master.comp, "EXDATE")
+	delete(out, cancel.rid)
+	s.master.comp.Remove("EXDATE")
+	for _, r := range more(nil, out) {
+		s.master.comp.Add(s.obj.DateProp("EXDATE", r))
+	}
+	return true
 }
 
 // heard marks an answer of the user's that stands in a component by the
@@ -135,10 +193,11 @@ func (s *series) excludes(r ics.RID) bool {
 
 // keepAway leaves those occurrences out of the new master that the attendee
 // declined and took away, as long as he is not asked anew, and leaves in those
-// that are in his copy as cancelled.
-func (me Actor) keepAway(was, in *series, master *ics.Component, merged map[ics.RID]*ics.Component) {
+// that are in his copy as cancelled. It returns those of which the organizer knows
+// that.
+func (me Actor) keepAway(was, in *series, master *ics.Component, merged map[ics.RID]*ics.Component) (known []*ics.Component) {
 	if was.master == nil {
-		return
+		return nil
 	}
 	out := datesOf(in.obj, master, "EXDATE")
 	for _, p := range was.parts {
@@ -159,8 +218,10 @@ func (me Actor) keepAway(was, in *series, master *ics.Component, merged map[ics.
 		if l := p.self(me); l != nil && ics.PartStat(l) == "DECLINED" {
 			master.Add(in.obj.DateProp("EXDATE", r))
 			delete(merged, r)
+			known = append(known, received(p.comp))
 		}
 	}
+	return known
 }
 
 // visible takes those EXDATEs out of a series' master whose occurrences have a
@@ -214,6 +275,11 @@ func (me Actor) keepInstance(was *series, old *part, in *series) *ics.Component 
 	}
 	c := me.merge(was, old, in, &part{comp: base, rid: old.rid})
 	setSequence(c, max(sequence(base), sequence(old.comp)))
+	for i := range c.Props { // it is as his series says
+		if l := &c.Props[i]; l.Name == "ATTENDEE" && l.HasParam(paramAnswers) {
+			*l = l.WithParam(paramAnswers, answersTo(l, c))
+		}
+	}
 	return c
 }
 

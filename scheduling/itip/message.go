@@ -22,6 +22,12 @@ const (
 	// have crossed that revision; if the organizer then confirms that he answered,
 	// this was it. It is never sent.
 	paramSaid = "X-CONVENE-SAID"
+	// paramAnswers stands on the user's own line in an attendee's copy where the
+	// answer is to an earlier revision than the component is of, and the organizer
+	// has not said that she has it: "SEQUENCE" of that revision, or
+	// "SEQUENCE/PARTSTAT" where the component came with another answer. It is never
+	// sent.
+	paramAnswers = "X-CONVENE-ANSWERS"
 	// paramAsked stands on a line of an organizer's object whose owner was told
 	// that he has not answered: in which revision (SEQUENCE). It is never sent.
 	paramAsked = "X-CONVENE-ASKED"
@@ -46,7 +52,7 @@ const (
 )
 
 // ownParams never leave the server (RFC 6638 §7.1 to §7.3).
-var ownParams = []string{"SCHEDULE-AGENT", "SCHEDULE-STATUS", "SCHEDULE-FORCE-SEND", paramSince, paramPercent, paramDone, paramClaim, paramSaid, paramAsked}
+var ownParams = []string{"SCHEDULE-AGENT", "SCHEDULE-STATUS", "SCHEDULE-FORCE-SEND", paramSince, paramPercent, paramDone, paramClaim, paramSaid, paramAnswers, paramAsked}
 
 // envelope makes the VCALENDAR of a message with the time zones of o.
 func envelope(o *ics.Object, m Method, comps []*ics.Component) *ics.Object {

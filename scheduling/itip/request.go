@@ -203,7 +203,7 @@ func (me Actor) update(have *ics.Object, in *series, msg Message) Outcome {
 		}
 	}
 	if c := merged[""]; whole && c != nil {
-		me.keepAway(was, in, c, merged)
+		heard = append(heard, me.keepAway(was, in, c, merged)...)
 		for _, p := range left.parts {
 			if was.at(p.rid) == nil && me.declinedAlone(left, p, in) {
 				away[p.rid] = true

@@ -120,6 +120,24 @@ func (me Actor) lost(o *ics.Object, at ics.RID, revision int) []Message {
 	return cancelEach(o, comps, false)
 }
 
+// Follow divides the open proposals about a series that was parted: gone are those
+// about occurrences that are in the earlier part now, fresh the same with its UID.
+func (p Parting) Follow(open []Proposal) (gone, fresh []Proposal) {
+	if p.Before == nil || p.From == nil {
+		return nil, nil
+	}
+	from, before := newSeries(p.From, p.From.Root()), newSeries(p.Before, p.Before.Root())
+	for _, q := range open {
+		if describe(from, q.RID) != nil || describe(before, q.RID) == nil {
+			continue
+		}
+		gone = append(gone, q)
+		q.ID, q.Body = 0, LeftApart(q.Body, p.Before.UID())
+		fresh = append(fresh, q)
+	}
+	return gone, fresh
+}
+
 // SplitCopy parts an attendee's copy as the organizer's series was parted, at the
 // instance at; sequence is that of the organizer's later part.
 func SplitCopy(me Actor, o *ics.Object, at ics.RID, uid, set string, seq int) (Parting, error) {
