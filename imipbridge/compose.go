@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"runtime/debug"
 	"strings"
 	"time"
 
@@ -26,11 +27,18 @@ type letter struct {
 }
 
 // compose renders a row of the queue. An error that is a *smtp.SMTPError is
-// about the row, any other is the database's.
-func (b *Bridge) compose(ctx context.Context, k keys, d *db.Delivery) (letter, error) {
+// about the row, any other is the database's. A fault of ours in one row is no
+// reason to fall over with all the others, and again at each start.
+func (b *Bridge) compose(ctx context.Context, k keys, d *db.Delivery) (mail letter, err error) {
 	unsendable := func(why string) error {
 		return &smtp.SMTPError{Code: 554, EnhancedCode: smtp.EnhancedCode{5, 6, 0}, Message: why}
 	}
+	defer func() {
+		if fault := recover(); fault != nil {
+			b.log.Error("a mail could not be written: a fault of this program, please report it", "id", d.ID, "uid", d.UID, "fault", fault, "stack", string(debug.Stack()))
+			mail, err = letter{}, unsendable("a fault of this server while writing")
+		}
+	}()
 	speaker, err := cuaddr.Parse(d.From)
 	if err != nil {
 		return letter{}, unsendable("the sender is no calendar user address")

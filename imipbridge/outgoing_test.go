@@ -282,6 +282,22 @@ func TestUnsendableRow(t *testing.T) {
 	})
 }
 
+// A fault of ours while a mail is written takes nothing else down: the row is
+// given up, and its organizer sees that.
+func TestFaultWhileWriting(t *testing.T) {
+	h := open(t, "sqlite")
+	h.persons("ann")
+	h.put("ann", event("", "u1", organizer(ann)+attendees(ann, cleo)))
+	words := h.bridge.words
+	h.bridge.words = nil
+	h.work()
+	h.want("the status", h.status("ann", "u1", cleo), "5.1")
+	h.bridge.words = words
+	h.put("ann", event("", "u2", organizer(ann)+attendees(ann, cleo)))
+	h.work()
+	h.want("the next", strings.Contains(h.relay.rcpts(), cleo), true)
+}
+
 // A secretary acts: From the principal, Sender the secretary (decision 30).
 func TestDecision30Secretary(t *testing.T) {
 	h := open(t, "sqlite")

@@ -346,6 +346,9 @@ func TestTask(t *testing.T) {
 	const people = "ORGANIZER:mailto:ann@example.org\nATTENDEE:mailto:cleo@example.net\n"
 	test(task("REQUEST", people+"DUE;VALUE=DATE:20260209\n"), "Invitation: Water the plants", "Due: Monday, 9 February 2026 Organizer")
 	test(task("REQUEST", people+"DTSTART;VALUE=DATE:20260207\nDUE;VALUE=DATE:20260209\n"), "Invitation: Water the plants", "When: Saturday, 7 February 2026 – Monday, 9 February 2026 Organizer")
+	// What is repeated whenever it is done has no dates to tell of.
+	test(task("REQUEST", people+"RRULE:FREQ=HOURLY\n"), "Invitation: Water the plants", "What: Water the plants Organizer")
+	test(task("REQUEST", people+"DUE:20260209T100000Z\nRDATE:20260210T100000Z\n"), "Invitation: Water the plants", "Due: Monday, 9 February 2026, 10:00 (UTC) Organizer")
 	test(task("REPLY", "DUE:20260209T100000Z\nORGANIZER:mailto:cleo@example.net\nATTENDEE;PARTSTAT=COMPLETED:mailto:ann@example.org\n"),
 		"Done: Water the plants", "Ann Example completed “Water the plants”", "Due: Monday, 9 February 2026, 10:00")
 }

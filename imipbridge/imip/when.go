@@ -164,26 +164,39 @@ func (d *describer) recurrence(o *ics.Object, c *ics.Component) string {
 	if c != o.Master() {
 		return ""
 	}
-	var dates []time.Time
-	day := true
+	if p := c.Prop("DTSTART"); p != nil {
+		return d.firstDates(o, p)
+	}
+	return "" // a task that recurs whenever it is done
+}
+
+// firstDates tells of a series that begins at start by its first dates; "" for one
+// that has none.
+func (d *describer) firstDates(o *ics.Object, start *ics.Prop) string {
+	t, err := o.PropTime(start)
+	if err != nil {
+		return ""
+	}
 	bound := d.bound
 	if bound.Steps == 0 {
 		bound = ics.Bound{Instances: 2000, Steps: 100_000}
 	}
-	from := time.Time{}
-	if t, err := o.PropTime(c.Prop("DTSTART")); err == nil {
-		from = t.At(time.UTC).AddDate(0, 0, -1)
-	}
+	var dates []time.Time
+	day := t.Form == ics.Date
 	// In no particular order: so a window that grows until it holds enough.
+	from := t.At(time.UTC).AddDate(0, 0, -1)
 	for years := 1; years <= 16 && len(dates) < maxDates; years *= 4 {
 		dates = dates[:0]
 		err := o.Instances(from, from.AddDate(years, 0, 0), time.UTC, bound, func(i ics.Instance) bool {
-			dates, day = append(dates, i.Start), i.AllDay
+			dates = append(dates, i.Start)
 			return true
 		})
 		if err != nil {
 			break
 		}
+	}
+	if len(dates) == 0 {
+		return ""
 	}
 	slices.SortFunc(dates, time.Time.Compare)
 	var out []string
