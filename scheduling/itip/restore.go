@@ -285,14 +285,27 @@ func (m *mend) organizer(p *part, base *ics.Component) error {
 	if l != nil && l.HasParam("SCHEDULE-AGENT") && l.Param("SCHEDULE-AGENT") != old.Param("SCHEDULE-AGENT") {
 		want = want.WithParam("SCHEDULE-AGENT", l.Param("SCHEDULE-AGENT")) // RFC 6638 §3.2.2.2: his to say
 	}
-	if l != nil && agent(&want) != byServer && l.HasParam("SCHEDULE-STATUS") {
-		want = want.WithParam("SCHEDULE-STATUS", l.ParamValues("SCHEDULE-STATUS")...) // item 10
+	if l != nil && agent(&want) != byServer {
+		want = statusOfProgram(want, *l)
 	}
 	if l == nil || !l.Equal(&want) {
 		p.comp.Set(want)
 		m.is.dirty = true
 	}
 	return nil
+}
+
+// statusOfProgram is a line that a program schedules by itself, with the
+// SCHEDULE-STATUS that it writes there now (RFC 6638 §3.2.2.1 item 10). One that
+// writes no SCHEDULE-AGENT either has merely lost both.
+func statusOfProgram(stored, given ics.Prop) ics.Prop {
+	switch {
+	case given.HasParam("SCHEDULE-STATUS"):
+		return stored.WithParam("SCHEDULE-STATUS", given.ParamValues("SCHEDULE-STATUS")...)
+	case given.HasParam("SCHEDULE-AGENT"):
+		return stored.WithoutParams("SCHEDULE-STATUS")
+	}
+	return stored
 }
 
 // attendees restores everybody's line but his own, of which PARTSTAT and RSVP
@@ -319,8 +332,8 @@ func (m *mend) attendees(p *part, base *ics.Component) error {
 		if !a.IsZero() && m.me.Self(a) && mine != nil {
 			l = m.me.ownLine(l, *mine)
 		} else if g := given.attendee(a); g != nil {
-			if agent(old) == byClient && g.HasParam("SCHEDULE-STATUS") {
-				l = l.WithParam("SCHEDULE-STATUS", g.ParamValues("SCHEDULE-STATUS")...) // item 10
+			if agent(old) == byClient {
+				l = statusOfProgram(l, *g)
 			}
 			if g.Equal(&l) {
 				l = *g
