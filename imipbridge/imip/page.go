@@ -310,7 +310,7 @@ func (d *describer) people(c, before *ics.Component) []Row {
 		return strings.Join(out, ", ")
 	}
 	rows := []Row{{Label: d.Say("Attendees"), Value: names(attendees, true)}}
-	if before == nil {
+	if before == nil || d.body.Method() == "CANCEL" { // which names those whom it calls off (RFC 5546 §3.2.5)
 		return rows
 	}
 	missing := func(in, from []*ics.Prop) (out []*ics.Prop) {

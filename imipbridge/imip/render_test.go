@@ -249,6 +249,11 @@ SEQUENCE:2
 `+people))
 	test("cancel-one", m)
 
+	// It names those whom it calls off: nobody else was taken out.
+	m = message(t, vevent("CANCEL", strings.Replace(budget, "ATTENDEE;CN=Ann Example;PARTSTAT=ACCEPTED:mailto:ann@example.org\n", "", 1)))
+	m.Prior = object(t, vevent("REQUEST", budget))
+	test("cancel", m)
+
 	m = message(t, vevent("REPLY", `DTSTART;TZID=Europe/Berlin:20260209T100000
 DTEND;TZID=Europe/Berlin:20260209T110000
 SUMMARY:Budget
