@@ -164,8 +164,11 @@ func (me Actor) update(have *ics.Object, in *series, msg Message) Outcome {
 	for _, p := range in.parts {
 		old := was.at(p.rid)
 		// An occurrence that has a component of its own only now has its own SEQUENCE
-		// too (RFC 5546 §2.1.4): the series that comes with it is no older than his.
-		first := old != nil && old.rid != p.rid && whole && !older(in.master.comp, old.comp)
+		// too (RFC 5546 §2.1.4): the series that comes with it is no older than his. So
+		// it is with one that his answer made of a series that an ADD had raised alone
+		// (§3.2.4).
+		first := old != nil && old.rid != p.rid && whole && !older(in.master.comp, old.comp) ||
+			old != nil && old.rid != "" && whole && was.master != nil && !older(in.master.comp, was.master.comp) && overtaken(old.comp, p.comp)
 		if old != nil && !first && older(p.comp, old.comp) {
 			stale = staleRule(p.comp, old.comp)
 			if was.master != nil && overtaken(was.master.comp, p.comp) {

@@ -217,7 +217,7 @@ func (m *mend) component(p *part, base *ics.Component) error {
 	m.advance(p, base)
 	m.claim(p, base)
 	m.stamp(p, base)
-	if q := base.Prop(propAdded); q != nil && p.rid == "" && p.comp.Prop(propAdded) == nil {
+	if q := base.Prop(propAdded); q != nil && p.comp.Prop(propAdded) == nil {
 		p.comp.Add(*q)
 		m.is.dirty = true
 	}
