@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"runtime/debug"
 	"slices"
 	"strconv"
 	"sync"
@@ -122,16 +123,7 @@ func (d *Desk) doOutside(ctx context.Context, j db.Job) {
 // do does one job in the transaction that removes it; what fails is tried
 // again later, and given up with a word in the decision record.
 func (d *Desk) do(ctx context.Context, j db.Job, work func(*sitting) error) error {
-	err := d.transact(ctx, locks{uids: []string{j.UID}}, func(s *sitting) error {
-		ok, err := s.tx.FinishJob(j.ID, j.Token)
-		if err != nil {
-			return err
-		}
-		if !ok {
-			return errLost
-		}
-		return work(s)
-	})
+	err := d.attempt(ctx, j, work)
 	if err == nil || errors.Is(err, errLost) {
 		return nil
 	}
@@ -155,6 +147,27 @@ func (d *Desk) do(ctx context.Context, j db.Job, work func(*sitting) error) erro
 			At: d.opt.Now(), Direction: "local", Door: "queue", UID: j.UID, Principal: j.Principal,
 			Rule: j.Kind, Outcome: "given up", Detail: err.Error(),
 		})
+	})
+}
+
+// attempt does a job once. A fault of ours in it is an error of this job, and no
+// reason to fall over with all the others, and again at each start.
+func (d *Desk) attempt(ctx context.Context, j db.Job, work func(*sitting) error) (err error) {
+	defer func() {
+		if fault := recover(); fault != nil {
+			d.opt.Log.Error("a fault of this program, please report it", "job", j.Kind, "uid", j.UID, "fault", fault, "stack", string(debug.Stack()))
+			err = errors.New("scheduling: a fault of this server")
+		}
+	}()
+	return d.transact(ctx, locks{uids: []string{j.UID}}, func(s *sitting) error {
+		ok, err := s.tx.FinishJob(j.ID, j.Token)
+		if err != nil {
+			return err
+		}
+		if !ok {
+			return errLost
+		}
+		return work(s)
 	})
 }
 

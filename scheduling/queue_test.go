@@ -9,6 +9,28 @@ import (
 	"github.com/convene-server/convene/scheduling"
 )
 
+// A fault of ours in one job takes nothing else down: it is tried again later.
+func TestFaultInJob(t *testing.T) {
+	each(t, func(h *house) {
+		h.persons("ann")
+		h.write(func(tx *db.Tx) error {
+			return tx.InsertJob(&db.Job{Kind: "refresh", UID: "m1", Principal: h.people["ann"].ID})
+		})
+		opt := options()
+		opt.Now = func() time.Time { panic("no clock") }
+		if n, err := scheduling.New(h.store, opt).WorkOnce(h.ctx); n != 1 || err != nil {
+			t.Errorf("%d jobs, %v", n, err)
+		}
+		h.write(func(tx *db.Tx) error {
+			_, any, err := tx.NextJob()
+			if !any {
+				t.Error("it is gone")
+			}
+			return err
+		})
+	})
+}
+
 // Quick successive edits become one mail, which tells against what its
 // recipient knew; after it has gone the next one tells against that (decision
 // 33).
