@@ -2,7 +2,6 @@ package imip
 
 import (
 	"errors"
-	"strconv"
 	"strings"
 	"time"
 
@@ -211,8 +210,8 @@ func (m *Message) end(c *ics.Component) (ics.Prop, bool) {
 	if err != nil {
 		return ics.Prop{}, false
 	}
-	days, clock, ok := duration(c.Value("DURATION"))
-	if !ok {
+	days, clock, err := ics.Length(c.Value("DURATION"))
+	if err != nil || days < 0 || clock < 0 {
 		return ics.Prop{}, false
 	}
 	wall := t.Wall.AddDate(0, 0, days).Add(clock)
@@ -226,39 +225,6 @@ func (m *Message) end(c *ics.Component) (ics.Prop, bool) {
 	p := start.WithValue(wall.Format(layout))
 	p.Name = "DTEND"
 	return p, true
-}
-
-// duration reads a DURATION (RFC 5545 §3.3.6) as days and time of day.
-func duration(v string) (days int, clock time.Duration, ok bool) {
-	v = strings.TrimPrefix(strings.ToUpper(strings.TrimSpace(v)), "+")
-	v, ok = strings.CutPrefix(v, "P")
-	if !ok || v == "" {
-		return 0, 0, false
-	}
-	units := map[byte]time.Duration{'H': time.Hour, 'M': time.Minute, 'S': time.Second}
-	for inTime := false; v != ""; {
-		if v[0] == 'T' {
-			v, inTime = v[1:], true
-			continue
-		}
-		i := strings.IndexFunc(v, func(r rune) bool { return r < '0' || r > '9' })
-		if i <= 0 || i > 6 {
-			return 0, 0, false
-		}
-		n, _ := strconv.Atoi(v[:i])
-		switch unit := v[i]; {
-		case !inTime && unit == 'W':
-			days += 7 * n
-		case !inTime && unit == 'D':
-			days += n
-		case inTime && units[unit] != 0:
-			clock += time.Duration(n) * units[unit]
-		default:
-			return 0, 0, false
-		}
-		v = v[i+1:]
-	}
-	return days, clock, true
 }
 
 // zones leaves one VTIMEZONE for each TZID that is used and makes those that

@@ -97,7 +97,7 @@ func (d *describer) ending(o *ics.Object, c *ics.Component, from moment) (moment
 			return d.moment(t), true
 		}
 	}
-	if days, clock, ok := duration(c.Value("DURATION")); ok {
+	if days, clock, err := ics.Length(c.Value("DURATION")); err == nil && days >= 0 && clock >= 0 {
 		from.wall = from.wall.AddDate(0, 0, days).Add(clock)
 		return from, true
 	}

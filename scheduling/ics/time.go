@@ -225,7 +225,7 @@ func parseDuration(s string) (length, error) {
 	switch {
 	case !any:
 		return length{}, bad
-	case l.days > 200*366 || l.secs > 200*366*daySecs:
+	case l.days+l.secs/daySecs > 200*366: // a time.Duration holds it
 		return length{}, errors.New("a DURATION of centuries")
 	}
 	return length{sign * l.days, sign * l.secs}, nil
@@ -277,9 +277,13 @@ func (o *Object) line(p *Prop) int {
 // Duration reads a DURATION (RFC 5545 §3.3.6) as an exact time: a day is 24
 // hours, a week seven days.
 func Duration(s string) (time.Duration, error) {
-	l, err := parseDuration(s)
-	if err != nil {
-		return 0, err
-	}
-	return time.Duration(l.days*daySecs+l.secs) * time.Second, nil
+	days, rest, err := Length(s)
+	return time.Duration(days)*24*time.Hour + rest, err
+}
+
+// Length reads a DURATION (RFC 5545 §3.3.6) in whatever case: its weeks and days,
+// which are those of a clock on the wall, and the rest, which is exact.
+func Length(s string) (days int, rest time.Duration, err error) {
+	l, err := parseDuration(strings.ToUpper(s))
+	return int(l.days), time.Duration(l.secs) * time.Second, err
 }

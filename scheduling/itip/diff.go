@@ -184,43 +184,12 @@ func span(o *ics.Object, c *ics.Component) (start, end ics.Time) {
 	}
 	end = start
 	if p := c.Prop("DURATION"); p != nil {
-		days, rest := duration(p.Value)
+		days, rest, _ := ics.Length(p.Value)
 		end.Wall = end.Wall.AddDate(0, 0, days).Add(rest) // a wall clock: exact but for the hours of a change
 	} else if start.Form == ics.Date && c.Name == "VEVENT" {
 		end.Wall = end.Wall.AddDate(0, 0, 1)
 	}
 	return start, end
-}
-
-// duration reads a DURATION (RFC 5545 §3.3.6) as days and time; 0 where it
-// cannot be read.
-func duration(s string) (days int, rest time.Duration) {
-	s = strings.ToUpper(strings.TrimSpace(s))
-	sign := 1
-	if c, ok := strings.CutPrefix(s, "-"); ok {
-		sign, s = -1, c
-	}
-	s = strings.TrimPrefix(strings.TrimPrefix(s, "+"), "P")
-	n := 0
-	for _, r := range s {
-		switch {
-		case r >= '0' && r <= '9' && n < 1e8:
-			n = n*10 + int(r-'0')
-			continue
-		case r == 'W':
-			days += 7 * n
-		case r == 'D':
-			days += n
-		case r == 'H':
-			rest += time.Duration(n) * time.Hour
-		case r == 'M':
-			rest += time.Duration(n) * time.Minute
-		case r == 'S':
-			rest += time.Duration(n) * time.Second
-		}
-		n = 0
-	}
-	return sign * days, time.Duration(sign) * rest
 }
 
 // compareRules says whether the RRULE of b makes instances that that of a did

@@ -255,7 +255,7 @@ func oneDuration(args []string) (time.Duration, error) {
 }
 
 func duration(s string) (time.Duration, error) {
-	d, err := ics.Duration(strings.ToUpper(s))
+	d, err := ics.Duration(s)
 	if err != nil || d <= 0 {
 		return 0, fmt.Errorf("%q is no duration such as PT30M or P7D", s)
 	}
