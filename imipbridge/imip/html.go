@@ -14,8 +14,8 @@ type Look struct {
 	Text *template.Template
 }
 
-// ParseHTML and ParseText read a template that replaces ours and try it. What
-// comes from outside is escaped in HTML, whatever a template says.
+// ParseHTML reads a template that replaces ours for HTML and tries it. What comes
+// from outside is escaped, whatever a template says.
 func (l *Look) ParseHTML(source string) error {
 	t, err := html.New("mail.html").Parse(source)
 	if err != nil {
@@ -28,6 +28,7 @@ func (l *Look) ParseHTML(source string) error {
 	return nil
 }
 
+// ParseText reads a template that replaces ours for plain text and tries it.
 func (l *Look) ParseText(source string) error {
 	t, err := template.New("mail.txt").Parse(source)
 	if err != nil {

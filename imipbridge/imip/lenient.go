@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/convene-server/convene/scheduling/ics"
@@ -33,7 +34,7 @@ func documents(b []byte, label string, lim ics.Limits) (docs []document, err err
 	if !bytes.ContainsRune(text, '\n') && bytes.ContainsRune(text, '\r') || loneCR(text) {
 		text, common = bytes.ReplaceAll(bytes.ReplaceAll(text, []byte("\r\n"), []byte("\n")), []byte("\r"), []byte("\n")), append(common, "line ends")
 	}
-	cut := calendars(text)
+	cut := cutCalendars(text)
 	if len(cut) > maxDocuments {
 		return nil, &ics.TooLargeError{What: "VCALENDARs in one part", Limit: maxDocuments}
 	}
@@ -144,9 +145,9 @@ func marks(text []byte, most int) (begins, ends []int) {
 	return begins, ends
 }
 
-// calendars cuts a text into its VCALENDARs; the text itself where it is one
+// cutCalendars cuts a text into its VCALENDARs; the text itself where it is one
 // and nothing else.
-func calendars(text []byte) [][]byte {
+func cutCalendars(text []byte) [][]byte {
 	begins, ends := marks(text, maxDocuments+1)
 	if len(begins) == 0 {
 		return [][]byte{text}
@@ -185,10 +186,11 @@ func quaint(b []byte) bool {
 var (
 	unquoted = regexp.MustCompile(`(?i)[;:][A-Z-]+=mailto:`)
 	sendBy   = regexp.MustCompile(`(?i);SEND-BY=`)
-	// addressList is what such a parameter holds, up to where the value or the
-	// next parameter begins.
+	// addressParam is a parameter of addresses, up to where the value or the next
+	// parameter begins.
 	addressParam = regexp.MustCompile(`(?i);(SENT-BY|SEND-BY|DELEGATED-TO|DELEGATED-FROM|MEMBER|EMAIL|DIR)=(mailto:[^;:",]+(?:,mailto:[^;:",]+)*)`)
-	property     = regexp.MustCompile(`^[A-Za-z0-9-]+[ \t]*(?:;|:)`)
+	// property begins a content line: a name, then parameters or the value.
+	property = regexp.MustCompile(`^[A-Za-z0-9-]+[ \t]*(?:;|:)`)
 )
 
 // mendLines repairs lines that are no content lines: values in
@@ -196,12 +198,9 @@ var (
 // are not quoted, values that run on without a fold, quotes that do not end.
 func mendLines(b []byte) (fixed []byte, what []string) {
 	did := func(s string) {
-		for _, w := range what {
-			if w == s {
-				return
-			}
+		if !slices.Contains(what, s) {
+			what = append(what, s)
 		}
-		what = append(what, s)
 	}
 	var out []string
 	lines := strings.Split(string(unfold(b)), "\n")
@@ -338,8 +337,8 @@ func withoutEncoding(head string) (without, label string) {
 	return strings.Join(out, ";"), label
 }
 
-// decoded undoes the transfer encoding, also of a part whose Content-Transfer-Encoding is not what it
-// says: the text stands there as it is.
+// decoded undoes the transfer encoding, but of a part whose
+// Content-Transfer-Encoding is not true: there the text stands as it is.
 func (p *part) decoded() []byte {
 	c := p.content()
 	if !holdsCalendar(c) && holdsCalendar(p.body) {

@@ -68,14 +68,17 @@ func (m *Message) calendar() *ics.Object {
 	}
 	for _, c := range root.Children {
 		if c.Name != "VTIMEZONE" {
-			m.component(c, method)
+			m.strip(c, method)
+			m.complete(c, method)
 		}
 	}
 	m.zones(root)
 	return ics.New(root)
 }
 
-func (m *Message) component(c *ics.Component, method string) {
+// strip takes out what is not for others, and writes the people as mail programs
+// expect them.
+func (m *Message) strip(c *ics.Component, method string) {
 	var children []*ics.Component
 	for _, ch := range c.Children {
 		if ch.Name != "VALARM" { // everybody has alarms of his own
@@ -99,6 +102,11 @@ func (m *Message) component(c *ics.Component, method string) {
 		}
 		c.Props[i] = p
 	}
+}
+
+// complete adds what a message of a method must have (RFC 5546 §3), and what some
+// programs need.
+func (m *Message) complete(c *ics.Component, method string) {
 	if c.Prop("DTSTAMP") == nil {
 		c.Add(ics.NewProp("DTSTAMP", m.Date.UTC().Format("20060102T150405Z")))
 	}

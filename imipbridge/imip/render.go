@@ -34,16 +34,10 @@ func (m *Message) Render() ([]byte, error) {
 	b.Grow(4096 + 3*len(calendar))
 	m.head(&b, page.Subject)
 
-	// "=_" stands in neither base64 nor quoted-printable (RFC 2045 §6.7).
-	sum := sha256.Sum256([]byte(m.ID))
-	mixed, alternative := "=_m"+hex.EncodeToString(sum[:10]), "=_a"+hex.EncodeToString(sum[10:20])
+	mixed, alternative := m.boundaries()
 	fieldLine(&b, "Content-Type", `multipart/mixed; boundary="`+mixed+`"`)
 	b.WriteString("\r\n--" + mixed + "\r\n")
-	fieldLine(&b, "Content-Type", `multipart/alternative; boundary="`+alternative+`"`)
-	b.WriteString("\r\n--" + alternative + "\r\n")
-	textPart(&b, "text/plain", page.Lang, plain)
-	b.WriteString("--" + alternative + "\r\n")
-	textPart(&b, "text/html", page.Lang, html)
+	beginAlternative(&b, alternative, page.Lang, plain, html)
 	b.WriteString("--" + alternative + "\r\n")
 	// RFC 6047 §2.4; without a Content-Disposition, or some programs show an
 	// attachment where they should ask.
@@ -61,6 +55,23 @@ func (m *Message) Render() ([]byte, error) {
 	}
 	b.WriteString("--" + mixed + "--\r\n")
 	return b.Bytes(), nil
+}
+
+// boundaries of a mail are always the same. "=_" stands in neither base64 nor
+// quoted-printable (RFC 2045 §6.7).
+func (m *Message) boundaries() (mixed, alternative string) {
+	sum := sha256.Sum256([]byte(m.ID))
+	return "=_m" + hex.EncodeToString(sum[:10]), "=_a" + hex.EncodeToString(sum[10:20])
+}
+
+// beginAlternative writes the text as plain text and HTML; further forms of it,
+// and the end, are the caller's.
+func beginAlternative(b *bytes.Buffer, boundary, language, plain, html string) {
+	fieldLine(b, "Content-Type", `multipart/alternative; boundary="`+boundary+`"`)
+	b.WriteString("\r\n--" + boundary + "\r\n")
+	textPart(b, "text/plain", language, plain)
+	b.WriteString("--" + boundary + "\r\n")
+	textPart(b, "text/html", language, html)
 }
 
 // head writes the header up to Content-Type.
@@ -125,13 +136,8 @@ func (m *Message) alternative(page *Page) ([]byte, error) {
 	}
 	var b bytes.Buffer
 	m.head(&b, page.Subject)
-	sum := sha256.Sum256([]byte(m.ID))
-	boundary := "=_a" + hex.EncodeToString(sum[:10])
-	fieldLine(&b, "Content-Type", `multipart/alternative; boundary="`+boundary+`"`)
-	b.WriteString("\r\n--" + boundary + "\r\n")
-	textPart(&b, "text/plain", page.Lang, plain)
-	b.WriteString("--" + boundary + "\r\n")
-	textPart(&b, "text/html", page.Lang, html)
+	_, boundary := m.boundaries()
+	beginAlternative(&b, boundary, page.Lang, plain, html)
 	b.WriteString("--" + boundary + "--\r\n")
 	return b.Bytes(), nil
 }

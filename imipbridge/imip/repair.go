@@ -73,6 +73,7 @@ func (r *repairing) component(c *ics.Component) {
 	}
 	r.times(c)
 	r.rules(c)
+	r.number(c)
 	r.attachments(c)
 }
 
@@ -94,7 +95,7 @@ var mayBeEmpty = []string{"LOCATION", "URL", "COMMENT", "CONTACT", "ORGANIZER", 
 func (r *repairing) empty(c *ics.Component) {
 	c.RemoveFunc(func(p *ics.Prop) bool {
 		v := strings.TrimSpace(p.Value)
-		if (p.Name == "ORGANIZER" || p.Name == "ATTENDEE") && strings.EqualFold(strings.TrimSpace(v), "mailto:") {
+		if (p.Name == "ORGANIZER" || p.Name == "ATTENDEE") && strings.EqualFold(v, "mailto:") {
 			v = ""
 		}
 		if v != "" || !slices.Contains(mayBeEmpty, p.Name) {
@@ -323,15 +324,19 @@ func (r *repairing) rules(c *ics.Component) {
 			continue
 		}
 		parts := strings.Split(p.Value, ";")
-		has := func(name string) bool {
-			return slices.ContainsFunc(parts, func(s string) bool { return strings.HasPrefix(strings.ToUpper(strings.TrimSpace(s)), name+"=") })
+		is := func(name string) func(string) bool {
+			return func(s string) bool { return strings.HasPrefix(strings.ToUpper(strings.TrimSpace(s)), name+"=") }
 		}
-		if has("COUNT") && has("UNTIL") {
-			parts = slices.DeleteFunc(parts, func(s string) bool { return strings.HasPrefix(strings.ToUpper(strings.TrimSpace(s)), "UNTIL=") })
+		if slices.ContainsFunc(parts, is("COUNT")) && slices.ContainsFunc(parts, is("UNTIL")) {
+			parts = slices.DeleteFunc(parts, is("UNTIL"))
 			*p = p.WithValue(strings.Join(parts, ";"))
 			r.did("UNTIL beside COUNT")
 		}
 	}
+}
+
+// number makes a SEQUENCE of one that is none.
+func (r *repairing) number(c *ics.Component) {
 	if p := c.Prop("SEQUENCE"); p != nil {
 		if n, err := strconv.Atoi(strings.TrimSpace(p.Value)); err != nil || n < 0 {
 			c.Set(ics.NewProp("SEQUENCE", "0"))

@@ -1,10 +1,6 @@
 package imip
 
-import (
-	"bytes"
-	"crypto/sha256"
-	"encoding/hex"
-)
+import "bytes"
 
 // Summary tells the owner of a mailbox what a mail that came to him means, in
 // his language: in place of the mail, beside it or around it.
@@ -55,17 +51,12 @@ func (u *Summary) Render() ([]byte, error) {
 		subject = page.Subject
 	}
 	u.head(&b, subject)
-	sum := sha256.Sum256([]byte(u.ID))
-	mixed, alternative := "=_m"+hex.EncodeToString(sum[:10]), "=_a"+hex.EncodeToString(sum[10:20])
+	mixed, alternative := u.boundaries()
 	if u.Original != nil {
 		fieldLine(&b, "Content-Type", `multipart/mixed; boundary="`+mixed+`"`)
 		b.WriteString("\r\n--" + mixed + "\r\n")
 	}
-	fieldLine(&b, "Content-Type", `multipart/alternative; boundary="`+alternative+`"`)
-	b.WriteString("\r\n--" + alternative + "\r\n")
-	textPart(&b, "text/plain", page.Lang, plain)
-	b.WriteString("--" + alternative + "\r\n")
-	textPart(&b, "text/html", page.Lang, html)
+	beginAlternative(&b, alternative, page.Lang, plain, html)
 	b.WriteString("--" + alternative + "--\r\n")
 	if u.Original != nil {
 		b.WriteString("\r\n--" + mixed + "\r\n")

@@ -1,11 +1,9 @@
 package imip
 
 import (
-	"cmp"
 	"encoding/binary"
 	"encoding/hex"
 	"errors"
-	"fmt"
 	"strings"
 	"time"
 	"unicode/utf16"
@@ -29,9 +27,50 @@ type mapiTag struct {
 	id  uint32
 }
 
+// Properties of a meeting by their names in [MS-OXPROPS].
 var (
 	setAppointment = mustHex("0220060000000000c000000000000046") // PSETID_Appointment ([MS-OXPROPS] §1.3.2)
 	setMeeting     = mustHex("90dad86e0b451b1098da00aa003f1305") // PSETID_Meeting
+
+	pidTagMessageClass           = mapiTag{"", 0x001a}
+	pidTagSubject                = mapiTag{"", 0x0037}
+	pidTagStartDate              = mapiTag{"", 0x0060}
+	pidTagEndDate                = mapiTag{"", 0x0061}
+	pidTagConversationTopic      = mapiTag{"", 0x0070}
+	pidLidAttendeeCriticalChange = mapiTag{setMeeting, 0x0001}
+	pidLidGlobalObjectID         = mapiTag{setMeeting, 0x0003}
+	pidLidOwnerCriticalChange    = mapiTag{setMeeting, 0x001a}
+	pidLidCleanGlobalObjectID    = mapiTag{setMeeting, 0x0023}
+	pidLidAppointmentSequence    = mapiTag{setAppointment, 0x8201}
+	pidLidLocation               = mapiTag{setAppointment, 0x8208}
+	pidLidAppointmentStartWhole  = mapiTag{setAppointment, 0x820d}
+	pidLidAppointmentEndWhole    = mapiTag{setAppointment, 0x820e}
+	pidLidAppointmentSubType     = mapiTag{setAppointment, 0x8215}
+	pidLidAppointmentRecur       = mapiTag{setAppointment, 0x8216}
+	pidLidRecurring              = mapiTag{setAppointment, 0x8223}
+	pidLidTimeZoneStruct         = mapiTag{setAppointment, 0x8233}
+	pidLidTimeZoneDescription    = mapiTag{setAppointment, 0x8234}
+)
+
+// Types of properties ([MS-OXCDATA] §2.11.1).
+const (
+	ptypNull         = 0x01
+	ptypInteger16    = 0x02
+	ptypInteger32    = 0x03
+	ptypFloating32   = 0x04
+	ptypFloating64   = 0x05
+	ptypCurrency     = 0x06
+	ptypFloatingTime = 0x07
+	ptypErrorCode    = 0x0a
+	ptypBoolean      = 0x0b
+	ptypObject       = 0x0d
+	ptypInteger64    = 0x14
+	ptypString8      = 0x1e
+	ptypString       = 0x1f
+	ptypTime         = 0x40
+	ptypGUID         = 0x48
+	ptypBinary       = 0x102
+	ptypMultiple     = 0x1000 // a bit beside the others
 )
 
 func mustHex(s string) string {
@@ -159,7 +198,7 @@ func parseTNEF(b []byte) (*tnefFile, error) {
 			}
 		}
 	}
-	if c, ok := f.props[mapiTag{"", 0x001a}].(string); ok && c != "" { // PidTagMessageClass
+	if c := prop[string](f, pidTagMessageClass); c != "" {
 		f.class = c
 	}
 	return f, nil
@@ -227,19 +266,19 @@ func (r *reader) padded() []byte {
 // value reads one property value: int32, bool, time.Time, string, []byte, or nil
 // for what is of no interest.
 func (r *reader) value(kind uint16) any {
-	if kind&0x1000 != 0 { // several values
+	if kind&ptypMultiple != 0 {
 		n := r.u32()
 		if n > maxTNEF {
 			r.short = true
 			return nil
 		}
 		for range n {
-			r.one(kind &^ 0x1000)
+			r.one(kind &^ ptypMultiple)
 		}
 		return nil
 	}
 	switch kind {
-	case 0x1e, 0x1f, 0x0d, 0x102:
+	case ptypString8, ptypString, ptypObject, ptypBinary:
 		if n := r.u32(); n != 1 { // how many follow
 			for range min(n, maxTNEF) {
 				r.one(kind)
@@ -252,11 +291,11 @@ func (r *reader) value(kind uint16) any {
 
 func (r *reader) one(kind uint16) any {
 	switch kind {
-	case 0x02, 0x03, 0x04, 0x0a: // short, long, float, error
+	case ptypInteger16, ptypInteger32, ptypFloating32, ptypErrorCode:
 		return int32(r.u32())
-	case 0x0b:
+	case ptypBoolean:
 		return r.u32()&0xffff != 0
-	case 0x40: // 100 ns since 1601
+	case ptypTime: // 100 ns since 1601
 		b := r.take(8)
 		if b == nil {
 			return nil
@@ -266,22 +305,22 @@ func (r *reader) one(kind uint16) any {
 			return nil
 		}
 		return time.UnixMicro(int64(t) - 11644473600_000_000).UTC()
-	case 0x05, 0x06, 0x07, 0x14:
+	case ptypFloating64, ptypCurrency, ptypFloatingTime, ptypInteger64:
 		r.take(8)
-	case 0x48:
+	case ptypGUID:
 		r.take(16)
-	case 0x1e:
+	case ptypString8:
 		return ansi(r.padded())
-	case 0x1f:
+	case ptypString:
 		b := r.padded()
 		units := make([]uint16, 0, len(b)/2)
 		for i := 0; i+1 < len(b); i += 2 {
 			units = append(units, binary.LittleEndian.Uint16(b[i:]))
 		}
 		return strings.TrimRight(string(utf16.Decode(units)), "\x00")
-	case 0x102, 0x0d:
+	case ptypBinary, ptypObject:
 		return r.padded()
-	case 0x01:
+	case ptypNull:
 	default:
 		r.short = true // of unknown length
 	}
@@ -297,161 +336,9 @@ func ansi(b []byte) string {
 	return strings.ToValidUTF8(s, "\uFFFD")
 }
 
-func (f *tnefFile) text(set string, id uint32) string {
-	s, _ := f.props[mapiTag{set, id}].(string)
-	return strings.TrimSpace(s)
-}
-
-func (f *tnefFile) time(tags ...mapiTag) (t time.Time) {
-	for _, tag := range tags {
-		if t, ok := f.props[tag].(time.Time); ok {
-			return t
-		}
-	}
-	return t
-}
-
-// meeting writes the iTIP message that a meeting message of MAPI stands for
-// ([MS-OXCICAL] §2.1.3.1.1); "" for what is no meeting.
-func (m *Mail) meeting(f *tnefFile) (string, error) {
-	class := strings.ToLower(f.class)
-	method, partstat := "", ""
-	switch {
-	case strings.HasPrefix(class, "ipm.schedule.meeting.request"):
-		method, partstat = "REQUEST", "NEEDS-ACTION"
-	case strings.HasPrefix(class, "ipm.schedule.meeting.canceled"):
-		method = "CANCEL"
-	case strings.HasPrefix(class, "ipm.schedule.meeting.resp.pos"):
-		method, partstat = "REPLY", "ACCEPTED"
-	case strings.HasPrefix(class, "ipm.schedule.meeting.resp.neg"):
-		method, partstat = "REPLY", "DECLINED"
-	case strings.HasPrefix(class, "ipm.schedule.meeting.resp.tent"):
-		method, partstat = "REPLY", "TENTATIVE"
-	default:
-		return "", nil
-	}
-	goid, _ := f.props[mapiTag{setMeeting, 0x23}].([]byte) // PidLidCleanGlobalObjectId
-	own, _ := f.props[mapiTag{setMeeting, 0x03}].([]byte)  // PidLidGlobalObjectId, with the day of an instance
-	if goid == nil {
-		goid = own
-	}
-	uid := objectUID(goid)
-	if uid == "" {
-		return "", errors.New("winmail.dat: a meeting without an id")
-	}
-	if method == "REPLY" && m.From.Address.IsZero() {
-		return "", errors.New("winmail.dat: an answer of nobody")
-	}
-	var b strings.Builder
-	line := func(name, value string) { fmt.Fprintf(&b, "%s:%s\r\n", name, value) }
-	b.WriteString("BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:-//Convene//TNEF//EN\r\n")
-	line("METHOD", method)
-	components := []func(){func() { f.times(own, line) }}
-	if recurs, _ := f.props[mapiTag{setAppointment, 0x8223}].(bool); recurs && method == "REQUEST" {
-		recurrence, _ := f.props[mapiTag{setAppointment, 0x8216}].([]byte) // PidLidAppointmentRecur
-		s, err := parseSeries(recurrence)
-		if err != nil {
-			return "", err
-		}
-		allDay, _ := f.props[mapiTag{setAppointment, 0x8215}].(bool) // PidLidAppointmentSubType
-		z, ok := f.zone()
-		switch {
-		case allDay:
-		case !ok:
-			return "", errors.New("winmail.dat: a series without the clocks by which it goes")
-		default:
-			z.write(line)
-		}
-		components = s.times(z, allDay, line)
-	}
-	stamp := f.time(mapiTag{setMeeting, 0x1a}, mapiTag{setMeeting, 0x01}) // owner's, attendee's critical change
-	if method == "REPLY" {
-		stamp = f.time(mapiTag{setMeeting, 0x01})
-	}
-	seq, _ := f.props[mapiTag{setAppointment, 0x8201}].(int32)
-	for _, times := range components {
-		line("BEGIN", "VEVENT")
-		line("UID", ics.Escape(uid))
-		if !stamp.IsZero() {
-			line("DTSTAMP", stamp.Format("20060102T150405Z"))
-		}
-		line("SEQUENCE", fmt.Sprint(max(seq, 0)))
-		from := b.Len()
-		times()
-		told := b.String()[from:]
-		if subject := cmp.Or(f.text("", 0x0070), f.text("", 0x0037)); !strings.Contains(told, "\nSUMMARY:") { // PidTagConversationTopic: without "Accepted:"
-			line("SUMMARY", ics.Escape(subject))
-		}
-		if where := f.text(setAppointment, 0x8208); where != "" && !strings.Contains(told, "\nLOCATION:") {
-			line("LOCATION", ics.Escape(where))
-		}
-		m.parties(line, method, partstat)
-		line("END", "VEVENT")
-	}
-	line("END", "VCALENDAR")
-	return b.String(), nil
-}
-
-// times writes when a single meeting is, or which day of a series is spoken of.
-func (f *tnefFile) times(own []byte, line func(name, value string)) {
-	start := f.time(mapiTag{setAppointment, 0x820d}, mapiTag{"", 0x0060})
-	end := f.time(mapiTag{setAppointment, 0x820e}, mapiTag{"", 0x0061})
-	if !start.IsZero() {
-		line("DTSTART", start.Format("20060102T150405Z"))
-	}
-	if !end.IsZero() && end.After(start) {
-		line("DTEND", end.Format("20060102T150405Z"))
-	}
-	if day := instanceDay(own); day != "" {
-		line("RECURRENCE-ID;VALUE=DATE", day)
-	}
-}
-
-// parties writes who is concerned: a meeting message of MAPI has them in the
-// header of its mail.
-func (m *Mail) parties(line func(name, value string), method, partstat string) {
-	if method == "REPLY" {
-		line("ATTENDEE;PARTSTAT="+partstat, m.From.Address.String())
-		return
-	}
-	line("ORGANIZER", m.From.Address.String())
-	for _, to := range m.To {
-		par := ""
-		if partstat != "" {
-			par = ";RSVP=TRUE;PARTSTAT=" + partstat
-		}
-		line("ATTENDEE"+par, to.Address.String())
-	}
-	if method == "CANCEL" {
-		line("STATUS", "CANCELLED")
-	}
-}
-
-// objectUID returns the UID that a global object id stands for ([MS-OXCICAL]
-// §2.1.3.1.1.20.26): the one of another program that it wraps, or its own
-// octets in hexadecimal without the day of an instance.
-func objectUID(goid []byte) string {
-	if len(goid) < 40 || len(goid) > 2048 {
-		return ""
-	}
-	if rest, ok := strings.CutPrefix(string(goid[40:]), "vCal-Uid\x01\x00\x00\x00"); ok {
-		rest, _, _ = strings.Cut(rest, "\x00")
-		return strings.TrimSpace(rest)
-	}
-	clean := append([]byte(nil), goid...)
-	clear(clean[16:20])
-	return strings.ToUpper(hex.EncodeToString(clean))
-}
-
-// instanceDay returns the day of the instance that a global object id names,
-// "" for the whole.
-func instanceDay(goid []byte) string {
-	if len(goid) < 20 {
-		return ""
-	}
-	y, mo, d := int(goid[16])<<8|int(goid[17]), int(goid[18]), int(goid[19])
-	if y == 0 || mo < 1 || mo > 12 || d < 1 || d > 31 {
-		return ""
-	}
-	return fmt.Sprintf("%04d%02d%02d", y, mo, d)
+// prop returns a property of a message, the zero value where it has none of this
+// type.
+func prop[T any](f *tnefFile, tag mapiTag) T {
+	v, _ := f.props[tag].(T)
+	return v
 }

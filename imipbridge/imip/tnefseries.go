@@ -191,8 +191,7 @@ type zone struct {
 type winDate struct{ month, weekday, nth, hour, minute uint16 }
 
 func (f *tnefFile) zone() (z zone, ok bool) {
-	b, _ := f.props[mapiTag{setAppointment, 0x8233}].([]byte)
-	r := &reader{b: b}
+	r := &reader{b: prop[[]byte](f, pidLidTimeZoneStruct)}
 	date := func() (d winDate) {
 		r.u16() // the year of the rule, or
 		year := r.u16()
@@ -215,7 +214,7 @@ func (f *tnefFile) zone() (z zone, ok bool) {
 			return -1
 		}
 		return c
-	}, f.text(setAppointment, 0x8234)))
+	}, f.text(pidLidTimeZoneDescription)))
 	if z.id == "" {
 		z.id = "Organizer"
 	}

@@ -9,8 +9,10 @@ import (
 	"github.com/convene-server/convene/directory/cuaddr"
 )
 
-// maxWorded bounds how much of a mail is read for what it says about another.
-const maxWorded = 64 << 10
+const (
+	maxWorded = 64 << 10 // octets of a mail that are read for what it says about another
+	maxReason = 300      // runes of the line that is kept of them
+)
 
 // Worded returns what a mail server says in words alone about a mail to this
 // recipient: qmail, Exim before it wrote reports, Exchange, and reports whose
@@ -107,7 +109,7 @@ func contains(s string, any []string) bool {
 // back, whose words are another's, in one blank a gap and a line each.
 func ownWords(b []byte) string {
 	var out []string
-	for line := range strings.Lines(text8(b)) {
+	for line := range strings.Lines(strings.ToValidUTF8(string(b), "?")) { // the words looked for are ASCII but for a few
 		line = strings.Join(strings.Fields(line), " ")
 		low := strings.ToLower(line)
 		switch {
@@ -121,10 +123,6 @@ func ownWords(b []byte) string {
 	}
 	return strings.Join(out, "\n")
 }
-
-// text8 makes one text of octets in whatever charset: the words looked for are
-// ASCII but for a few.
-func text8(b []byte) string { return strings.ToValidUTF8(string(b), "?") }
 
 var (
 	// RFC 3463 §3: subjects are 0 to 7, which tells a status from most numbers of
@@ -156,28 +154,18 @@ func reasonIn(said string) string {
 		line = strings.TrimSpace(line)
 		switch {
 		case statusCode.MatchString(line) || replyCode.MatchString(line):
-			return ascii7line(line)
+			return oneLine(line, maxReason)
 		case best == "" && strings.HasPrefix(line, "Sorry"), best == "" && contains(strings.ToLower(line), failedWords):
 			best = line
 		}
 	}
-	return ascii7line(best)
+	return oneLine(best, maxReason)
 }
 
-func ascii7line(s string) string {
-	s = strings.Map(func(r rune) rune {
-		if r < 0x20 || r == 0x7f {
-			return ' '
-		}
-		return r
-	}, s)
-	if r := []rune(s); len(r) > 300 {
-		s = string(r[:300])
-	}
-	return s
-}
-
-var tags = regexp.MustCompile(`(?s)<(?:style|script).*?</(?:style|script)>|<[^@<>]*>`)
+var (
+	tags   = regexp.MustCompile(`(?s)<(?:style|script).*?</(?:style|script)>|<[^@<>]*>`)
+	breaks = regexp.MustCompile(`(?i)<(?:br|p|/p|div|/div|tr|/tr|li)\b[^>]*>`)
+)
 
 // words returns what a part of text says, without its markup.
 func (p *part) words() []byte {
@@ -192,5 +180,3 @@ func (p *part) words() []byte {
 	}
 	return bytes.TrimSpace(b)
 }
-
-var breaks = regexp.MustCompile(`(?i)<(?:br|p|/p|div|/div|tr|/tr|li)\b[^>]*>`)
