@@ -111,7 +111,7 @@ func (x *exchange) answer(uid string, accepts bool, title string) (s db.Share, e
 }
 
 // accept takes a calendar into my home. It does not count as my busy time
-// there (caldav-sharing §5.5.5).
+// there until I say so (caldav-sharing §5.5.4).
 func (t *posting) accept(tx *db.Tx, owner *db.Principal, c *db.Collection, s *db.Share, title string) error {
 	x := t.x
 	aces, err := tx.ACEs(db.OnCollection, c.ID)
@@ -177,7 +177,7 @@ func (t *posting) decline(tx *db.Tx, owner *db.Principal, c *db.Collection, s *d
 	if err := tx.Unmount(c.ID, x.me.ID); err != nil {
 		return err
 	}
-	s.Name, s.Title, s.Declined = "", "", true
+	s.Name, s.Title, s.Busy, s.Declined = "", "", false, true
 	if err := tx.SetShare(*s); err != nil {
 		return err
 	}

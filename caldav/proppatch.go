@@ -27,6 +27,7 @@ type update struct {
 	available   *string       // calendar-availability as it will be, "" none
 	proxies     []int64       // who may act for me; nil: as it was
 	title       *string       // what I call a calendar of somebody else
+	counts      *bool         // whether it is my busy time
 	mode        string        // how a room answers from now on; "": as it did
 	own         keeping       // what a guest keeps for himself
 	keeping
@@ -201,8 +202,8 @@ func (x *exchange) commit(r *resource, u *update) error {
 				return err
 			}
 		}
-		if u.title != nil {
-			if err := x.retitle(tx, r, *u.title); err != nil {
+		if u.title != nil || u.counts != nil {
+			if err := x.remount(tx, r, u.title, u.counts); err != nil {
 				return err
 			}
 		}

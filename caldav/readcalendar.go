@@ -264,7 +264,11 @@ func readFreeBusySet(x *exchange, r *resource, w *dav.Writer) bool {
 func inFreeBusySet(c *db.Collection) bool { return c.Kind == db.Calendar && takes(c, "VEVENT") }
 
 func readTransp(x *exchange, r *resource, w *dav.Writer) bool {
-	if r.coll.Transparent || r.mount != nil { // caldav-sharing §5.5.5
+	transparent := r.coll.Transparent
+	if r.mount != nil { // I say for myself (caldav-sharing §5.5.5)
+		transparent = !r.mount.Busy
+	}
+	if transparent {
 		w.Raw("<C:transparent/>")
 	} else {
 		w.Raw("<C:opaque/>")

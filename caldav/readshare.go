@@ -2,7 +2,6 @@ package caldav
 
 import (
 	"errors"
-	"net/http"
 	"strings"
 
 	"github.com/convene-server/convene/caldav/dav"
@@ -116,19 +115,24 @@ func (r *resource) title() string {
 	return r.coll.Name
 }
 
-// retitle stores what I call it, if I still have it.
-func (x *exchange) retitle(tx *db.Tx, r *resource, title string) error {
+// remount stores what I say of it for myself, if I still have it.
+func (x *exchange) remount(tx *db.Tx, r *resource, title *string, busy *bool) error {
 	s, err := tx.ShareByUID(r.mount.UID)
 	if err != nil || s.Name != r.mount.Name {
 		return errors.Join(err, db.ErrNotFound)
 	}
-	s.Title = title
+	if title != nil {
+		s.Title = *title
+	}
+	if busy != nil {
+		s.Busy = *busy
+	}
 	return tx.SetShare(s)
 }
 
 // writeMounted prepares a change of a live property of a calendar of somebody
-// else in my home: I have its name for myself (caldav-sharing §5.5.3). It never
-// counts as my busy time.
+// else in my home: I have its name for myself (caldav-sharing §5.5.3), and say
+// whether it counts as my busy time, which it does not by itself (§5.5.4).
 func (x *exchange) writeMounted(c dav.Change, u *update) error {
 	switch c.Prop.Name {
 	case dav.D("displayname"):
@@ -142,10 +146,12 @@ func (x *exchange) writeMounted(c dav.Change, u *update) error {
 		u.title = &name
 		return nil
 	case dav.C("schedule-calendar-transp"):
-		if !c.Remove && c.Prop.Child(dav.C("transparent")) != nil {
-			return nil
+		opaque := !c.Remove && c.Prop.Child(dav.C("opaque")) != nil
+		if !c.Remove && !opaque && c.Prop.Child(dav.C("transparent")) == nil {
+			return conflict("neither opaque nor transparent")
 		}
-		return &dav.Error{Status: http.StatusForbidden, Cond: dav.D("cannot-modify-protected-property"), Detail: "what somebody else does is not one's own busy time"}
+		u.counts = &opaque
+		return nil
 	}
 	return errProtected
 }

@@ -41,8 +41,18 @@ type BusyRow struct {
 	Owner      int64
 	Collection int64
 	Object     int64
+	Guest      int64  // whose time it is, who has the calendar from Owner; 0: Owner's
+	Own        []byte // what he has for himself of the object, if that says more than the record
 	Slot       *Slot
 	Series     *Series
+}
+
+// Whose time it is.
+func (r *BusyRow) Whose() int64 {
+	if r.Guest != 0 {
+		return r.Guest
+	}
+	return r.Owner
 }
 
 const (
@@ -158,18 +168,75 @@ func (r Rhythm) meets(n int, args []any) (string, []any) {
 	return " AND (" + strings.Join(or, " OR ") + ")", args
 }
 
+// RecordIn returns what stands in [from, to) in some calendars, whether they are
+// opaque or not, and free slots too, which are busy for somebody else perhaps.
+// Of the conversation except nothing is returned.
+func (tx *Tx) RecordIn(collections []int64, from, to int64, except string) (all []BusyRow, err error) {
+	collections = slices.Compact(slices.Sorted(slices.Values(collections)))
+	left, err := tx.objectsOf(except)
+	if err != nil {
+		return nil, err
+	}
+	err = chunks(collections, 3, func(in string, args []any) error {
+		args = append([]any{bounded(from), bounded(to)}, args...)
+		const head = `SELECT c.owner, s.collection, s.object, `
+		const calendars = ` WHERE c.kind = 'calendar' AND c.id IN `
+		slots, err := collect(tx, head+slotColumns+` FROM collection c JOIN slot s ON s.collection = c.id`+calendars+in+` AND `+slotMeets, args,
+			func(r *BusyRow) []any {
+				r.Slot = new(Slot)
+				return append([]any{&r.Owner, &r.Collection, &r.Object}, r.Slot.fields()...)
+			})
+		if err != nil {
+			return err
+		}
+		series, err := collect(tx, head+seriesColumns+` FROM collection c JOIN series s ON s.collection = c.id`+calendars+in+` AND `+seriesMeets, args,
+			func(r *BusyRow) []any {
+				r.Series = new(Series)
+				return append([]any{&r.Owner, &r.Collection, &r.Object}, r.Series.fields()...)
+			})
+		all = append(append(all, slots...), series...)
+		return err
+	})
+	return without(all, left), err
+}
+
+// objectsOf are the few objects of a conversation, by which rows are passed over
+// without knowing the UID of each.
+func (tx *Tx) objectsOf(uid string) ([]int64, error) {
+	if uid == "" || !key(uid) {
+		return nil, nil
+	}
+	return collect(tx, `SELECT o.id FROM object o WHERE o.uid = $1 AND o.deleted = 0`, []any{uid}, func(id *int64) []any { return []any{id} })
+}
+
+func without(rows []BusyRow, left []int64) []BusyRow {
+	if len(left) == 0 {
+		return rows
+	}
+	return slices.DeleteFunc(rows, func(r BusyRow) bool { return slices.Contains(left, r.Object) })
+}
+
+// HasOf returns those of some objects whose conversation somebody has in a
+// calendar of his own.
+func (tx *Tx) HasOf(owner int64, objects []int64) (all []int64, err error) {
+	err = chunks(objects, 2, func(in string, args []any) error {
+		part, err := collect(tx, `SELECT o.id FROM object o WHERE o.id IN `+in+` AND EXISTS (SELECT 1 FROM object m JOIN collection c ON c.id = m.collection
+			WHERE m.uid = o.uid AND m.deleted = 0 AND c.owner = $1 AND c.kind = 'calendar')`, append([]any{owner}, args...), func(id *int64) []any { return []any{id} })
+		all = append(all, part...)
+		return err
+	})
+	return all, err
+}
+
 // BusyRowsAt is BusyRows without the slots that overlap no time of a rhythm.
 func (tx *Tx) BusyRowsAt(owners []int64, from, to int64, except string, at Rhythm) ([]BusyRow, error) {
 	owners = slices.Compact(slices.Sorted(slices.Values(owners)))
-	var left []int64 // few objects, instead of the UID of every row
-	if except != "" && key(except) {
-		var err error
-		if left, err = collect(tx, `SELECT o.id FROM object o WHERE o.uid = $1 AND o.deleted = 0`, []any{except}, func(id *int64) []any { return []any{id} }); err != nil {
-			return nil, err
-		}
+	left, err := tx.objectsOf(except)
+	if err != nil {
+		return nil, err
 	}
 	var all []BusyRow
-	err := chunks(owners, 3, func(in string, args []any) error {
+	err = chunks(owners, 3, func(in string, args []any) error {
 		args = append([]any{bounded(from), bounded(to)}, args...)
 		const head = `SELECT c.owner, s.collection, s.object, `
 		const calendars = ` WHERE c.kind = 'calendar' AND c.transparent = 0 AND c.owner IN `
@@ -190,8 +257,5 @@ func (tx *Tx) BusyRowsAt(owners []int64, from, to int64, except string, at Rhyth
 		all = append(append(all, slots...), series...)
 		return err
 	})
-	if len(left) > 0 {
-		all = slices.DeleteFunc(all, func(r BusyRow) bool { return slices.Contains(left, r.Object) })
-	}
-	return all, err
+	return without(all, left), err
 }

@@ -12,12 +12,13 @@ type Share struct {
 	Summary    string // what the owner calls it to him
 	Name       string // in his calendar home; "" while it is not there
 	Title      string // what he calls it, "" as the owner does
+	Busy       bool   // it counts as his busy time
 }
 
-const shareColumns = `s.collection, s.sharee, s.grp, s.uid, s.writes, s.declined, s.summary, s.name, s.title`
+const shareColumns = `s.collection, s.sharee, s.grp, s.uid, s.writes, s.declined, s.summary, s.name, s.title, s.busy`
 
 func (s *Share) fields() []any {
-	return []any{&s.Collection, &s.Sharee, &s.Group, &s.UID, flag{&s.Writes}, flag{&s.Declined}, &s.Summary, &s.Name, &s.Title}
+	return []any{&s.Collection, &s.Sharee, &s.Group, &s.UID, flag{&s.Writes}, flag{&s.Declined}, &s.Summary, &s.Name, &s.Title, flag{&s.Busy}}
 }
 
 // Shares returns the invitations into a calendar, in the order in which they
@@ -71,10 +72,10 @@ func (tx *Tx) SetShare(s Share) error {
 	if err := needText([]string{s.UID}, s.Summary, s.Name, s.Title); err != nil {
 		return err
 	}
-	_, err := tx.exec(`INSERT INTO share (collection, sharee, grp, uid, writes, declined, summary, name, title) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+	_, err := tx.exec(`INSERT INTO share (collection, sharee, grp, uid, writes, declined, summary, name, title, busy) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
 		ON CONFLICT (collection, sharee) DO UPDATE SET grp = excluded.grp, uid = excluded.uid, writes = excluded.writes, declined = excluded.declined,
-		summary = excluded.summary, name = excluded.name, title = excluded.title`,
-		s.Collection, s.Sharee, s.Group, s.UID, bit(s.Writes), bit(s.Declined), s.Summary, s.Name, s.Title)
+		summary = excluded.summary, name = excluded.name, title = excluded.title, busy = excluded.busy`,
+		s.Collection, s.Sharee, s.Group, s.UID, bit(s.Writes), bit(s.Declined), s.Summary, s.Name, s.Title, bit(s.Busy))
 	return err
 }
 
@@ -84,7 +85,7 @@ func (tx *Tx) Unmount(collection, sharee int64) error {
 	if err := tx.leaveShares(` AND s.sharee = $3`, collection, micros(tx.stamp()), sharee); err != nil {
 		return err
 	}
-	_, err := tx.exec(`UPDATE share SET name = '', title = '' WHERE collection = $1 AND sharee = $2`, collection, sharee)
+	_, err := tx.exec(`UPDATE share SET name = '', title = '', busy = 0 WHERE collection = $1 AND sharee = $2`, collection, sharee)
 	return err
 }
 
@@ -114,6 +115,26 @@ func (tx *Tx) dropShares(collection int64) error {
 	_, err := tx.exec(`DELETE FROM share WHERE collection = $1`, collection)
 	return err
 }
+
+// Counted is a calendar that counts as the busy time of somebody who has it
+// from its owner.
+type Counted struct {
+	Sharee, Collection, Owner int64
+}
+
+// CountedBy returns the calendars of others that count as the busy time of some
+// people.
+func (tx *Tx) CountedBy(sharees []int64) (all []Counted, err error) {
+	err = chunks(sharees, 1, func(in string, args []any) error {
+		part, err := collect(tx, counted+in, args, func(c *Counted) []any { return []any{&c.Sharee, &c.Collection, &c.Owner} })
+		all = append(all, part...)
+		return err
+	})
+	return all, err
+}
+
+// counted is answered by an index of those alone.
+const counted = `SELECT s.sharee, s.collection, c.owner FROM share s JOIN collection c ON c.id = s.collection WHERE s.busy = 1 AND s.name <> '' AND s.sharee IN `
 
 // MarkShared stores Collection.Shared.
 func (tx *Tx) MarkShared(collection int64, shared bool) error {

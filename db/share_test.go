@@ -3,6 +3,7 @@ package db_test
 import (
 	"errors"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -156,6 +157,61 @@ func TestShares(t *testing.T) {
 		write(t, s, func(tx *db.Tx) error { return tx.DeleteCollection(cal.ID) })
 		test("without the calendar")
 		gone(cyn.ID, "shared-c")
+	})
+}
+
+// A calendar of somebody else counts as one's busy time while one says so and has
+// it; its record is that of the owner, free times and all.
+func TestCounted(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, s *db.Store) {
+		ann, cal, _ := person(t, s, "ann@example.org")
+		bob, mine, _ := person(t, s, "bob@example.org")
+		one := put(t, s, cal.ID, "a", "uid-a", "a", slot(10, 20))
+		put(t, s, cal.ID, "b", "uid-b", "b", db.Indexed{Slot: &db.Slot{Start: 30, Fin: 40}})
+		put(t, s, cal.ID, "c", "uid-c", "c", db.Indexed{Series: &db.Series{First: 10, Last: 90}})
+		put(t, s, mine.ID, "a", "uid-a", "a", slot(10, 20))
+		set := func(sh db.Share) {
+			t.Helper()
+			sh.Collection, sh.Sharee, sh.UID = cal.ID, bob.ID, "one"
+			write(t, s, func(tx *db.Tx) error { return tx.SetShare(sh) })
+		}
+		counted := func(want ...db.Counted) {
+			t.Helper()
+			view(t, s, func(tx *db.Tx) error {
+				got, err := tx.CountedBy([]int64{ann.ID, bob.ID})
+				if !slices.Equal(got, want) {
+					t.Errorf("%+v, want %+v", got, want)
+				}
+				return err
+			})
+		}
+		set(db.Share{})
+		counted()
+		set(db.Share{Name: "shared-b"})
+		counted()
+		set(db.Share{Name: "shared-b", Busy: true})
+		counted(db.Counted{Sharee: bob.ID, Collection: cal.ID, Owner: ann.ID})
+		view(t, s, func(tx *db.Tx) error {
+			for except, want := range map[string]int{"": 3, "uid-a": 2, "uid-x": 3} {
+				got, err := tx.RecordIn([]int64{cal.ID}, 0, 100, except)
+				if err != nil || len(got) != want {
+					t.Errorf("%q: %+v, %v", except, got, err)
+				}
+			}
+			got, err := tx.RecordIn([]int64{cal.ID, cal.ID}, 25, 28, "")
+			if err != nil || len(got) != 1 || got[0].Series == nil || got[0].Owner != ann.ID {
+				t.Errorf("%+v, %v", got, err)
+			}
+			has, err := tx.HasOf(bob.ID, []int64{one.ID, one.ID + 1, one.ID + 2})
+			if err != nil || !slices.Equal(has, []int64{one.ID}) {
+				t.Errorf("%v, %v", has, err)
+			}
+			return nil
+		})
+		write(t, s, func(tx *db.Tx) error { return tx.Unmount(cal.ID, bob.ID) })
+		counted()
+		set(db.Share{Name: "shared-again"})
+		counted()
 	})
 }
 

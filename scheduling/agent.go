@@ -284,7 +284,7 @@ func (s *sitting) others(h *holding, from, to time.Time) ([]ics.Span, error) {
 			ids = append(ids, p.ID)
 		}
 	}
-	rows, err := s.tx.BusyRows(ids, from.UnixMicro(), to.UnixMicro(), h.uid)
+	rows, err := s.d.busyRows(s.tx, ids, from.UnixMicro(), to.UnixMicro(), h.uid, db.Rhythm{})
 	if err != nil {
 		return nil, err
 	}
@@ -394,7 +394,7 @@ func (s *sitting) booked(principal int64, uid string, at ics.Wanted) ([]ics.Span
 		rhythm.Every = every
 		rhythm.Parts = append(rhythm.Parts, db.Phase{Start: p[0], Length: p[1]})
 	}
-	rows, err := s.tx.BusyRowsAt([]int64{principal}, from.UnixMicro(), to.UnixMicro(), uid, rhythm)
+	rows, err := s.d.busyRows(s.tx, []int64{principal}, from.UnixMicro(), to.UnixMicro(), uid, rhythm)
 	if err != nil {
 		return nil, err
 	}

@@ -2,7 +2,6 @@ package scheduling
 
 import (
 	"context"
-	"errors"
 	"maps"
 	"slices"
 	"strings"
@@ -233,7 +232,11 @@ func (d *Desk) preferred(p db.Principal, prefs map[string]string, name string) s
 // owners, and the calendars that he may read, as a delegate or by an entry.
 type insight struct{ owners, calendars map[int64]bool }
 
-func (in *insight) sees(r db.BusyRow) bool { return in.owners[r.Owner] || in.calendars[r.Collection] }
+// What is in the calendar of somebody else who lets a person see it is not that
+// person's to show.
+func (in *insight) sees(r db.BusyRow) bool {
+	return r.Guest == 0 && (in.owners[r.Owner] || in.calendars[r.Collection])
+}
 
 // maxInsight bounds of how many people's calendars the rights are looked at.
 const maxInsight = 50
@@ -285,12 +288,18 @@ func (d *Desk) busyOf(tx *db.Tx, q FreeBusyQuery, who []asked, in *insight) (spa
 	if len(ids) == 0 {
 		return nil, nil, nil
 	}
-	rows, err := tx.BusyRows(ids, q.From.UnixMicro(), q.To.UnixMicro(), "")
+	rows, err := d.busyRows(tx, ids, q.From.UnixMicro(), q.To.UnixMicro(), "", db.Rhythm{})
 	if err != nil {
 		return nil, nil, err
 	}
 	if q.Mask != "" {
-		masked, err := d.masked(tx, q, ids)
+		of := slices.Clone(ids)
+		for _, r := range rows {
+			if r.Guest != 0 {
+				of = append(of, r.Owner)
+			}
+		}
+		masked, err := d.masked(tx, q, slices.Compact(slices.Sorted(slices.Values(of))))
 		if err != nil {
 			return nil, nil, err
 		}
@@ -300,7 +309,7 @@ func (d *Desk) busyOf(tx *db.Tx, q FreeBusyQuery, who []asked, in *insight) (spa
 		return nil, nil, err
 	}
 	err = d.expand(tx, rows, q.From, q.To, func(r db.BusyRow, sp ics.Span) {
-		spans[r.Owner] = append(spans[r.Owner], sp)
+		spans[r.Whose()] = append(spans[r.Whose()], sp)
 		if q.Details && in.sees(r) && len(filled) < maxDetails && sp.End.After(q.From) && sp.Start.Before(q.To) {
 			filled = append(filled, filling{r.Owner, r.Object, sp})
 		}
@@ -371,117 +380,6 @@ func (d *Desk) Busy(ctx context.Context, collection int64, from, to time.Time) (
 		return nil, err
 	}
 	return ics.Merge(clip(spans, from, to)), nil
-}
-
-// expand calls yield for every span of busy time in [from, to) that rows
-// stand for.
-func (d *Desk) expand(tx *db.Tx, rows []db.BusyRow, from, to time.Time, yield func(db.BusyRow, ics.Span)) error {
-	return d.expandAt(tx, rows, ics.WantedIn(from, to), yield)
-}
-
-// expandAt is expand for several times at once. What a series has beyond its
-// record is computed from the object (STORAGE 14).
-func (d *Desk) expandAt(tx *db.Tx, rows []db.BusyRow, at ics.Wanted, yield func(db.BusyRow, ics.Span)) error {
-	from, to, some := at.Span()
-	if !some {
-		return nil
-	}
-	hi := to.UnixMicro()
-	var beyond []db.BusyRow
-	for _, r := range rows {
-		switch {
-		case r.Slot != nil:
-			if s := r.Slot; ics.BusyType(s.Type) != ics.Free && at.Meet(s.Start, s.Fin) {
-				yield(r, ics.Span{Start: micro(s.Start), End: micro(s.Fin), Type: ics.BusyType(s.Type)})
-			}
-		case r.Series != nil:
-			err := at.RunSpans(r.Series.Runs, func(start, end int64, t ics.BusyType) {
-				if t != ics.Free && end > start {
-					yield(r, ics.Span{Start: micro(start), End: micro(end), Type: t})
-				}
-			})
-			if err != nil {
-				return err
-			}
-			if r.Series.CoveredUntil < hi && r.Series.CoveredUntil < r.Series.Last {
-				beyond = append(beyond, r)
-			}
-		}
-	}
-	return d.expandBeyond(tx, beyond, from, to, func(r db.BusyRow, sp ics.Span) {
-		if at.Meet(sp.Start.UnixMicro(), sp.End.UnixMicro()) {
-			yield(r, sp)
-		}
-	})
-}
-
-// expandBeyond computes the instances that the record does not hold.
-func (d *Desk) expandBeyond(tx *db.Tx, rows []db.BusyRow, from, to time.Time, yield func(db.BusyRow, ics.Span)) error {
-	if len(rows) == 0 {
-		return nil
-	}
-	ids := make([]int64, len(rows))
-	for i, r := range rows {
-		ids[i] = r.Object
-	}
-	objs, err := tx.ByIDs(ids)
-	if err != nil {
-		return err
-	}
-	byID := make(map[int64]*db.Object, len(objs))
-	for i := range objs {
-		byID[objs[i].ID] = &objs[i]
-	}
-	who := people{tx: tx}
-	owners := map[int64]db.Principal{}
-	zones := map[int64]*time.Location{}
-	for _, r := range rows {
-		row := byID[r.Object]
-		if row == nil {
-			continue // removed since the rows were read; only outside of a snapshot
-		}
-		o, err := ics.Parse(row.Body, storedLimits)
-		if err != nil {
-			return err
-		}
-		owner, ok := owners[r.Owner]
-		if !ok {
-			if owner, err = tx.Principal(r.Owner); err != nil {
-				return err
-			}
-			owners[r.Owner] = owner
-		}
-		loc := zones[r.Collection]
-		if loc == nil {
-			col, err := tx.Collection(r.Collection)
-			if err != nil {
-				return err
-			}
-			loc = zoneOf(col, owner)
-			zones[r.Collection] = loc
-		}
-		if err := who.meetIn(o); err != nil {
-			return err
-		}
-		self := who.self(owner, false)
-		covered := micro(r.Series.CoveredUntil)
-		start := from
-		if covered.After(start) {
-			start = covered
-		}
-		err = o.Instances(start, to, loc, d.opt.Bound, func(i ics.Instance) bool {
-			if t := ics.Effect(i.Component, self); t != ics.Free && !i.Start.Before(covered) && i.End.After(i.Start) {
-				yield(r, ics.Span{Start: i.Start, End: i.End, Type: t})
-			}
-			return true
-		})
-		// What is too much work to compute is left out: no client of others may
-		// fail because of it.
-		if err != nil && !errors.Is(err, ics.ErrTooMany) {
-			return err
-		}
-	}
-	return nil
 }
 
 func micro(us int64) time.Time { return time.UnixMicro(us).UTC() }
