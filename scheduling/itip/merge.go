@@ -161,19 +161,37 @@ func (me Actor) letGo(s *series, p *part, cancel *ics.Component) bool {
 }
 
 // comesBack puts an instance back into a series that the user took off his calendar
-// before a CANCEL of it was written, and that takes place again since; as letGo.
-func (me Actor) comesBack(s *series, cancel *part) bool {
-	p := me.left().byRID[cancel.rid]
-	if p == nil || p.off || !declines(p.self(me)) || !older(p.comp, cancel.comp) || !s.excludes(cancel.rid) || sequence(s.master.comp) <= sequence(cancel.comp) {
+// before a message was written that undid his answer, a CANCEL of it or a REQUEST at
+// another time, and that takes place again since; as letGo.
+func (me Actor) comesBack(s *series, old *part) bool {
+	p := me.left().byRID[old.rid]
+	if p == nil || p.off || !declines(p.self(me)) || !older(p.comp, old.comp) || !s.excludes(old.rid) || sequence(s.master.comp) <= sequence(old.comp) {
 		return false
 	}
 	out := datesOf(s.obj, s.master.comp, "EXDATE")
-	delete(out, cancel.rid)
+	delete(out, old.rid)
 	s.master.comp.Remove("EXDATE")
 	for _, r := range more(nil, out) {
 		s.master.comp.Add(s.obj.DateProp("EXDATE", r))
 	}
 	return true
+}
+
+// undone is a copy in which instances are back that somebody took off his calendar
+// and that a REQUEST puts at another time, older than his series, in which they are
+// at their time again: his answer would have gone with that one, had it come first
+// (RFC 5546 §2.1.5).
+func (me Actor) undone(have *ics.Object, in *series) *ics.Object {
+	if have.Master() == nil || have.Master().Prop("EXDATE") == nil || in.master != nil || me.Left == nil {
+		return have
+	}
+	s := newSeries(have, have.Root().Clone())
+	for _, p := range in.parts {
+		if before := me.left().byRID[p.rid]; before != nil && p.self(me) != nil && !sameTime(me.Left, before.comp, in.obj, p.comp) && me.comesBack(s, p) {
+			s.dirty = true
+		}
+	}
+	return s.object()
 }
 
 // heard marks an answer of the user's that stands in a component by the

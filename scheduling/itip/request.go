@@ -144,6 +144,8 @@ func received(c *ics.Component) *ics.Component {
 // he may see; without one, its instances replace those of the copy and the rest
 // stays (RFC 5546 §3.2.2.1, §4.4.2).
 func (me Actor) update(have *ics.Object, in *series, msg Message) Outcome {
+	before := have
+	have = me.undone(have, in)
 	was := newSeries(have, have.Root())
 	root := &ics.Component{Name: "VCALENDAR", Props: append([]ics.Prop(nil), have.Root().Props...)}
 	for _, c := range have.Root().Children {
@@ -249,6 +251,9 @@ func (me Actor) update(have *ics.Object, in *series, msg Message) Outcome {
 	if !applied && lost != nil {
 		return Outcome{Object: askedOnce(have), Left: known, Messages: me.ask(msg.Body, *org, *lost), Changed: true, Scheduled: true, KeepTag: true, Rule: stale + askedAfterAdd}
 	}
+	if !applied && have != before {
+		return Outcome{Object: have, Left: known, Changed: true, Scheduled: true, Rule: stale + ", and at its time again: his answer from before goes with it"}
+	}
 	if !applied {
 		none := ignored("%s", stale)
 		none.Left = known
@@ -306,7 +311,7 @@ func (me Actor) update(have *ics.Object, in *series, msg Message) Outcome {
 		out.Object, out.Messages = o, me.ask(msg.Body, *org, *lost)
 		out.Rule += askedAfterAdd
 	}
-	switch difference(have, o, me) {
+	switch difference(before, o, me) {
 	case nothing:
 		if !msg.Echo && lost == nil && !newer(in, was) {
 			return ignored("a repetition: nothing in it is new")
