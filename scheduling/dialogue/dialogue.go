@@ -64,6 +64,8 @@
 //	confirm cleo big ACCEPTED [RECURRENCE-ID]  her program answers so in the room's calendar
 //	arrive big                somebody has come to what is booked there now
 //	again                     the last mail comes once more, as after an answer that was lost
+//	prefer ann NAME VALUE     sets what she chose on a page: freebusy_sharing no
+//	available ann             when she can be met: the lines are a VAVAILABILITY
 //	reads ann auto            she gets mail, too: auto or always, as --mail-copies
 //	keep ann                  from here on the items of her inbox stay there,
 //	clear ann                 until her program deletes them
@@ -126,7 +128,7 @@ import (
 // Person is somebody in a script.
 type Person struct {
 	Name    string
-	Kind    string // person, outside, room
+	Kind    string // person, outside, room, group
 	Address string
 	Called  string   // in the directory; most are not called anything there
 	Aliases []string // of a group: its members' names
@@ -194,7 +196,13 @@ func (s *Script) NeedsServer() bool {
 		}
 	}
 	return slices.ContainsFunc(s.Steps, func(t Step) bool {
-		return t.Words[0] == "prefer" && t.Words[2] == "participating" || slices.Contains(clerical, t.Words[0]) || t.Words[0] == "prefer" && t.Words[2] == "freebusy_bundling" || t.Words[0] == "join" || t.Words[0] == "leave" || t.Words[0] == "rename"
+		switch t.Words[0] {
+		case "prefer":
+			return t.Words[2] == "participating" || t.Words[2] == "freebusy_bundling"
+		case "join", "leave", "rename":
+			return true
+		}
+		return slices.Contains(clerical, t.Words[0])
 	})
 }
 

@@ -100,13 +100,7 @@ func (r *run) keep(s Step) {
 		return
 	}
 	written := func(f func([]byte) error) {
-		r.act(func() error {
-			body, err := r.object(s.Body, "")
-			if err != nil {
-				return err
-			}
-			return f(body)
-		})
+		r.act(func() error { return f(r.object(s.Body, "")) })
 	}
 	switch w[0] {
 	case "move":

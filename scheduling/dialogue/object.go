@@ -8,7 +8,7 @@ import (
 )
 
 // object makes an iCalendar object of the lines of a put or a mail.
-func (r *run) object(lines []string, method string) ([]byte, error) {
+func (r *run) object(lines []string, method string) []byte {
 	var b strings.Builder
 	product := "PRODID:-//dialogue//EN"
 	lines = slices.DeleteFunc(slices.Clone(lines), func(l string) bool {
@@ -69,7 +69,7 @@ func (r *run) object(lines []string, method string) ([]byte, error) {
 	flush()
 	b.WriteString("END:VCALENDAR\r\n")
 	r.uid = uid
-	return []byte(b.String()), nil
+	return []byte(b.String())
 }
 
 // many writes out a line with "{1..50}" in it, once or several times.

@@ -113,11 +113,26 @@ func (r *run) person(name string) Person {
 }
 
 func (r *run) step(s Step) {
-	w := s.Words
-	if _, ok := keeping[w[0]]; ok {
+	if _, ok := keeping[s.Words[0]]; ok {
 		r.keep(s)
 		return
 	}
+	r.does(s)
+	r.expects(s)
+}
+
+// copyOf is what somebody has of the meeting.
+func (r *run) copyOf(who string) ([]byte, error) {
+	o, _ := r.d.Object(who, r.uid)
+	if o == nil {
+		return nil, fmt.Errorf("%s has no copy", who)
+	}
+	return o, nil
+}
+
+// does lets people do something.
+func (r *run) does(s Step) {
+	w := s.Words
 	switch w[0] {
 	case "now":
 		r.closeAct()
@@ -143,18 +158,12 @@ func (r *run) step(s Step) {
 	case "split":
 		r.act(func() error { return r.d.Split(w[1], r.uid, w[2], w[3]) })
 	case "put":
-		r.act(func() error {
-			body, err := r.object(s.Body, "")
-			if err != nil {
-				return err
-			}
-			return r.d.Put(w[1], body, r.condition(w[1], w[2:]))
-		})
+		r.act(func() error { return r.d.Put(w[1], r.object(s.Body, ""), r.condition(w[1], w[2:])) })
 	case "edit":
 		r.act(func() error {
-			old, _ := r.d.Object(w[1], r.uid)
-			if old == nil {
-				return fmt.Errorf("%s has no copy", w[1])
+			old, err := r.copyOf(w[1])
+			if err != nil {
+				return err
 			}
 			body, err := edit(string(old), s.Body)
 			if err != nil {
@@ -164,9 +173,9 @@ func (r *run) step(s Step) {
 		})
 	case "answer":
 		r.act(func() error {
-			old, _ := r.d.Object(w[1], r.uid)
-			if old == nil {
-				return fmt.Errorf("%s has no copy", w[1])
+			old, err := r.copyOf(w[1])
+			if err != nil {
+				return err
 			}
 			o, err := ics.Parse(old, ics.Limits{})
 			if err != nil {
@@ -185,23 +194,15 @@ func (r *run) step(s Step) {
 		}
 		r.act(func() error { return r.d.Delete(w[1], r.uid, silent, r.condition(w[1], more)) })
 	case "mail":
-		r.act(func() error {
-			body, err := r.object(s.Body, w[3])
-			if err != nil {
-				return err
-			}
+		r.act(func() (err error) {
 			r.mailed = true
-			r.ignored, err = r.d.Mail(w[1], w[2], itip.Method(w[3]), body)
+			r.ignored, err = r.d.Mail(w[1], w[2], itip.Method(w[3]), r.object(s.Body, w[3]))
 			return err
 		})
 	case "send":
-		r.act(func() error {
-			body, err := r.object(s.Body, w[2])
-			if err != nil {
-				return err
-			}
+		r.act(func() (err error) {
 			r.mailed = true
-			r.ignored, err = r.d.Send(w[1], recipients(w), itip.Method(w[2]), body)
+			r.ignored, err = r.d.Send(w[1], recipients(w), itip.Method(w[2]), r.object(s.Body, w[2]))
 			return err
 		})
 	case "prefer":
@@ -212,6 +213,13 @@ func (r *run) step(s Step) {
 		})
 	case "join", "leave", "rename":
 		r.act(func() error { return r.administer(w) })
+	}
+}
+
+// expects looks at what follows from it.
+func (r *run) expects(s Step) {
+	w := s.Words
+	switch w[0] {
 	case "busy":
 		r.expectBusy(w, s.Body)
 	case "refused":

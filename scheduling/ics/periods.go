@@ -21,7 +21,7 @@ func (o *Object) Periods(c *Component, most int) ([]Span, error) {
 			if len(out) == most {
 				return nil, &TooLargeError{"periods of busy time", most}
 			}
-			s, err := o.period(p, v)
+			s, err := period(v)
 			if err != nil {
 				return nil, o.fault(p, err)
 			}
@@ -33,7 +33,7 @@ func (o *Object) Periods(c *Component, most int) ([]Span, error) {
 }
 
 // period reads a PERIOD of times in UTC (RFC 5545 §3.3.9).
-func (o *Object) period(p *Prop, v string) (s Span, err error) {
+func period(v string) (s Span, err error) {
 	begin, end, ok := strings.Cut(trim(v), "/")
 	from, err := parseTime(begin)
 	if err != nil {

@@ -19,7 +19,7 @@ type answer struct {
 // accept is an attendee's object that was not there before (RFC 6638
 // §3.2.2.2): a program stores an invitation that came to it by mail, perhaps
 // with the answer already in it.
-func (me Actor) accept(s *series, opt Options) (Outcome, error) {
+func (me Actor) accept(s *series) (Outcome, error) {
 	out := Outcome{Scheduled: true, Rule: "attendee's copy stored"}
 	force := me.unforce(s)
 	_, org := organizerOf(s.obj)

@@ -67,7 +67,7 @@ func (me Actor) originate(before, after *ics.Object, opt Options) (Outcome, erro
 		}
 		return me.organize(before, s, opt)
 	case is == attendee:
-		return me.accept(s, opt)
+		return me.accept(s)
 	}
 	me.markNote(s)
 	return Outcome{Object: s.object(), Changed: s.dirty, Rule: "no scheduling object"}, nil
