@@ -26,9 +26,31 @@ import (
 // CONVENE_SEED chooses the histories; 2,000 of them are played, with
 // CONVENE_SOAK 100,000 of a new seed.
 func TestSimulation(t *testing.T) {
-	seed, checks := uint64(5546), 2000
+	parts := []int{2, 3, 4}
+	choose(t, 2000, 100_000, len(parts))
+	for _, domains := range parts {
+		t.Run(fmt.Sprint(domains, "domains"), func(t *testing.T) {
+			t.Parallel()
+			acts := rapid.SliceOfN(rapid.Custom(anAct), 3, 32)
+			rapid.Check(t, func(t *rapid.T) {
+				s := newSimulation(t, domains, rapid.Custom(aMeeting).Draw(t, "meeting"))
+				for _, a := range acts.Draw(t, "acts") {
+					a.What = (a.What + 7*domains) % whatEnd // each part its own histories
+					s.which(a).step(a)
+				}
+				s.end()
+			})
+		})
+	}
+}
+
+// choose sets how many histories are played, in so many parts, and from which seed:
+// a sample, or with CONVENE_SOAK the whole of a new seed. CONVENE_SEED and
+// CONVENE_HISTORIES say otherwise.
+func choose(t *testing.T, sample, whole, parts int) {
+	seed, checks := uint64(5546), sample
 	if os.Getenv("CONVENE_SOAK") != "" {
-		seed, checks = uint64(time.Now().UnixNano()>>10), 100_000
+		seed, checks = uint64(time.Now().UnixNano()>>10), whole
 	}
 	if s := os.Getenv("CONVENE_SEED"); s != "" {
 		n, err := strconv.ParseUint(s, 10, 64)
@@ -47,29 +69,14 @@ func TestSimulation(t *testing.T) {
 	if testing.Short() {
 		checks /= 10
 	}
-	parts := []int{2, 3, 4}
 	for name, value := range map[string]string{
-		"rapid.seed": fmt.Sprint(seed), "rapid.checks": fmt.Sprint(checks / len(parts)), "rapid.nofailfile": "true",
+		"rapid.seed": fmt.Sprint(seed), "rapid.checks": fmt.Sprint(checks / parts), "rapid.nofailfile": "true",
 	} {
 		if err := flag.Set(name, value); err != nil {
 			t.Fatal(err)
 		}
 	}
 	t.Logf("%d histories, CONVENE_SEED=%d", checks, seed)
-	for _, domains := range parts {
-		t.Run(fmt.Sprint(domains, "domains"), func(t *testing.T) {
-			t.Parallel()
-			acts := rapid.SliceOfN(rapid.Custom(anAct), 3, 32)
-			rapid.Check(t, func(t *rapid.T) {
-				s := newSimulation(t, domains, rapid.Custom(aMeeting).Draw(t, "meeting"))
-				for _, a := range acts.Draw(t, "acts") {
-					a.What = (a.What + 7*domains) % whatEnd // each part its own histories
-					s.which(a).step(a)
-				}
-				s.end()
-			})
-		})
-	}
 }
 
 // meeting is what a history begins with.
