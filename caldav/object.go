@@ -430,7 +430,7 @@ func (x *exchange) deleteCollection(coll *resource) error {
 	if err != nil {
 		return err
 	}
-	if err := x.desk.RemoveCollection(x.ctx, x.me, coll.coll.ID, doorName, guard); err != nil {
+	if err := x.desk.RemoveCollection(x.ctx, scheduling.Remove{Actor: x.me, Collection: coll.coll.ID, Conditions: scheduling.Conditions{Under: guard}, NoReply: x.noReply(), Door: doorName}); err != nil {
 		return err
 	}
 	return x.forget(coll.owner, coll.coll, shares)
@@ -456,7 +456,13 @@ func (x *exchange) deleteObject(coll *resource, p place) error {
 		return err
 	}
 	return x.desk.Remove(x.ctx, scheduling.Remove{Actor: x.me, Collection: coll.coll.ID, Name: p.member, Conditions: conditions,
-		NoReply: strings.EqualFold(strings.TrimSpace(x.r.Header.Get("Schedule-Reply")), "F"), Door: doorName})
+		NoReply: x.noReply(), Door: doorName})
+}
+
+// noReply reports whether who removes invitations wants nobody to hear of it (RFC
+// 6638 §8.1).
+func (x *exchange) noReply() bool {
+	return strings.EqualFold(strings.TrimSpace(x.r.Header.Get("Schedule-Reply")), "F")
 }
 
 // absolute completes the href of a refusal: the desk names an object by its

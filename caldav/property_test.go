@@ -145,6 +145,12 @@ func TestDefaultCalendar(t *testing.T) {
 				}
 			}
 		}
+		for _, at := range []string{annInbox, annSelf} { // one is needed (RFC 6638 §4.3.1.1)
+			r := h.proppatch(ann, at, `<D:remove><D:prop><C:schedule-default-calendar-URL/></D:prop></D:remove>`)
+			if r.row(t, at).props["HTTP/1.1 403 Forbidden"] == nil || !strings.Contains(r.body, "<D:error><C:default-calendar-needed/></D:error>") {
+				t.Errorf("the default went: %s", r.body)
+			}
+		}
 		for _, good := range []string{annHome + "work/", "https://cal.example.org/dav/calendars/ann%40example.org/calendar", annHome + "work"} {
 			if w := h.proppatch(ann, annInbox, `<D:set><D:prop><C:schedule-default-calendar-URL><D:href>`+good+`</D:href></C:schedule-default-calendar-URL></D:prop></D:set>`).row(t, annInbox); !w.has("C:schedule-default-calendar-URL") {
 				t.Errorf("%s: %+v", good, w)

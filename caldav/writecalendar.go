@@ -137,8 +137,8 @@ func writeTransp(x *exchange, r *resource, c dav.Change, u *update) error {
 func writeDefaultCalendar(x *exchange, r *resource, c dav.Change, u *update) error {
 	invalid := &dav.Error{Status: http.StatusForbidden, Cond: dav.C("valid-schedule-default-calendar-URL")}
 	href := c.Prop.Child(dav.D("href"))
-	if c.Remove {
-		return invalid
+	if c.Remove { // RFC 6638 §4.3.1.1
+		return &dav.Error{Status: http.StatusForbidden, Cond: dav.C("default-calendar-needed")}
 	}
 	cal, err := x.calendarAt(href)
 	if err != nil || cal.owner.ID != r.owner.ID {

@@ -342,7 +342,7 @@ func TestRemoveCollectionEndsMeetings(t *testing.T) {
 		into := func(p *scheduling.Put) { p.Collection, p.Name = work, "m.ics" }
 		h.put("ann", invitation("m1", "20260303T1000", "20260303T1100", "ann", "ben"), into)
 		h.put("ann", event("u1", "20260303T1000", "20260303T1100"), into, func(p *scheduling.Put) { p.Name = "u.ics" })
-		if err := h.desk.RemoveCollection(h.ctx, h.people["ann"], work, "dav", nil); err != nil {
+		if err := h.desk.RemoveCollection(h.ctx, scheduling.Remove{Actor: h.people["ann"], Collection: work, Door: "dav"}); err != nil {
 			t.Fatal(err)
 		}
 		h.hasNot("ann", "m1")

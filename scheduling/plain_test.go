@@ -359,10 +359,10 @@ func TestRemoveCollection(t *testing.T) {
 		h.persons("ann")
 		ann, def := h.people["ann"], h.calendar("ann", "")
 		h.put("ann", event("u1", "20260303T1000", "20260303T1100"))
-		refused(t, h.desk.RemoveCollection(h.ctx, ann, def, "dav", nil), "C:default-calendar-needed")
+		refused(t, h.desk.RemoveCollection(h.ctx, scheduling.Remove{Actor: ann, Collection: def, Door: "dav"}), "C:default-calendar-needed")
 		h.has("ann", "u1")
 		work := h.newCalendar("ann", "work")
-		refused(t, h.desk.RemoveCollection(h.ctx, ann, def, "dav", nil), "C:default-calendar-needed")
+		refused(t, h.desk.RemoveCollection(h.ctx, scheduling.Remove{Actor: ann, Collection: def, Door: "dav"}), "C:default-calendar-needed")
 		h.write(func(tx *db.Tx) error {
 			c, err := tx.Collection(work)
 			if err != nil {
@@ -371,7 +371,7 @@ func TestRemoveCollection(t *testing.T) {
 			c.Default = true
 			return tx.UpdateCollection(&c)
 		})
-		if err := h.desk.RemoveCollection(h.ctx, ann, def, "dav", nil); err != nil {
+		if err := h.desk.RemoveCollection(h.ctx, scheduling.Remove{Actor: ann, Collection: def, Door: "dav"}); err != nil {
 			t.Fatal(err)
 		}
 		h.hasNot("ann", "u1")

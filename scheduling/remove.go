@@ -97,17 +97,18 @@ var errDefaultNeeded = &itip.Refusal{Precondition: "C:default-calendar-needed", 
 // removeArgs is the work of a "remove" job: the meeting that a deleted
 // calendar held.
 type removeArgs struct {
-	Body []byte
-	Door string
+	Body    []byte
+	Door    string
+	NoReply bool `json:",omitempty"`
 }
 
 // RemoveCollection deletes a calendar: gone for its owner at once, the
 // conversations in it end one by one in queued jobs (STORAGE 3). The default
-// calendar is refused. under is
-// asked when the collection is locked, as that of Conditions; nil: nothing.
-func (d *Desk) RemoveCollection(ctx context.Context, actor db.Principal, collection int64, door string, under func(*db.Tx) error) error {
+// calendar is refused. Of r the Name and all Conditions but Under, which is asked
+// when the collection is locked, are left out.
+func (d *Desk) RemoveCollection(ctx context.Context, r Remove) error {
 	return d.transact(ctx, locks{}, func(s *sitting) error {
-		col, owner, err := s.open(actor, collection)
+		col, owner, err := s.open(r.Actor, r.Collection)
 		if err != nil {
 			return err
 		}
@@ -127,7 +128,7 @@ func (d *Desk) RemoveCollection(ctx context.Context, actor db.Principal, collect
 		if col.Default {
 			return errDefaultNeeded
 		}
-		if under != nil {
+		if under := r.Conditions.Under; under != nil {
 			if err := under(s.tx); err != nil {
 				return err
 			}
@@ -138,11 +139,11 @@ func (d *Desk) RemoveCollection(ctx context.Context, actor db.Principal, collect
 				return err
 			}
 			if slices.ContainsFunc(page, func(o db.Object) bool { return o.ScheduleTag != "" }) { // its meetings end
-				if err := s.maySendAs(actor, owner, directory.SendInvite|directory.SendReply); err != nil {
+				if err := s.maySendAs(r.Actor, owner, directory.SendInvite|directory.SendReply); err != nil {
 					return err
 				}
 			}
-			if err := s.farewell(owner, page, door); err != nil {
+			if err := s.farewell(owner, page, r); err != nil {
 				return err
 			}
 			if len(page) < 500 {
@@ -155,7 +156,7 @@ func (d *Desk) RemoveCollection(ctx context.Context, actor db.Principal, collect
 }
 
 // farewell queues a job for every meeting on a page of a calendar.
-func (s *sitting) farewell(owner db.Principal, page []db.Object, door string) error {
+func (s *sitting) farewell(owner db.Principal, page []db.Object, r Remove) error {
 	var ids []int64
 	for _, o := range page {
 		if o.ScheduleTag != "" {
@@ -170,7 +171,7 @@ func (s *sitting) farewell(owner db.Principal, page []db.Object, door string) er
 		return err
 	}
 	for _, o := range objs {
-		if err := s.later(jobRemove, o.UID, owner.ID, removeArgs{Body: o.Body, Door: door}); err != nil {
+		if err := s.later(jobRemove, o.UID, owner.ID, removeArgs{Body: o.Body, Door: r.Door, NoReply: r.NoReply}); err != nil {
 			return err
 		}
 	}
@@ -203,7 +204,7 @@ func (s *sitting) removed(j db.Job) error {
 		return err
 	}
 	h.obj = o
-	if err := s.originate(h, nil, itip.Options{}, args.Door); err != nil {
+	if err := s.originate(h, nil, itip.Options{NoReply: args.NoReply}, args.Door); err != nil {
 		return err
 	}
 	h.changed = false // there is no row any more

@@ -63,9 +63,13 @@ func (h *stage) Store(who, calendar string, object []byte) error {
 	return h.answer(code, text)
 }
 
-func (h *stage) Drop(who, calendar string) error {
+func (h *stage) Drop(who, calendar string, silent bool) error {
 	at := h.calendar(who, calendar)
-	code, text, _ := h.dav(who, "DELETE", at, "")
+	var header []string
+	if silent {
+		header = []string{"Schedule-Reply", "F"}
+	}
+	code, text, _ := h.dav(who, "DELETE", at, "", header...)
 	if code < 300 {
 		delete(h.more, at)
 	}

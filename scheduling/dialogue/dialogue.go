@@ -54,7 +54,7 @@
 //	move ann work             her copy goes into her calendar work
 //	copy ann work             she copies it there
 //	store ann work            writes an object there, whatever she has elsewhere
-//	drop ann work             removes the calendar with all that is in it
+//	drop ann work [silent]    removes the calendar with all that is in it
 //	default ann work          invitations go there
 //	import ann                an administrator stores an object of hers
 //	remove ann [ben]          she is gone; what she organized is Ben's

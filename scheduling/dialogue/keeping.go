@@ -16,8 +16,8 @@ import (
 type Keeper interface {
 	// Move moves a person's copy into another of his calendars.
 	Move(who, uid, calendar string, c Condition) error
-	// Drop removes a calendar with all that is in it.
-	Drop(who, calendar string) error
+	// Drop removes a calendar with all that is in it; silent is Schedule-Reply: F.
+	Drop(who, calendar string, silent bool) error
 	// Import stores an object as an administrator brings it from elsewhere.
 	Import(who string, object []byte) error
 	// Remove ends a person; what he organized becomes the heir's, "" nobody's.
@@ -78,7 +78,7 @@ type Clerk interface {
 // behind them; clerical are those that the core alone cannot play.
 var (
 	keeping = map[string][2]int{
-		"move": {2, 4}, "drop": {2, 2}, "import": {1, 1}, "remove": {1, 2}, "lies": {2, 2},
+		"move": {2, 4}, "drop": {2, 3}, "import": {1, 1}, "remove": {1, 2}, "lies": {2, 2},
 		"store": {2, 2}, "copy": {2, 4}, "default": {2, 2}, "grant": {3, 9}, "keep": {1, 1}, "inbox": {2, 2}, "clear": {1, 1}, "mailed": {2, 2}, "sweep": {0, 0},
 		"property": {3, 3}, "shows": {3, 3}, "publish": {1, 1}, "card": {2, 2}, "rest": {0, 0}, "work": {1, 1},
 		"delegate": {2, 2}, "confirm": {3, 4}, "again": {0, 0}, "reads": {2, 2}, "arrive": {1, 1},
@@ -106,7 +106,7 @@ func (r *run) keep(s Step) {
 	case "move":
 		r.act(func() error { return k.Move(w[1], r.uid, w[2], r.condition(w[1], w[3:])) })
 	case "drop":
-		r.act(func() error { return k.Drop(w[1], w[2]) })
+		r.act(func() error { return k.Drop(w[1], w[2], len(w) > 3 && w[3] == "silent") })
 	case "import":
 		written(func(body []byte) error { return k.Import(w[1], body) })
 	case "remove":

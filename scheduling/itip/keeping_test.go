@@ -25,10 +25,10 @@ func (c *core) Move(who, uid, calendar string, cond dialogue.Condition) error {
 }
 
 // Drop removes a calendar: each meeting in it ends as if it were removed alone.
-func (c *core) Drop(who, calendar string) error {
+func (c *core) Drop(who, calendar string, silent bool) error {
 	for _, uid := range slices.Sorted(maps.Keys(c.store[who])) {
 		if c.Lies(who, uid) == calendar {
-			if err := c.Delete(who, uid, false, dialogue.Condition{}); err != nil {
+			if err := c.Delete(who, uid, silent, dialogue.Condition{}); err != nil {
 				return err
 			}
 		}
