@@ -3,6 +3,7 @@ package caldav
 import (
 	"errors"
 	"net/http"
+	"time"
 
 	"github.com/convene-server/convene/caldav/dav"
 	"github.com/convene-server/convene/db"
@@ -59,7 +60,7 @@ func (x *exchange) dropStale(uid string) error {
 		if o, err := cardAt(tx, boxes[0].ID, uid+".xml"); err != nil || o == nil {
 			return err
 		}
-		t, err := x.tell(tx, []int64{x.me.ID})
+		t, err := tell(tx, x.now(), []int64{x.me.ID})
 		if err != nil {
 			return err
 		}
@@ -90,7 +91,7 @@ func (x *exchange) answer(uid string, accepts bool, title string) (s db.Share, e
 				return err
 			}
 		}
-		t, err := x.tell(tx, []int64{owner.ID, x.me.ID}, c.ID)
+		t, err := tell(tx, x.now(), []int64{owner.ID, x.me.ID}, c.ID)
 		if err != nil {
 			return err
 		}
@@ -101,9 +102,9 @@ func (x *exchange) answer(uid string, accepts bool, title string) (s db.Share, e
 			return err
 		}
 		if accepts {
-			err = t.accept(tx, &owner, &c, &s, title)
+			err = x.accept(tx, t, &owner, &c, &s, title)
 		} else {
-			err = t.decline(tx, &owner, &c, &s)
+			err = x.decline(tx, t, &owner, &c, &s)
 		}
 		return err
 	})
@@ -112,8 +113,7 @@ func (x *exchange) answer(uid string, accepts bool, title string) (s db.Share, e
 
 // accept takes a calendar into my home. It does not count as my busy time
 // there until I say so (caldav-sharing §5.5.4).
-func (t *posting) accept(tx *db.Tx, owner *db.Principal, c *db.Collection, s *db.Share, title string) error {
-	x := t.x
+func (x *exchange) accept(tx *db.Tx, t *posting, owner *db.Principal, c *db.Collection, s *db.Share, title string) error {
 	aces, err := tx.ACEs(db.OnCollection, c.ID)
 	if err != nil {
 		return err
@@ -162,8 +162,7 @@ func (x *exchange) roomFor(tx *db.Tx) error {
 }
 
 // decline gives a calendar back, or does not take it.
-func (t *posting) decline(tx *db.Tx, owner *db.Principal, c *db.Collection, s *db.Share) error {
-	x := t.x
+func (x *exchange) decline(tx *db.Tx, t *posting, owner *db.Principal, c *db.Collection, s *db.Share) error {
 	again := s.Declined && s.Name == ""
 	if s.Group == 0 {
 		aces, err := tx.ACEs(db.OnCollection, c.ID)
@@ -220,31 +219,71 @@ func (x *exchange) forget(owner *db.Principal, c *db.Collection, shares []db.Sha
 		return nil
 	}
 	return x.store.Write(x.ctx, nil, func(tx *db.Tx) error {
-		s := &sharees{owner: owner, coll: c, people: make(map[int64]*db.Principal)}
-		var ids []int64
-		for _, sh := range shares {
-			p, err := tx.Principal(sh.Sharee)
-			if errors.Is(err, db.ErrNotFound) {
-				continue
-			}
-			if err != nil {
-				return err
-			}
-			s.people[p.ID] = &p
-			ids = append(ids, p.ID)
+		return forget(tx, x.now(), owner, map[int64]*db.Collection{c.ID: c}, shares)
+	})
+}
+
+// Forget tells the sharees of somebody who is about to be removed that they do
+// not have his calendars any longer, and takes back what he has asked others.
+func Forget(tx *db.Tx, owner db.Principal, now time.Time) error {
+	cs, err := tx.Collections(owner.ID, db.Calendar)
+	if err != nil {
+		return err
+	}
+	of := make(map[int64]*db.Collection)
+	var all []db.Share
+	for i := range cs {
+		if !cs[i].Shared {
+			continue
 		}
-		var err error
-		if s.posting, err = x.tell(tx, ids); err != nil {
+		shares, err := tx.Shares(cs[i].ID)
+		if err != nil {
 			return err
 		}
-		for i := range shares {
-			if s.people[shares[i].Sharee] == nil {
-				continue
-			}
-			if err := s.taken(tx, &shares[i]); err != nil {
-				return err
-			}
-		}
+		of[cs[i].ID] = &cs[i]
+		all = append(all, shares...)
+	}
+	if len(all) == 0 {
 		return nil
-	})
+	}
+	return forget(tx, now, &owner, of, all)
+}
+
+func forget(tx *db.Tx, now time.Time, owner *db.Principal, of map[int64]*db.Collection, shares []db.Share) error {
+	people := make(map[int64]*db.Principal)
+	var ids []int64
+	for _, sh := range shares {
+		p, err := tx.Principal(sh.Sharee)
+		if errors.Is(err, db.ErrNotFound) {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		people[p.ID] = &p
+		ids = append(ids, p.ID)
+	}
+	t, err := tell(tx, now, ids)
+	if err != nil {
+		return err
+	}
+	for i := range shares {
+		sh := &shares[i]
+		s := &sharees{posting: t, owner: owner, coll: of[sh.Collection], people: people}
+		switch {
+		case people[sh.Sharee] == nil:
+		case sh.Name == "":
+			err = s.drop(tx, sh.Sharee, sh.UID+".xml")
+		default:
+			summary := sh.Title
+			if summary == "" {
+				summary = s.called(sh)
+			}
+			err = s.invited(tx, owner, s.coll, sh, people[sh.Sharee], "invite-deleted", summary)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }

@@ -3,6 +3,7 @@ package caldav
 import (
 	"errors"
 	"slices"
+	"time"
 
 	"github.com/convene-server/convene/caldav/dav"
 	"github.com/convene-server/convene/db"
@@ -72,7 +73,7 @@ const sharedCalendar = ` shared-type="calendar"`
 
 // posting gathers the notifications of one transaction.
 type posting struct {
-	x     *exchange
+	now   time.Time
 	boxes map[int64]db.Collection // by principal
 	moved map[int64]int64         // modseqs of what is locked
 }
@@ -80,8 +81,8 @@ type posting struct {
 // tell locks the collections of notifications of some people, which are made
 // where there were none, and the collections that change with them, all in one
 // go (STORAGE 5).
-func (x *exchange) tell(tx *db.Tx, people []int64, collections ...int64) (*posting, error) {
-	t := &posting{x: x, boxes: make(map[int64]db.Collection)}
+func tell(tx *db.Tx, now time.Time, people []int64, collections ...int64) (*posting, error) {
+	t := &posting{now: now, boxes: make(map[int64]db.Collection)}
 	people = slices.Compact(slices.Sorted(slices.Values(people)))
 	have, err := tx.CollectionsOf(people, db.Notifications)
 	if err != nil {
@@ -116,7 +117,7 @@ func (x *exchange) tell(tx *db.Tx, people []int64, collections ...int64) (*posti
 func (t *posting) put(tx *db.Tx, who int64, name, what string, content func(*dav.Writer)) error {
 	box := t.boxes[who].ID
 	body := dav.Document(dav.CS("notification"), func(w *dav.Writer) {
-		w.Element(dav.CS("dtstamp"), t.x.now().UTC().Format("20060102T150405Z"))
+		w.Element(dav.CS("dtstamp"), t.now.UTC().Format("20060102T150405Z"))
 		w.OpenWith(dav.CS(what), sharedCalendar)
 		content(w)
 		w.Close(dav.CS(what))
@@ -174,7 +175,7 @@ func (t *posting) invited(tx *db.Tx, owner *db.Principal, c *db.Collection, s *d
 			w.Element(dav.CS("summary"), summary)
 		}
 		w.Raw("<C:supported-calendar-component-set>")
-		readComponents(t.x, &resource{coll: c}, w)
+		readComponents(nil, &resource{coll: c}, w)
 		w.Raw("</C:supported-calendar-component-set>")
 	})
 }

@@ -236,7 +236,7 @@ func (x *exchange) setSharees(tx *db.Tx, r *resource, all []sharee, guard func(*
 		s.people[p.ID] = &p
 		told = append(told, p.ID)
 	}
-	if s.posting, err = x.tell(tx, told, r.coll.ID); err != nil {
+	if s.posting, err = tell(tx, x.now(), told, r.coll.ID); err != nil {
 		return err
 	}
 	if err := guard(tx); err != nil {

@@ -85,7 +85,10 @@ func TestShareWithGroup(t *testing.T) {
 				if err != nil {
 					return err
 				}
-				return tx.SetMembers(g.ID, who)
+				if err := tx.SetMembers(g.ID, who); err != nil {
+					return err
+				}
+				return FollowGroup(tx, g, now)
 			})
 			if err != nil {
 				t.Fatal(err)
@@ -116,7 +119,7 @@ func TestShareWithGroup(t *testing.T) {
 		// Cyn leaves.
 		token := parseXML(t, h.report(cyn, cynHome, homeSync("", "1")).body).Child(dav.D("sync-token")).Text()
 		members(bob)
-		h.propfind(cyn, cyns, "0", "D:displayname").refused(t, 403, "D:need-privileges")
+		h.propfind(cyn, cyns, "0", "D:displayname").want(t, 404)
 		if gone := h.report(cyn, cynHome, homeSync(token, "1")).rows(t); !hasRow(gone, cyns) {
 			t.Errorf("%+v", gone)
 		}
@@ -214,6 +217,45 @@ func TestShareEnds(t *testing.T) {
 		h.answer(bob, bobHome, annTasks, uid, "invite-accepted", "").want(t, 403)
 		if n := len(h.notifications(bob, bobBox)); n != 0 {
 			t.Errorf("%d notifications", n)
+		}
+	})
+}
+
+// Who is removed asks nobody any longer, and takes away what others have from him.
+func TestOwnerGoes(t *testing.T) {
+	each(t, func(t *testing.T, h *house) {
+		const dan = "dan@example.org"
+		h.add(db.Principal{Address: dan, Kind: db.Person, Name: "Dan"})
+		h.add(db.Principal{Address: "team@example.org", Kind: db.Group, Name: "Team"})
+		danBox := "/dav/calendars/" + dan + "/notification/"
+		h.share(ann, annCalendar, bobPath, "read").want(t, 200)
+		h.answer(bob, bobHome, annCalendar, h.invitation(bob, bobBox, "invite-noresponse"), "invite-accepted", "Hers").accepted(t)
+		h.share(ann, annTasks, "mailto:"+dan, "read").want(t, 200)
+		h.share(ann, annTasks, "mailto:team@example.org", "read").want(t, 200)
+		h.invitation(dan, danBox, "invite-noresponse")
+		if err := h.store.Write(t.Context(), nil, func(tx *db.Tx) error {
+			for _, who := range []string{dan, ann} { // one has nothing to take back
+				p, err := tx.PrincipalByAddress(who)
+				if err == nil {
+					err = Forget(tx, p, now)
+				}
+				if err != nil {
+					return err
+				}
+				if who == ann {
+					return tx.DeletePrincipal(p.ID)
+				}
+			}
+			return nil
+		}); err != nil {
+			t.Fatal(err)
+		}
+		if n := len(h.notifications(dan, danBox)); n != 0 {
+			t.Errorf("%d notifications", n)
+		}
+		h.invitation(bob, bobBox, "invite-deleted")
+		if told := inner(h.notifications(bob, bobBox)[0]); !strings.Contains(told, "<CS:summary>Hers</CS:summary>") {
+			t.Error(told)
 		}
 	})
 }

@@ -81,6 +81,13 @@ func (tx *Tx) GrantedTo(grantees []int64) (owners []int64, err error) {
 	return owners, err
 }
 
+// CalendarsFor returns the calendars in which an entry grants somebody something
+// by name, ascending.
+func (tx *Tx) CalendarsFor(grantee int64) ([]Collection, error) {
+	return collect(tx, `SELECT `+collectionColumns+` FROM collection c WHERE c.kind = 'calendar' AND c.id IN
+		(SELECT a.id FROM ace a WHERE a.grantee = $1 AND a.resource = '`+OnCollection+`' AND a.deny = 0) ORDER BY c.id`, []any{grantee}, (*Collection).fields)
+}
+
 // Proxy is somebody who may act for a principal (calendar-proxy).
 type Proxy struct {
 	Principal int64

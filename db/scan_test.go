@@ -80,6 +80,8 @@ func TestNothingIsScanned(t *testing.T) {
 		must(err)
 		_, err = tx.BusyRows([]int64{p.ID, 2}, 0, 100, "1")
 		must(err)
+		_, err = tx.CalendarsFor(p.ID)
+		must(err)
 		_, err = tx.CountedBy([]int64{p.ID, 2})
 		must(err)
 		_, err = tx.RecordIn([]int64{cal.ID, 2}, 0, 100, "1")

@@ -120,13 +120,14 @@ func (tx *Tx) dropShares(collection int64) error {
 // from its owner.
 type Counted struct {
 	Sharee, Collection, Owner int64
+	Group                     int64 // by which he was asked; 0: himself
 }
 
 // CountedBy returns the calendars of others that count as the busy time of some
 // people.
 func (tx *Tx) CountedBy(sharees []int64) (all []Counted, err error) {
 	err = chunks(sharees, 1, func(in string, args []any) error {
-		part, err := collect(tx, counted+in, args, func(c *Counted) []any { return []any{&c.Sharee, &c.Collection, &c.Owner} })
+		part, err := collect(tx, counted+in, args, func(c *Counted) []any { return []any{&c.Sharee, &c.Collection, &c.Owner, &c.Group} })
 		all = append(all, part...)
 		return err
 	})
@@ -134,7 +135,7 @@ func (tx *Tx) CountedBy(sharees []int64) (all []Counted, err error) {
 }
 
 // counted is answered by an index of those alone.
-const counted = `SELECT s.sharee, s.collection, c.owner FROM share s JOIN collection c ON c.id = s.collection WHERE s.busy = 1 AND s.name <> '' AND s.sharee IN `
+const counted = `SELECT s.sharee, s.collection, c.owner, s.grp FROM share s JOIN collection c ON c.id = s.collection WHERE s.busy = 1 AND s.name <> '' AND s.sharee IN `
 
 // MarkShared stores Collection.Shared.
 func (tx *Tx) MarkShared(collection int64, shared bool) error {

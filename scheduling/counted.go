@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/convene-server/convene/db"
+	"github.com/convene-server/convene/directory"
 	"github.com/convene-server/convene/scheduling/ics"
 )
 
@@ -27,6 +28,10 @@ func (d *Desk) busyRows(tx *db.Tx, people []int64, from, to int64, except string
 func countedRows(tx *db.Tx, people []int64, from, to int64, except string) ([]db.BusyRow, error) {
 	counted, err := tx.CountedBy(people)
 	if err != nil || len(counted) == 0 {
+		return nil, err
+	}
+	// Whoever has it by a group may have left that.
+	if counted, err = stillIn(tx, counted); err != nil || len(counted) == 0 {
 		return nil, err
 	}
 	var collections []int64
@@ -70,6 +75,31 @@ func countedRows(tx *db.Tx, people []int64, from, to int64, except string) ([]db
 			}
 			all = append(all, r)
 		}
+	}
+	return all, nil
+}
+
+// stillIn leaves out what somebody may not read any more who has it by a group.
+func stillIn(tx *db.Tx, counted []db.Counted) (all []db.Counted, err error) {
+	for _, c := range counted {
+		if c.Group != 0 {
+			who, err := tx.Principal(c.Sharee)
+			if err != nil {
+				return nil, err
+			}
+			owner, err := tx.Principal(c.Owner)
+			if err != nil {
+				return nil, err
+			}
+			g, err := directory.Granted(tx, who, owner)
+			if err != nil {
+				return nil, err
+			}
+			if g.Collections[c.Collection]&directory.Read == 0 {
+				continue
+			}
+		}
+		all = append(all, c)
 	}
 	return all, nil
 }

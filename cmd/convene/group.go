@@ -4,7 +4,9 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
+	"github.com/convene-server/convene/caldav"
 	"github.com/convene-server/convene/db"
 	"github.com/convene-server/convene/directory"
 	"github.com/convene-server/convene/scheduling"
@@ -90,7 +92,8 @@ func (c *groupSetCmd) Run(e *env) error {
 }
 
 // setMembers changes who is in a group: all of them, or some more and some
-// fewer. Meetings into which it is invited follow.
+// fewer. Meetings into which it is invited, and calendars that are shared with
+// it, follow.
 func setMembers(tx *db.Tx, group db.Principal, all, more, fewer []string) error {
 	if len(all)+len(more)+len(fewer) == 0 {
 		return nil
@@ -113,5 +116,8 @@ func setMembers(tx *db.Tx, group db.Principal, all, more, fewer []string) error 
 			all = append(all, a)
 		}
 	}
-	return scheduling.Regroup(tx, group, func() error { return tx.SetMembers(group.ID, all) })
+	if err := scheduling.Regroup(tx, group, func() error { return tx.SetMembers(group.ID, all) }); err != nil {
+		return err
+	}
+	return caldav.FollowGroup(tx, group, time.Now())
 }

@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
+	"github.com/convene-server/convene/caldav"
 	"github.com/convene-server/convene/db"
 	"github.com/convene-server/convene/scheduling"
 	"github.com/convene-server/convene/scheduling/itip"
@@ -86,6 +88,9 @@ func removePrincipal(e *env, kind db.Kind, address, handOverTo string) error {
 				} else if n > 0 {
 					return errBusy
 				}
+			}
+			if err := caldav.Forget(tx, p, time.Now()); err != nil {
+				return err
 			}
 			return tx.DeletePrincipal(p.ID)
 		})

@@ -25,6 +25,22 @@ func TestRemoveOrganizer(t *testing.T) {
 		}
 		waitMail(t, outside, carol, "REQUEST", "Plans")
 		h.arrived(ben, uid)
+		// She has asked him to share her calendar, too.
+		const share = `<CS:share xmlns:CS="http://calendarserver.org/ns/" xmlns:D="DAV:"><CS:set><D:href>mailto:` + ben + `</D:href><CS:read/></CS:set></CS:share>`
+		if status, _, body, err := h.as(ann).do(t.Context(), "POST", calendarOf(ann), share, "Content-Type", "text/xml"); status != 200 || err != nil {
+			t.Fatalf("%d %s %v", status, body, err)
+		}
+		offers := func() int {
+			t.Helper()
+			status, _, body, err := h.as(ben).do(t.Context(), "PROPFIND", "/dav/calendars/"+ben+"/notification/", "", "Depth", "1")
+			if status != 207 || err != nil {
+				t.Fatalf("%d %s %v", status, body, err)
+			}
+			return strings.Count(body, ".xml</D:href>")
+		}
+		if n := offers(); n != 1 {
+			t.Errorf("he was asked %d times", n)
+		}
 
 		config := filepath.Join(t.TempDir(), "convene.toml")
 		text := fmt.Sprintf("domains = [\"example.org\"]\n[store]\ndsn = %q\n[smtp]\ncoalesce = \"0s\"\n", dsn)
@@ -45,6 +61,9 @@ func TestRemoveOrganizer(t *testing.T) {
 		}
 		if status, _, _, err := h.as(ann).do(t.Context(), "PROPFIND", calendarOf(ann), ""); status != 401 || err != nil {
 			t.Errorf("she still gets in: %d %v", status, err)
+		}
+		if n := offers(); n != 0 {
+			t.Errorf("he is still asked to share it: %d", n)
 		}
 		// The room is free for the same hour.
 		const uid2 = "after@example.org"
