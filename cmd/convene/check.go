@@ -96,9 +96,7 @@ func (configCheckCmd) Run(e *env) error {
 // nothing: who checks the configuration need not be who runs the server.
 func (e *env) lookAtDatabase(c Config, row func(what, format string, args ...any)) (d census, err error) {
 	defer func() {
-		if err != nil {
-			err = fmt.Errorf("[store] dsn: %w", err)
-		}
+		err = atStore(c.Store.DSN, err)
 	}()
 	path, ok := strings.CutPrefix(c.Store.DSN, "sqlite:")
 	path, _, _ = strings.Cut(path, "?")

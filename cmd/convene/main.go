@@ -87,6 +87,8 @@ type cli struct {
 	} `cmd:"" help:"The configuration."`
 	Migrate migrateCmd `cmd:"" help:"Bring the database's schema up to date (serve does so too)."`
 	Version versionCmd `cmd:"" help:"Print the version."`
+
+	VersionFlag versionFlag `name:"version" hidden:""`
 }
 
 type placeCmds struct {
@@ -237,19 +239,35 @@ func logger(w io.Writer, level string) *slog.Logger {
 	return slog.New(slog.NewTextHandler(w, &slog.HandlerOptions{Level: l}))
 }
 
+// versionFlag is the same for who looks for it among the flags.
+type versionFlag bool
+
+func (versionFlag) BeforeReset(k *kong.Kong) error {
+	v, goVersion := versions()
+	fmt.Fprintf(k.Stdout, "convene %s (%s)\n", v, goVersion)
+	k.Exit(exitDone)
+	return nil
+}
+
 type versionCmd struct{}
 
 // version is set by the build of a release (-ldflags "-X main.version=...").
 var version = ""
 
-func (versionCmd) Run(e *env) error {
-	v, goVersion := version, ""
+// versions returns that of the program and that of the Go that built it.
+func versions() (v, goVersion string) {
+	v = version
 	if bi, ok := debug.ReadBuildInfo(); ok {
 		goVersion = bi.GoVersion
 		if v == "" {
 			v = bi.Main.Version
 		}
 	}
+	return v, goVersion
+}
+
+func (versionCmd) Run(e *env) error {
+	v, goVersion := versions()
 	if e.json {
 		return e.object(map[string]string{"version": v, "go": goVersion})
 	}

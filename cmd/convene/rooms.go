@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
 	"strings"
 	"time"
@@ -25,7 +24,7 @@ func (e *env) open() (Config, *db.Store, error) {
 func openStore(ctx context.Context, c Config) (*db.Store, error) {
 	s, err := db.Open(ctx, c.Store.DSN, db.Options{})
 	if err != nil {
-		return nil, fmt.Errorf("[store] dsn: %w", err)
+		return nil, atStore(c.Store.DSN, err)
 	}
 	if err := s.Migrate(ctx); err != nil {
 		s.Close()

@@ -77,7 +77,7 @@ func start(ctx context.Context, c Config, log *slog.Logger) (_ *server, err erro
 		if l == nil {
 			l, err = listenOn(addr)
 			if err != nil {
-				err = fmt.Errorf("%s: %w", key, err)
+				err = atListener(key, addr, err)
 				return nil
 			}
 		}
