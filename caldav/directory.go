@@ -211,16 +211,9 @@ func (x *exchange) directoryQuery(r *resource, root *dav.Element) error {
 
 // directoryMultiget answers an addressbook-multiget of the directory.
 func (x *exchange) directoryMultiget(r *resource, root *dav.Element) error {
-	m, malformed := dav.ParseMultiget(root)
-	p, err := x.reportPlan(r, m.Request)
+	m, p, err := x.openMultiget(r, root)
 	if err != nil {
 		return err
-	}
-	if malformed != nil {
-		return malformed
-	}
-	if r.kind == kEntry && len(m.Hrefs) != 1 {
-		return &dav.Error{Status: http.StatusBadRequest, Detail: "a multiget on an object asks for that object"}
 	}
 	if len(m.Hrefs) > maxListed {
 		return &dav.Error{Status: http.StatusForbidden, Cond: dav.D("number-of-matches-within-limits"), Detail: "too many cards of the directory at once"}

@@ -166,13 +166,9 @@ func (x *exchange) deleteTree(r *resource) error {
 // lockTree locks a collection, those in it and the one around it, and lists
 // it and those in it.
 func lockTree(tx *db.Tx, c db.Collection) ([]db.Collection, error) {
-	all := []db.Collection{c}
-	if c.Kind == db.Plain {
-		in, err := tx.CollectionsBelow(c.Owner, db.Plain, c.Name)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, in...)
+	all, err := withBelow(tx, c)
+	if err != nil {
+		return nil, err
 	}
 	ids := make([]int64, len(all))
 	for i := range all {
@@ -185,7 +181,7 @@ func lockTree(tx *db.Tx, c db.Collection) ([]db.Collection, error) {
 		}
 		ids = append(ids, around.ID)
 	}
-	_, err := tx.BumpCollections(ids...)
+	_, err = tx.BumpCollections(ids...)
 	return all, err
 }
 
@@ -314,15 +310,17 @@ func sourceTree(tx *db.Tx, t *transfer) ([]db.Collection, error) {
 	if err != nil {
 		return nil, err
 	}
+	return withBelow(tx, c)
+}
+
+// withBelow lists a collection and those in it.
+func withBelow(tx *db.Tx, c db.Collection) ([]db.Collection, error) {
 	all := []db.Collection{c}
-	if c.Kind == db.Plain {
-		in, err := tx.CollectionsBelow(c.Owner, db.Plain, c.Name)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, in...)
+	if c.Kind != db.Plain {
+		return all, nil
 	}
-	return all, nil
+	in, err := tx.CollectionsBelow(c.Owner, db.Plain, c.Name)
+	return append(all, in...), err
 }
 
 // destinationTree lists the collections that are overwritten.

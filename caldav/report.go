@@ -232,20 +232,26 @@ func (x *exchange) renderLoaded(ms *dav.MultiStatus, rs []*resource, p *plan) er
 	return ms.Err()
 }
 
+// openMultiget reads a multiget of whatever objects. What can be said of its
+// properties comes before what is malformed.
+func (x *exchange) openMultiget(r *resource, root *dav.Element) (m dav.Multiget, p *plan, err error) {
+	m, malformed := dav.ParseMultiget(root)
+	if p, err = x.reportPlan(r, m.Request); err != nil {
+		return m, nil, err
+	}
+	if malformed == nil && r.kind&(kMember|kEntry) != 0 && len(m.Hrefs) != 1 {
+		malformed = &dav.Error{Status: http.StatusBadRequest, Detail: "a multiget on an object asks for that object"}
+	}
+	return m, p, malformed
+}
+
 // multiget answers a calendar-multiget (RFC 4791 §7.9): one response for each
 // href of the request, in its order and spelling. The Depth header does not
 // matter.
 func (x *exchange) multiget(r *resource, root *dav.Element) error {
-	m, malformed := dav.ParseMultiget(root)
-	p, err := x.reportPlan(r, m.Request)
+	m, p, err := x.openMultiget(r, root)
 	if err != nil {
 		return err
-	}
-	if malformed != nil {
-		return malformed
-	}
-	if r.kind&kMember != 0 && len(m.Hrefs) != 1 {
-		return &dav.Error{Status: http.StatusBadRequest, Detail: "a multiget on an object asks for that object"}
 	}
 	ms := x.multistatus()
 	ms.EncodedAt = false // each has its own spelling

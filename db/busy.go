@@ -179,22 +179,8 @@ func (tx *Tx) RecordIn(collections []int64, from, to int64, except string) (all 
 	}
 	err = chunks(collections, 3, func(in string, args []any) error {
 		args = append([]any{bounded(from), bounded(to)}, args...)
-		const head = `SELECT c.owner, s.collection, s.object, `
-		const calendars = ` WHERE c.kind = 'calendar' AND c.id IN `
-		slots, err := collect(tx, head+slotColumns+` FROM collection c JOIN slot s ON s.collection = c.id`+calendars+in+` AND `+slotMeets, args,
-			func(r *BusyRow) []any {
-				r.Slot = new(Slot)
-				return append([]any{&r.Owner, &r.Collection, &r.Object}, r.Slot.fields()...)
-			})
-		if err != nil {
-			return err
-		}
-		series, err := collect(tx, head+seriesColumns+` FROM collection c JOIN series s ON s.collection = c.id`+calendars+in+` AND `+seriesMeets, args,
-			func(r *BusyRow) []any {
-				r.Series = new(Series)
-				return append([]any{&r.Owner, &r.Collection, &r.Object}, r.Series.fields()...)
-			})
-		all = append(append(all, slots...), series...)
+		part, err := tx.recordsOf(`c.kind = 'calendar' AND c.id IN `+in, args, "", args)
+		all = append(all, part...)
 		return err
 	})
 	return without(all, left), err
@@ -238,24 +224,30 @@ func (tx *Tx) BusyRowsAt(owners []int64, from, to int64, except string, at Rhyth
 	var all []BusyRow
 	err = chunks(owners, 3, func(in string, args []any) error {
 		args = append([]any{bounded(from), bounded(to)}, args...)
-		const head = `SELECT c.owner, s.collection, s.object, `
-		const calendars = ` WHERE c.kind = 'calendar' AND c.transparent = 0 AND c.owner IN `
 		meets, more := at.meets(len(args)+1, slices.Clip(args))
-		slots, err := collect(tx, head+slotColumns+` FROM collection c JOIN slot s ON s.collection = c.id`+calendars+in+` AND s.busy <> 0 AND `+slotMeets+meets, more,
-			func(r *BusyRow) []any {
-				r.Slot = new(Slot)
-				return append([]any{&r.Owner, &r.Collection, &r.Object}, r.Slot.fields()...)
-			})
-		if err != nil {
-			return err
-		}
-		series, err := collect(tx, head+seriesColumns+` FROM collection c JOIN series s ON s.collection = c.id`+calendars+in+` AND `+seriesMeets, args,
-			func(r *BusyRow) []any {
-				r.Series = new(Series)
-				return append([]any{&r.Owner, &r.Collection, &r.Object}, r.Series.fields()...)
-			})
-		all = append(append(all, slots...), series...)
+		part, err := tx.recordsOf(`c.kind = 'calendar' AND c.transparent = 0 AND c.owner IN `+in, args, ` AND s.busy <> 0`+meets, more)
+		all = append(all, part...)
 		return err
 	})
 	return without(all, left), err
+}
+
+// recordsOf returns the slots and the series of some calendars that meet the window
+// of the first two arguments. Slots have a condition more, and arguments for it.
+func (tx *Tx) recordsOf(calendars string, args []any, only string, more []any) ([]BusyRow, error) {
+	const head = `SELECT c.owner, s.collection, s.object, `
+	slots, err := collect(tx, head+slotColumns+` FROM collection c JOIN slot s ON s.collection = c.id WHERE `+calendars+` AND `+slotMeets+only, more,
+		func(r *BusyRow) []any {
+			r.Slot = new(Slot)
+			return append([]any{&r.Owner, &r.Collection, &r.Object}, r.Slot.fields()...)
+		})
+	if err != nil {
+		return nil, err
+	}
+	series, err := collect(tx, head+seriesColumns+` FROM collection c JOIN series s ON s.collection = c.id WHERE `+calendars+` AND `+seriesMeets, args,
+		func(r *BusyRow) []any {
+			r.Series = new(Series)
+			return append([]any{&r.Owner, &r.Collection, &r.Object}, r.Series.fields()...)
+		})
+	return append(slots, series...), err
 }

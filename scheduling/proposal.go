@@ -29,11 +29,7 @@ type Proposal struct {
 // §3.2.7, decision 26): it is kept until he decides, shown in his inbox and
 // mailed to him. The meeting stays as it is.
 func (d *Desk) Propose(ctx context.Context, p Proposal) (Verdict, error) {
-	x := db.Decision{
-		Direction: "user", Door: p.Door, UID: p.UID, Method: string(itip.Counter), Principal: p.Organizer.Principal,
-		From: p.Attendee.String(), Belief: string(Proved), Outcome: "ignored",
-	}
-	return d.page(ctx, x, func(s *sitting) (result, error) { return s.propose(p) })
+	return d.page(ctx, countering(p.UID, p.Organizer, p.Attendee, p.Door), func(s *sitting) (result, error) { return s.propose(p) })
 }
 
 // ProposalAnswer is what an organizer decides about one open proposal, on a
@@ -51,11 +47,14 @@ type ProposalAnswer struct {
 // AnswerProposal accepts what an attendee proposed, as the organizer's program
 // would by a write with that time, or declines it (RFC 5546 §3.2.8).
 func (d *Desk) AnswerProposal(ctx context.Context, p ProposalAnswer) (Verdict, error) {
-	x := db.Decision{
-		Direction: "user", Door: p.Door, UID: p.UID, Method: string(itip.Counter), Principal: p.Organizer.Principal,
-		From: p.Attendee.String(), Belief: string(Proved), Outcome: "ignored",
+	return d.page(ctx, countering(p.UID, p.Organizer, p.Attendee, p.Door), func(s *sitting) (result, error) { return s.answerProposal(p) })
+}
+
+// countering is the record of what is done about a proposal on a page.
+func countering(uid string, o Organizer, by cuaddr.Address, door string) db.Decision {
+	return db.Decision{
+		Direction: "user", Door: door, UID: uid, Method: string(itip.Counter), Principal: o.Principal, From: by.String(), Belief: string(Proved), Outcome: "ignored",
 	}
-	return d.page(ctx, x, func(s *sitting) (result, error) { return s.answerProposal(p) })
 }
 
 // page does what somebody asked for on a page and records the decision x.

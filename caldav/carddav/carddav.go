@@ -25,6 +25,19 @@ type Limits struct {
 // Defaults hold a card with a photograph inside, or a group of thousands.
 var Defaults = Limits{Bytes: 10 << 20, Properties: 20_000, Params: 256}
 
+func (l Limits) orDefaults() Limits {
+	if l.Bytes <= 0 {
+		l.Bytes = Defaults.Bytes
+	}
+	if l.Properties <= 0 {
+		l.Properties = Defaults.Properties
+	}
+	if l.Params <= 0 {
+		l.Params = Defaults.Params
+	}
+	return l
+}
+
 // SyntaxError says where a card stops being a vCard, and why.
 type SyntaxError struct {
 	Line   int // counted from 1, in lines as sent; 0: the card as a whole
@@ -128,15 +141,7 @@ func (p *Prop) Text() string {
 //
 // The Card keeps data: the caller must not write to it afterwards.
 func Parse(data []byte, lim Limits) (*Card, error) {
-	if lim.Bytes <= 0 {
-		lim.Bytes = Defaults.Bytes
-	}
-	if lim.Properties <= 0 {
-		lim.Properties = Defaults.Properties
-	}
-	if lim.Params <= 0 {
-		lim.Params = Defaults.Params
-	}
+	lim = lim.orDefaults()
 	if len(data) > lim.Bytes {
 		return nil, &TooLargeError{"octets", lim.Bytes}
 	}

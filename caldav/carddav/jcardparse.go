@@ -11,12 +11,7 @@ import (
 // ParseJCard reads one jCard (RFC 7095 §3) within the limits of Parse. Its bytes
 // are those of the vCard 4.0 that says the same. The errors are those of Parse.
 func ParseJCard(data []byte, lim Limits) (*Card, error) {
-	if lim.Bytes <= 0 {
-		lim.Bytes = Defaults.Bytes
-	}
-	if lim.Properties <= 0 {
-		lim.Properties = Defaults.Properties
-	}
+	lim = lim.orDefaults()
 	if len(data) > lim.Bytes {
 		return nil, &TooLargeError{"octets", lim.Bytes}
 	}
