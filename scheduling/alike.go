@@ -139,7 +139,9 @@ func (s *sitting) ask(l *letter, h *holding) (itip.Outcome, error) {
 	}
 	key, ok := s.receipt(l, h, me)
 	if !ok {
-		return itip.Receive(me, h.obj, l.Message)
+		msg := l.Message
+		msg.Prompt = l.from.ID != 0
+		return itip.Receive(me, h.obj, msg)
 	}
 	if out, ok := s.received[key]; ok {
 		return out, nil

@@ -63,6 +63,7 @@ func (s *sitting) rsvp(a Answer) (result, error) {
 		if msg.Method != itip.Reply {
 			continue
 		}
+		msg.Prompt = true // it is given on a page that shows what the organizer has
 		got, err := itip.Receive(me, h.obj, msg)
 		if err != nil {
 			return result{}, err

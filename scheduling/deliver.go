@@ -281,7 +281,7 @@ func (s *sitting) fromAttendee(m Deliver, method itip.Method) (result, error) {
 	}
 	h := s.holdings[thread{m.Recipient.ID, uid}]
 	if h.obj == nil {
-		return ignored("the recipient has no such meeting")
+		return s.tooLate(h, m, method)
 	}
 	if err := s.meetIn(h.obj); err != nil {
 		return result{}, err
@@ -353,6 +353,32 @@ func (s *sitting) fromAttendee(m Deliver, method itip.Method) (result, error) {
 		return ignored(out.Rule)
 	}
 	return result{applied: true, rule: out.Rule, gathered: s.tellsAnswer(m, msg, &out)}, nil
+}
+
+// tooLate takes an answer to a meeting that the recipient does not have any more.
+func (s *sitting) tooLate(h *holding, m Deliver, method itip.Method) (result, error) {
+	const rule = "the recipient has no such meeting"
+	if method != itip.Reply {
+		return ignored(rule)
+	}
+	left, err := s.recall(m.Recipient, h.uid)
+	if err != nil || left == nil {
+		return result{rule: rule}, err
+	}
+	attendee := m.Attendee
+	if attendee.IsZero() {
+		attendee = itip.Speaker(m.Body, func(a cuaddr.Address) bool { return s.same(a, m.From) || !m.Sender.IsZero() && s.same(a, m.Sender) })
+	}
+	me, err := s.actor(h, true)
+	if err != nil {
+		return result{}, err
+	}
+	me.Left = left
+	out, err := itip.Receive(me, nil, itip.Message{Method: method, UID: h.uid, From: attendee, To: m.Address, Body: m.Body})
+	if err != nil || out.Ignored {
+		return result{rule: rule}, err
+	}
+	return result{applied: true, rule: out.Rule}, s.circulate(nil, letters(out.Messages, m.Recipient, nil, m.Door, false))
 }
 
 // tellsAnswer tells an organizer of an answer from outside whose mail does not

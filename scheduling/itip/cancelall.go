@@ -54,6 +54,13 @@ func (me Actor) cancelAll(before *ics.Object) Outcome {
 		out.Messages[i].Echo = again
 		out.Left = AddLeft(out.Left, ended(out.Messages[i].Body))
 	}
+	if out.Left != nil { // whoever of them sends another meanwhile, see tooLate
+		root := out.Left.Root().Clone()
+		for _, m := range out.Messages[:min(len(out.Messages), maxLapsed)] {
+			root.Children[0].Add(ics.NewProp("ATTENDEE", m.To.String()))
+		}
+		out.Left = ics.New(root)
+	}
 	return out
 }
 

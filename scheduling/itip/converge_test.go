@@ -93,6 +93,17 @@ func (s *simulation) arrived(to string, m Message, out Outcome) {
 	for _, d := range out.Delegates {
 		s.known[s.at[d.To]] = true
 	}
+	if m.Method == Reply { // nor does she know what a delegator knew whom he sends
+		for _, c := range m.Body.Main() {
+			for _, l := range ics.Attendees(c) {
+				for _, v := range l.ParamValues("DELEGATED-TO") {
+					if a, err := cuaddr.Parse(v); err == nil && s.at[a] != nil {
+						s.known[s.at[a]] = true
+					}
+				}
+			}
+		}
+	}
 	if from == nil || from.core != s.at[m.To].core || m.Echo || m.Method == Counter { // who proposes by hand may do so twice
 		return
 	}

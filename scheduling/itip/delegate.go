@@ -13,11 +13,6 @@ import (
 // the delegate's names the delegator in DELEGATED-FROM, and it counts only where
 // both do, the one said by the delegator himself.
 
-// paramClaim stands on an attendee's line in the organizer's object: somebody
-// answered as his delegate before he himself said that he sends him. Its value
-// is "PARTSTAT SEQUENCE/DTSTAMP ADDRESS". It is never sent.
-const paramClaim = "X-CONVENE-CLAIM"
-
 // persons reads the addresses of DELEGATED-TO or DELEGATED-FROM.
 func persons(l *ics.Prop, param string) []cuaddr.Address {
 	var out []cuaddr.Address
@@ -92,6 +87,17 @@ func (r *replying) delegate(c, p *part, l *ics.Prop) {
 				*line = line.WithParam("DELEGATED-FROM", append(line.ParamValues("DELEGATED-FROM"), who.String())...)
 				r.noted, r.news = true, true
 			}
+			if mine := find(p, who); mine != nil { // the organizer has invited him meanwhile
+				if said := claimOf(mine); samePerson(said.who, a) && ics.PartStat(line) == "NEEDS-ACTION" && !line.HasParam(paramSince) {
+					*line = said.answer(*line)
+					*mine = mine.WithoutParams(paramClaim)
+					r.noted, r.news = true, true
+					r.passOn(p, a)
+				}
+			}
+			if r.ours && !r.calledOff(p) && r.behindHand(c, p, a) {
+				r.back = append(r.back, a) // what his delegator invites him by may come first
+			}
 			continue
 		}
 		if r.me.MaxAttendees > 0 && len(p.guests()) >= r.me.MaxAttendees {
@@ -104,62 +110,26 @@ func (r *replying) delegate(c, p *part, l *ics.Prop) {
 		}
 		line = line.WithParam("DELEGATED-FROM", who.String())
 		if mine := find(p, who); mine != nil {
-			line = claimed(mine, line, a)
+			if said := claimOf(mine); samePerson(said.who, a) {
+				line = said.answer(line)
+			}
 			*mine = mine.WithoutParams(paramClaim)
 		}
 		p.comp.Add(line)
 		p.moved()
+		r.passOn(p, a)
 		switch {
 		case r.calledOff(p): // nobody is asked about it
-		case r.ours && (find(c, a) == nil || sequence(c.comp) < sequence(p.comp) || p.rid != "" && r.serial[a.Fold()]):
-			// To the delegator he was in it already, or he knows an earlier revision
-			// than counts, or the delegate has the series, in which no delegator changes
-			// anything: his word is not enough.
+		case r.ours && (find(c, a) == nil || p.rid != "" && r.serial[a.Fold()] || r.behindHand(c, p, a)):
+			// To the delegator he was in it already, or he may know less than there is, or
+			// the delegate has the series, in which no delegator changes anything: his word
+			// is not enough.
 			r.back = append(r.back, a)
 		default:
 			r.invited = append(r.invited, a)
 		}
 		r.noted, r.news = true, true
 	}
-}
-
-// claimed gives a new delegate's line the answer that came from him before his
-// delegator's word.
-func claimed(by *ics.Prop, line ics.Prop, who cuaddr.Address) ics.Prop {
-	partstat, rest, _ := strings.Cut(by.Param(paramClaim), " ")
-	since, address, _ := strings.Cut(rest, " ")
-	if a, err := cuaddr.Parse(address); err != nil || !samePerson(a, who) {
-		return line
-	}
-	return line.WithParam("PARTSTAT", partstat).WithParam(paramSince, since).WithParam("SCHEDULE-STATUS", StatusSuccess).WithoutParams("RSVP")
-}
-
-// early notes the answer of a delegate whose delegator has not said yet that he
-// sends him: mail does not keep its order. false: he names nobody who is
-// invited.
-func (r *replying) early(c, p *part, l *ics.Prop) bool {
-	who, said := ics.CalAddress(l), ics.PartStat(l)
-	if !mayAnswer(c.comp.Name, said) || said == "DELEGATED" || said == "NEEDS-ACTION" {
-		return false
-	}
-	for _, from := range persons(l, "DELEGATED-FROM") {
-		by := find(p, from)
-		if by == nil || r.me.Self(from) || r.me.Self(who) {
-			continue
-		}
-		given := answeredBy(c.comp).String()
-		if sends(by, who) { // his line got lost
-			line := l.WithoutParams(ownParams...).WithoutParams("RSVP").WithParam(paramSince, given).WithParam("SCHEDULE-STATUS", statusOf(c.comp))
-			p.comp.Add(line)
-			p.moved()
-			r.noted, r.news = true, true
-			return true
-		}
-		*by = by.WithParam(paramClaim, said+" "+given+" "+who.String())
-		r.noted, r.claim = true, true
-		return true
-	}
-	return false
 }
 
 // declined gives the invitation back to whoever sent somebody that does not
@@ -237,6 +207,35 @@ func (v *revision) keepDelegates() {
 	}
 }
 
+// dropDelegates takes those out again whom the organizer's program still shows as
+// sent by somebody who sends them no more: that too came by an answer. Whom she
+// invites on what is stored now comes in his own right.
+func (v *revision) dropDelegates() {
+	for _, p := range v.is.parts {
+		old := v.was.at(p.rid)
+		if old == nil {
+			continue
+		}
+		for _, a := range slices.Clone(p.guests()) {
+			l := p.attendee(a)
+			from := persons(l, "DELEGATED-FROM")
+			if old.attendee(a) != nil || len(from) == 0 || slices.ContainsFunc(from, func(b cuaddr.Address) bool {
+				by := find(old, b)
+				return by == nil || sends(by, a)
+			}) {
+				continue
+			}
+			if v.opt.Seen {
+				*l = l.WithoutParams("DELEGATED-FROM")
+			} else {
+				p.comp.RemoveFunc(func(q *ics.Prop) bool { return q.Name == "ATTENDEE" && ics.CalAddress(q) == a })
+			}
+			p.moved()
+			v.is.dirty = true
+		}
+	}
+}
+
 // delegated keeps on an attendee's line whom he sends and who sent him. Whose
 // delegate the organizer took out is asked himself.
 func (v *revision) delegated(p *part, l ics.Prop, a cuaddr.Address, base *part) ics.Prop {
@@ -280,7 +279,7 @@ func givenBack(mine *ics.Prop, c *ics.Component) bool {
 	to := persons(mine, "DELEGATED-TO")
 	return ics.PartStat(mine) == "DELEGATED" && len(to) > 0 && !slices.ContainsFunc(to, func(a cuaddr.Address) bool {
 		l := find(p, a)
-		return l == nil || ics.PartStat(l) != "DECLINED"
+		return l == nil || ics.PartStat(l) != "DECLINED" || !namesIn(l, "DELEGATED-FROM", ics.CalAddress(mine)) // or that is his own answer
 	})
 }
 
@@ -398,6 +397,9 @@ func (m *mend) delegating(p, stored *part, mine *ics.Prop) (gone map[cuaddr.Addr
 		if mine.HasParam("DELEGATED-TO") {
 			*mine = mine.WithoutParams("DELEGATED-TO") // he comes himself, or nobody does
 			m.is.dirty = true
+		}
+		if ics.PartStat(mine) == ics.PartStat(old) {
+			return nil, nil // nobody hears of that
 		}
 		to = nil
 	}

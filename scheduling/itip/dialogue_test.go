@@ -361,7 +361,7 @@ func (c *core) Mail(from, to string, method Method, object []byte) (bool, error)
 		c.now = c.now.Add(-time.Second)
 		return c.Send(from, []string{to}, method, object) // his own act (decision 6)
 	}
-	if by, here := c.name(ics.Organizer(o.First())); here && c.person(by).Kind == "person" && by == from && method != Reply {
+	if by, here := c.name(ics.Organizer(o.First())); here && c.person(by).Kind == "person" && (by == from && method != Reply || by != to && method == Request) {
 		return true, nil // the organizer's copy is the truth (decision 7)
 	}
 	ignored := true
@@ -542,6 +542,7 @@ func (c *core) deliver(to string, m Message) (string, error) {
 	if _, here := c.name(m.From); !here { // between people here nothing is overtaken
 		me.Left = c.left[to][m.UID]
 	}
+	_, m.Prompt = c.name(m.From)
 	out, err := Receive(me, have, m)
 	if err != nil {
 		return "", err

@@ -47,6 +47,9 @@ type Message struct {
 	// the CANCEL of those that a REQUEST leaves out. A person has read the other
 	// one: it is never mailed, and no room answers it.
 	Echo bool
+	// Prompt says that its sender is served here, too: nothing has overtaken it, and
+	// he knows all that its recipient knows.
+	Prompt bool
 	// Successor says that the meeting is the new organizer's by decision of
 	// whoever runs the server, whatever the recipient prefers.
 	Successor bool

@@ -46,6 +46,9 @@ const (
 	// revision: "SEQUENCE/DTSTAMP" of the last one that he was told all of. It is
 	// never sent.
 	propAdded = "X-CONVENE-ADDED"
+	// propOff stands in an organizer's series and names who got a CANCEL of it or of
+	// some of it, the last ones, separated by spaces. It is never sent.
+	propOff = "X-CONVENE-OFF"
 	// propOwn names in an attendee's copy the properties that he set himself, of
 	// those that organizers set too: they stay his. It is never sent.
 	propOwn = "X-CONVENE-OWN"

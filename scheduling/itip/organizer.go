@@ -59,6 +59,7 @@ func (me Actor) organize(before *ics.Object, s *series, opt Options) (Outcome, e
 	v.strict()
 	v.outlived()
 	v.again()
+	v.dropDelegates()
 	v.keepDelegates() // what they answered is kept, too
 	v.keepAnswers()
 	if err := v.expand(); err != nil {
@@ -82,6 +83,7 @@ func (me Actor) organize(before *ics.Object, s *series, opt Options) (Outcome, e
 		v.revise(plans)
 		v.expect(plans)
 		v.lapse()
+		v.remember(plans)
 		v.ask(plans)
 		out.Messages = v.messages(plans)
 		v.refuseForce(out.Messages)

@@ -13,14 +13,14 @@ import (
 // §3.2.3, RFC 6638 §4.2).
 func (me Actor) receiveReply(have *ics.Object, msg Message) (Outcome, error) {
 	if have == nil {
-		return ignored("no such meeting"), nil // RFC 6638 §4.2: SHOULD ignore
+		return me.tooLate(msg), nil
 	}
 	if me.role(have) != organizer {
 		return ignored("he does not organize this meeting"), nil
 	}
 	s := newSeries(have, have.Root().Clone())
 	in := newSeries(msg.Body, msg.Body.Root())
-	r := &replying{me: me, s: s, in: in, why: "nobody answers in it", serial: map[string]bool{}, ours: trim(msg.Body.Root().Value("PRODID")) == ProductID}
+	r := &replying{me: me, s: s, in: in, why: "nobody answers in it", serial: map[string]bool{}, prompt: msg.Prompt, ours: trim(msg.Body.Root().Value("PRODID")) == ProductID}
 	if s.master != nil {
 		for _, a := range s.master.guests() {
 			r.serial[a.Fold()] = true
@@ -29,7 +29,15 @@ func (me Actor) receiveReply(have *ics.Object, msg Message) (Outcome, error) {
 	for _, c := range masterFirst(in.parts) {
 		r.component(c, msg.From)
 	}
+	unsent := r.unsent(msg)
 	if !r.noted && !r.news {
+		if len(unsent) > 0 {
+			out := Outcome{Messages: unsent, Scheduled: true, KeepTag: true, Rule: r.why + ": whom he sends is told"}
+			if s.dirty {
+				out.Object, out.Changed = s.object(), true
+			}
+			return out, nil
+		}
 		if out, ok := me.crash(s, in, msg); ok {
 			return out, nil
 		}
@@ -39,12 +47,18 @@ func (me Actor) receiveReply(have *ics.Object, msg Message) (Outcome, error) {
 	r.outlive()
 	r.askAgain()
 	r.markTakenOff()
+	for _, gone := range r.gone {
+		for i := range gone {
+			s.turnedAway(ics.CalAddress(&gone[i]))
+		}
+	}
 	out := Outcome{Object: s.object(), Changed: true, Scheduled: true, KeepTag: !r.shared, Refresh: r.news, Rule: "answer noted"}
 	if !r.news {
 		out.Rule = "answer noted: nothing new in it"
 	}
 	out.Inbox = msg.Body
 	out.Messages, out.Delegates = r.sent(out.Object)
+	out.Messages = append(out.Messages, unsent...)
 	if r.ours { // other programs repeat what SEQUENCE they like
 		out.Messages = append(out.Messages, r.confirmations()...)
 	}
@@ -140,6 +154,7 @@ type replying struct {
 	// the one that he was told since.
 	crossed []cuaddr.Address
 	ours    bool            // the answer was made by a server like this one
+	prompt  bool            // and by this one
 	serial  map[string]bool // who was in the series before it
 }
 
@@ -168,17 +183,19 @@ func (r *replying) component(c *part, from cuaddr.Address) {
 			return
 		}
 		m := find(r.s.master, who)
-		if m == nil {
+		if m == nil && !r.waits(c, r.s.master, l) {
 			r.why = "he is not invited" // a party crasher (RFC 5546 §3.2.2.6)
 			return
 		}
-		if stale, why := r.stale(c, r.s.master, m); stale {
-			r.why = why
-			return
-		}
-		if said := withProgress(*m, c.comp, ics.PartStat(l)); ics.PartStat(m) == ics.PartStat(l) && said.Equal(m) && !l.HasParam("DELEGATED-TO") && !r.overtook(c, m) {
-			r.why = "a repetition: nothing in it is new"
-			return
+		if m != nil {
+			if stale, why := r.stale(c, r.s.master, m); stale {
+				r.why = why
+				return
+			}
+			if said := withProgress(*m, c.comp, ics.PartStat(l)); ics.PartStat(m) == ics.PartStat(l) && said.Equal(m) && !l.HasParam("DELEGATED-TO") && !r.overtook(c, m) {
+				r.why = "a repetition: nothing in it is new"
+				return
+			}
 		}
 		occ := r.s.regular(c.rid)
 		if occ == nil {
