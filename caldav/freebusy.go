@@ -217,6 +217,18 @@ func (x *exchange) question(o *ics.Object, owner *db.Principal) (*question, erro
 	if x.broken != nil {
 		return nil, x.broken
 	}
+	// RFC 5546 §3.3.2, but for what programs add that changes nothing: a SUMMARY, time
+	// zones.
+	for _, name := range []string{"UID", "DTSTAMP"} {
+		if len(c.PropsNamed(name)) != 1 {
+			return nil, invalid("a question has one " + name)
+		}
+	}
+	for _, name := range []string{"FREEBUSY", "DURATION", "REQUEST-STATUS", "URL"} {
+		if c.Prop(name) != nil {
+			return nil, invalid("there is a " + name + ", which only an answer has")
+		}
+	}
 	q.organizer = ics.NewProp("ORGANIZER", org.Value)
 	from, to, wrong := itip.AskedFor(o)
 	if wrong != "" {

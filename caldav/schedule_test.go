@@ -251,6 +251,13 @@ func TestOutbox(t *testing.T) {
 		post(annOutbox, strings.Replace(ask(whom, ""), "METHOD:REQUEST", "METHOD:REPLY", 1)).refused(t, 400, "C:valid-scheduling-message")
 		post(annOutbox, strings.Replace(ask(whom, ""), "DTSTART:20261102T000000Z", "DTSTART:20261102T000000", 1)).refused(t, 400, "C:valid-scheduling-message")
 		post(annOutbox, strings.Replace(ask(whom, ""), "DTSTART:20261102", "DTSTART:19261102", 1)).refused(t, 400, "C:valid-scheduling-message")
+		// The table of RFC 5546 §3.3.2; what changes nothing may be there.
+		post(annOutbox, strings.Replace(ask(whom, ""), "UID:F1\r\n", "", 1)).refused(t, 400, "C:valid-scheduling-message")
+		post(annOutbox, ask(whom, "DTSTAMP:20260101T000000Z")).refused(t, 400, "C:valid-scheduling-message")
+		for _, line := range []string{"FREEBUSY:20261102T100000Z/PT1H", "DURATION:P1D", "REQUEST-STATUS:2.0;Success", "URL:https://example.org/"} {
+			post(annOutbox, ask(whom, line)).refused(t, 400, "C:valid-scheduling-message")
+		}
+		post(annOutbox, ask(whom, "SUMMARY:Lunch")).want(t, 200)
 		post(annOutbox, strings.Replace(ask(whom, ""), "ORGANIZER:mailto:ann@", "ORGANIZER:mailto:bob@", 1)).refused(t, 403, "C:valid-organizer")
 		post(annOutbox, strings.Replace(ask(whom, ""), "ORGANIZER:mailto:ann@example.org\r\n", "", 1)).refused(t, 403, "C:valid-organizer")
 		post(annOutbox, strings.Replace(ask(whom, ""), "ORGANIZER:mailto:ann@example.org", "ORGANIZER:/dav/principals/ann@example.org/", 1)).want(t, 200)
