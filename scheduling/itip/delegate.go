@@ -141,7 +141,7 @@ func (r *replying) declined(p *part, l *ics.Prop) {
 		if by == nil || !sends(by, who) || r.me.Self(from) {
 			continue
 		}
-		*by = by.WithParam("PARTSTAT", "NEEDS-ACTION").WithParam("RSVP", "TRUE").WithoutParams("DELEGATED-TO")
+		*by = by.WithParam("PARTSTAT", "NEEDS-ACTION").WithParam("RSVP", "TRUE").WithParam(paramRefused, by.ParamValues("DELEGATED-TO")...).WithoutParams("DELEGATED-TO")
 		r.noted, r.news = true, true
 		if !r.calledOff(p) && !slices.ContainsFunc(r.back, func(a cuaddr.Address) bool { return a == from }) {
 			r.back = append(r.back, ics.CalAddress(by))
@@ -157,6 +157,20 @@ func refused(c, p *part, l *ics.Prop) bool {
 	return len(to) > 0 && !slices.ContainsFunc(to, func(a cuaddr.Address) bool {
 		line := find(p, a)
 		return find(c, a) != nil || line == nil || ics.PartStat(line) != "DECLINED" || !namesIn(line, "DELEGATED-FROM", ics.CalAddress(l))
+	})
+}
+
+// outdated reports whether what somebody says of whom he sends is from before the
+// invitation was given back to him: he repeats it beside another answer (RFC 6638
+// §3.2.2.3) and invites nobody by it. Whom the organizer has taken out since stands in
+// it no more, so his line remembers it.
+func (r *replying) outdated(c *part, m, l *ics.Prop) bool {
+	to := persons(l, "DELEGATED-TO")
+	if ics.PartStat(m) != "NEEDS-ACTION" || len(to) == 0 || !r.ours {
+		return false
+	}
+	return !slices.ContainsFunc(to, func(a cuaddr.Address) bool {
+		return !namesIn(m, paramRefused, a) || find(c, a) != nil
 	})
 }
 

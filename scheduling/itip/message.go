@@ -31,6 +31,9 @@ const (
 	// paramAsked stands on a line of an organizer's object whose owner was told
 	// that he has not answered: in which revision (SEQUENCE). It is never sent.
 	paramAsked = "X-CONVENE-ASKED"
+	// paramRefused stands on a line of an organizer's object to whom the invitation was
+	// given back: those whom he had sent and who do not come. It is never sent.
+	paramRefused = "X-CONVENE-REFUSED"
 	// propLapsed stands in an organizer's series for an instance that had another
 	// time for a while, or was none, "RECURRENCE-ID/SEQUENCE": answers to it count
 	// from this revision on. "RECURRENCE-ID/SEQUENCE/ADDRESS ADDRESS" is said of
@@ -55,7 +58,7 @@ const (
 )
 
 // ownParams never leave the server (RFC 6638 §7.1 to §7.3).
-var ownParams = []string{"SCHEDULE-AGENT", "SCHEDULE-STATUS", "SCHEDULE-FORCE-SEND", paramSince, paramPercent, paramDone, paramClaim, paramSaid, paramAnswers, paramAsked}
+var ownParams = []string{"SCHEDULE-AGENT", "SCHEDULE-STATUS", "SCHEDULE-FORCE-SEND", paramSince, paramPercent, paramDone, paramClaim, paramSaid, paramAnswers, paramAsked, paramRefused}
 
 // envelope makes the VCALENDAR of a message with the time zones of o.
 func envelope(o *ics.Object, m Method, comps []*ics.Component) *ics.Object {

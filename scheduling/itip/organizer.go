@@ -351,7 +351,7 @@ func (v *revision) answer(l ics.Prop, a cuaddr.Address, p, base *part, again boo
 	if want == "NEEDS-ACTION" && (given != want || old != nil && (again || v.opt.Tag && strings.EqualFold(old.Param("RSVP"), "TRUE"))) && !strings.EqualFold(l.Param("ROLE"), "NON-PARTICIPANT") && !strings.EqualFold(l.Param("RSVP"), "TRUE") {
 		l = l.WithParam("RSVP", "TRUE")
 	}
-	l = carry(carry(l, old, paramSince), old, paramAsked)
+	l = carry(carry(carry(l, old, paramSince), old, paramAsked), old, paramRefused)
 	if want == "NEEDS-ACTION" {
 		return l.WithoutParams(paramPercent, paramDone)
 	}

@@ -321,6 +321,10 @@ func (r *replying) note(c, p *part, l *ics.Prop, who cuaddr.Address) bool {
 		r.giveBack(c, p, m, persons(l, "DELEGATED-TO"))
 		return true
 	}
+	if said == "DELEGATED" && own && r.outdated(c, m, l) {
+		r.why = "whom he sends has declined since, which he did not know"
+		return true
+	}
 	status := statusOf(c.comp)
 	now := answeredBy(c.comp)
 	now.all = own && c.rid == "" && r.ours // RFC 6638 §3.2.2.3: instances that differ are in the same message
@@ -332,7 +336,7 @@ func (r *replying) note(c, p *part, l *ics.Prop, who cuaddr.Address) bool {
 		}
 		n := *q
 		if before := ics.PartStat(&n); before != said {
-			n = n.WithParam("PARTSTAT", said)
+			n = n.WithParam("PARTSTAT", said).WithoutParams(paramRefused)
 			r.news = true
 			a := ics.CalAddress(q)
 			asked, _ := strconv.Atoi(q.Param(paramAsked))
