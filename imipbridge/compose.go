@@ -26,13 +26,15 @@ type letter struct {
 	data     []byte
 }
 
+// unsendable says why a row of the queue can never become a mail.
+func unsendable(why string) error {
+	return &smtp.SMTPError{Code: 554, EnhancedCode: smtp.EnhancedCode{5, 6, 0}, Message: why}
+}
+
 // compose renders a row of the queue. An error that is a *smtp.SMTPError is
 // about the row, any other is the database's. A fault of ours in one row is no
 // reason to fall over with all the others, and again at each start.
 func (b *Bridge) compose(ctx context.Context, k keys, d *db.Delivery) (mail letter, err error) {
-	unsendable := func(why string) error {
-		return &smtp.SMTPError{Code: 554, EnhancedCode: smtp.EnhancedCode{5, 6, 0}, Message: why}
-	}
 	defer func() {
 		if fault := recover(); fault != nil {
 			b.log.Error("a mail could not be written: a fault of this program, please report it", "id", d.ID, "uid", d.UID, "fault", fault, "stack", string(debug.Stack()))

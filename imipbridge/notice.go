@@ -105,5 +105,8 @@ func (b *Bridge) notice(ctx context.Context, k keys, d *db.Delivery, rcpt cuaddr
 		}
 	}
 	data, err := n.Render()
-	return letter{to: rcpt.Mail(), id: n.ID, data: data}, err
+	if err != nil {
+		return letter{}, unsendable(err.Error())
+	}
+	return letter{to: rcpt.Mail(), id: n.ID, data: data}, nil
 }

@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 
-	"github.com/emersion/go-smtp"
-
 	"github.com/convene-server/convene/db"
 	"github.com/convene-server/convene/directory/cuaddr"
 	"github.com/convene-server/convene/imipbridge/imip"
@@ -34,7 +32,7 @@ func (b *Bridge) roundUp(ctx context.Context, k keys, d *db.Delivery, rcpt cuadd
 	}
 	list, err := scheduling.ReadRoundUp(d.Body)
 	if err != nil {
-		return letter{}, &smtp.SMTPError{Code: 554, EnhancedCode: smtp.EnhancedCode{5, 6, 0}, Message: err.Error()}
+		return letter{}, unsendable(err.Error())
 	}
 	u := imip.RoundUp{Message: imip.Message{
 		ID: k.delivery(kindID, d) + "@" + b.from.Domain(), Date: at, From: imip.Mailbox{Address: b.from},
@@ -58,5 +56,8 @@ func (b *Bridge) roundUp(ctx context.Context, k keys, d *db.Delivery, rcpt cuadd
 		u.Told = append(u.Told, one)
 	}
 	data, err := u.Render()
-	return letter{to: rcpt.Mail(), id: u.ID, data: data}, err
+	if err != nil {
+		return letter{}, unsendable(err.Error())
+	}
+	return letter{to: rcpt.Mail(), id: u.ID, data: data}, nil
 }

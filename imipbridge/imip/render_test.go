@@ -358,6 +358,40 @@ func TestTask(t *testing.T) {
 		"Done: Water the plants", "Ann Example completed “Water the plants”", "Due: Monday, 9 February 2026, 10:00")
 }
 
+// Whatever somebody writes into his calendar can be told, or is refused: the text
+// of a mail is made where a fault would be everybody's.
+func FuzzRender(f *testing.F) {
+	const people = "ORGANIZER:mailto:ann@example.org\nATTENDEE:mailto:cleo@example.net\n"
+	series := vevent("REQUEST", "DTSTART;TZID=Europe/Berlin:20260209T100000\nDURATION:PT1H\nRRULE:FREQ=MONTHLY;BYDAY=2MO;COUNT=9\nEXDATE;TZID=Europe/Berlin:20260309T100000\n"+people)
+	f.Add([]byte(series), []byte(vevent("REQUEST", "DTSTART;VALUE=DATE:20260209\nRRULE:FREQ=YEARLY\n"+people)))
+	f.Add([]byte(strings.ReplaceAll(vevent("REQUEST", "RRULE:FREQ=HOURLY\n"+people), "VEVENT", "VTODO")), []byte(series))
+	f.Add([]byte(strings.ReplaceAll(vevent("REQUEST", "DUE:20260209T100000Z\nRDATE:20260210T100000Z\n"+people), "VEVENT", "VTODO")), []byte(nil))
+	f.Add([]byte(vevent("CANCEL", "RECURRENCE-ID:20260209T100000Z\n"+people)), []byte(series))
+	f.Add([]byte(vevent("COUNTER", "RECURRENCE-ID:20260309T090000Z\nDTSTART:20260309T120000Z\nCOMMENT:later\n"+people)), []byte(series))
+	lim := ics.Limits{Bytes: 4096}
+	f.Fuzz(func(t *testing.T, body, prior []byte) {
+		o, err := ics.Parse(body, lim)
+		if err != nil || o.First() == nil || o.Method() == "" {
+			return
+		}
+		m := message(t, series)
+		m.Body, m.Zone, m.Answer = o, newYork(t), "https://cal.example.org/rsvp/x"
+		if p, err := ics.Parse(prior, lim); err == nil && p.First() != nil {
+			m.Prior = p
+		}
+		if _, err := m.Render(); err != nil {
+			t.Errorf("%v in\n%s", err, body)
+		}
+		for _, w := range []interface{ Render() ([]byte, error) }{
+			&Summary{Message: m}, &Notice{Message: m, Event: o}, &RoundUp{Message: m, Told: []Message{m}},
+		} {
+			if _, err := w.Render(); err != nil {
+				t.Errorf("%v in\n%s", err, body)
+			}
+		}
+	})
+}
+
 // Words that look encoded are shown as they were written; a quoted local part
 // is quoted once.
 func TestLooksEncoded(t *testing.T) {
