@@ -88,6 +88,12 @@ func (c *Config) runProgram(ctx context.Context, q scheduling.Consulted, log *sl
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
 	cmd.WaitDelay = time.Second
 	err := cmd.Run()
+	if cmd.Process != nil {
+		syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
+	}
+	if errors.Is(err, exec.ErrWaitDelay) { // it ended well; what it left behind held its output open
+		err = nil
+	}
 	if said.kept.Len() > 0 {
 		log.Warn("a program says", "program", q.Program.Name, "room", q.Room, "text", strings.TrimSpace(said.kept.String()))
 	}

@@ -55,6 +55,21 @@ func TestRunProgram(t *testing.T) {
 	if _, err := run(t.Context(), "exec 0<&-; echo ACCEPTED"); err != nil { // it need not read
 		t.Error(err)
 	}
+	// One that leaves something behind has decided; what it left is ended.
+	out, err = run(t.Context(), "sleep 1000 & echo $!")
+	if err != nil {
+		t.Error(err)
+	}
+	stat := "/proc/" + strings.TrimSpace(out) + "/stat"
+	for end := time.Now().Add(time.Minute); ; time.Sleep(10 * time.Millisecond) {
+		if b, err := os.ReadFile(stat); err != nil || strings.Contains(string(b), ") Z ") {
+			break
+		}
+		if time.Now().After(end) {
+			t.Error("what it left behind still runs")
+			break
+		}
+	}
 	// One that does not end is ended, with what it has started.
 	ctx, cancel := context.WithCancel(t.Context())
 	fifo := filepath.Join(dir, "started")
