@@ -99,7 +99,8 @@ func (s *sitting) observed(m Observe) (result, error) {
 	s.mailer, s.told, s.forwards = m.Actor.ID, m.Told, m.Body.Method() == string(itip.Reply)
 	s.withdraw = &withdrawal{uid: uid, sequence: highest(m.Body)}
 	s.by = m.By
-	return result{applied: true, rule: rule}, s.originate(h, after, itip.Options{Mailed: s.forwards || m.Body.Method() == string(itip.Request)}, m.Door)
+	adds := m.Body.Method() == string(itip.Add)
+	return result{applied: true, rule: rule}, s.originate(h, after, itip.Options{Mailed: s.forwards || adds || m.Body.Method() == string(itip.Request), Added: adds}, m.Door)
 }
 
 // toldAlready reports whether a user's own mail program has told somebody what

@@ -18,7 +18,11 @@ func (s *simulation) step(a act) {
 	switch { // a third of what happens, happens to the mail
 	case a.What == whatMove:
 		if who := s.people[a.Who%len(s.people)]; s.object(who) != nil && !who.room {
-			s.moves(who, a)
+			if a.B >= 6 {
+				s.drops(who, a)
+			} else {
+				s.moves(who, a)
+			}
 		}
 		return
 	case a.What >= whatQuiet && a.What < whatDelegate:
@@ -95,6 +99,31 @@ func (s *simulation) moves(who *somebody, a act) {
 		s.fail("somebody hears of it")
 	}
 	s.after(who.core, err)
+}
+
+// drops removes a calendar of somebody's: each meeting in it ends as if it were
+// removed alone (RFC 6638 §3.2.3.2).
+func (s *simulation) drops(who *somebody, a act) {
+	calendar := who.core.Lies(who.name, s.uid)
+	s.clock()
+	s.acting = who.name + " drops " + calendar
+	done := s.log.begin(s.uid, who.core, s.now, "drop "+who.name+" "+calendar, nil)
+	if t := s.twin; t != nil { // which may lie there, too
+		t.acting, t.known, t.now = s.acting, s.known, s.now
+	}
+	err := who.core.Drop(who.name, calendar, false)
+	done(false, err)
+	for _, of := range []*simulation{s, s.twin} {
+		if of == nil {
+			continue
+		}
+		for _, p := range of.people {
+			if p.name == who.name && of.object(p) == nil {
+				p.cached = nil
+			}
+		}
+		of.after(who.core, err)
+	}
 }
 
 // remove deletes somebody's copy.

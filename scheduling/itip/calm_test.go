@@ -4,20 +4,11 @@ import (
 	"os"
 	"slices"
 	"strings"
-
-	"github.com/convene-server/convene/scheduling/ics"
 )
 
 // calm are the acts that do not begin at any time. CONVENE_CROSS names those that
 // shall all the same, to see what becomes of it.
 var calm = map[string]bool{
-	// A delegation crosses no mail between those whom it concerns: the organizer, the
-	// delegator, his delegate, and who is sent by or sends either. The delegate has
-	// from his delegator what that one knew (RFC 5546 §3.2.2.3), whose answer tells
-	// the organizer of a revision by SEQUENCE alone: a change of content that it
-	// crosses need not raise that, and a delegator who was taken out meanwhile, or
-	// whose meeting is no more, is not heard. The delegate keeps then what he has.
-	"delegate": true,
 	// An answer from another mail program crosses no mail between the same two.
 	// Other programs repeat what SEQUENCE they like, so the organizer does not
 	// confirm such an answer (RFC 5546 §3.2.2.2), and the copy of who gave it shows
@@ -34,29 +25,6 @@ func (s *simulation) between(some []*somebody) int {
 	return slices.IndexFunc(s.mail, func(p *packet) bool {
 		return slices.Contains(some, s.at[p.m.From]) && slices.Contains(some, s.at[p.m.To])
 	})
-}
-
-// concerned are the organizer, who sends another, and all who are a delegator or a
-// delegate of anybody in what either of them has, or in a mail under way.
-func (s *simulation) concerned(who *somebody) []*somebody {
-	out := []*somebody{who, s.org}
-	objects := []*ics.Object{s.object(who), s.object(s.org)}
-	for _, p := range s.mail {
-		objects = append(objects, p.m.Body)
-	}
-	for _, o := range objects {
-		if o == nil {
-			continue
-		}
-		for _, c := range o.Main() {
-			for _, l := range ics.Attendees(c) {
-				if p := s.at[ics.CalAddress(l)]; p != nil && (l.HasParam("DELEGATED-FROM") || l.HasParam("DELEGATED-TO")) {
-					out = append(out, p)
-				}
-			}
-		}
-	}
-	return out
 }
 
 func calmly(act string) bool { return calm[act] && !strings.Contains(os.Getenv("CONVENE_CROSS"), act) }

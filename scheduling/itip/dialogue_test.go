@@ -408,7 +408,7 @@ func (c *core) Send(from string, to []string, method Method, object []byte) (boo
 	case after == nil:
 		return false, c.Delete(from, uid, false, dialogue.Condition{})
 	}
-	return false, c.put(from, after.Bytes(), dialogue.Condition{}, Options{Mailed: method == Reply || method == Request})
+	return false, c.put(from, after.Bytes(), dialogue.Condition{}, Options{Mailed: method == Reply || method == Request || method == Add, Added: method == Add})
 }
 
 // sendDecline closes what somebody declined from his mail program.

@@ -130,6 +130,9 @@ type Options struct {
 	// nothing is named beside it, so it holds for all that it covers; a REQUEST has
 	// told those who are in it of its revision, whatever is new in that.
 	Mailed bool
+	// Added: what his own mail program has sent is an ADD: nobody is asked about the
+	// rest of the series.
+	Added bool
 	// Comment goes with an attendee's answer (RFC 5546 §3.2.3) and stays out of
 	// his copy: why an agent answers as it does.
 	Comment string

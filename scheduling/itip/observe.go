@@ -16,6 +16,8 @@ func Observed(me Actor, have, sent *ics.Object) (after *ics.Object, rule string)
 	switch Method(sent.Method()) {
 	case Request:
 		return me.observedRequest(have, sent)
+	case Add:
+		return me.observedAdd(have, sent)
 	case Cancel:
 		return me.observedCancel(have, sent)
 	case Reply:
@@ -72,6 +74,47 @@ func (me Actor) observedRequest(have, sent *ics.Object) (*ics.Object, string) {
 		}
 	}
 	return ics.New(root), rule
+}
+
+// observedAdd puts one more instance into an organizer's series, as those have it to
+// whom she sent the ADD (RFC 5546 §3.2.4).
+func (me Actor) observedAdd(have, sent *ics.Object) (*ics.Object, string) {
+	c := sent.First()
+	switch {
+	case have == nil:
+		return nil, "no such meeting"
+	case !me.organizes(sent) || !me.organizes(have):
+		return have, "sent in the name of somebody else"
+	case have.Master() == nil || len(sent.Main()) != 1 || c.Prop("RECURRENCE-ID") != nil || c.Prop("RRULE") != nil || c.Prop("RDATE") != nil || c.Prop("EXDATE") != nil:
+		return have, "an ADD that is none"
+	}
+	r, ok := added(have, sent, c)
+	switch {
+	case !ok:
+		return have, "an ADD in another form of time than the series"
+	case have.HasInstance(r) || have.Override(r) != nil:
+		return have, "a repetition: the series has that instance"
+	case sequence(c) < Revision(have):
+		return have, staleRule(c, have.Master())
+	}
+	root := have.Root().Clone()
+	m := masterOf(root)
+	m.Add(have.DateProp("RDATE", r))
+	setSequence(m, max(sequence(c), sequence(m)))
+	one := c.Clone()
+	one.Set(have.DateProp("RECURRENCE-ID", r))
+	if len(ics.Attendees(one)) == 0 { // those of the series
+		for _, l := range ics.Attendees(m) {
+			n := l.WithoutParams(ownParams...)
+			if !me.Self(ics.CalAddress(l)) {
+				n = n.WithParam("PARTSTAT", "NEEDS-ACTION")
+			}
+			one.Add(n)
+		}
+	}
+	root.Children = append(root.Children, one)
+	zonesOf(root, have, sent)
+	return ics.New(root), "an instance added by mail"
 }
 
 // alarms keeps what the user's calendar has for himself: mail carries none.

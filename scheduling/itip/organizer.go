@@ -67,6 +67,11 @@ func (me Actor) organize(before *ics.Object, s *series, opt Options) (Outcome, e
 	}
 	v.keepDelegates()
 	v.compare()
+	if m := s.master; opt.Added && m != nil { // RFC 5546 §3.2.4: an answer to the series is none to it, and stands
+		d := v.deltas[m]
+		d.content, d.grown = d.content || d.grown, false
+		v.deltas[m] = d
+	}
 	v.revised = v.renewed()
 	v.answers()
 	plans := v.plans()

@@ -36,6 +36,9 @@ func (v *revision) revise(plans []*plan) {
 				setSequence(p.comp, least)
 				v.is.dirty = true
 			}
+			if v.opt.Added {
+				v.addedNow(p)
+			}
 			continue
 		}
 		from, to := sequence(base.comp), sequence(p.comp)
@@ -241,6 +244,19 @@ func (v *revision) ask(plans []*plan) {
 			v.mark(p, p.guests())
 		}
 	}
+}
+
+// addedNow notes of an instance that an ADD has told that nobody has answered it, and
+// that everybody has been asked.
+func (v *revision) addedNow(p *part) {
+	n := sequence(p.comp)
+	for _, a := range p.guests() {
+		if l := p.attendee(a); !v.me.Self(a) {
+			*l = l.WithParam(paramSince, since{seq: n}.String())
+		}
+	}
+	v.is.dirty = true
+	v.mark(p, p.guests())
 }
 
 // mark notes that people were told by a part's revision that they have not
