@@ -61,8 +61,8 @@ func (v *revision) revise(plans []*plan) {
 			// 5546 §2.1.5), which an ADD may have raised alone (§3.2.4).
 			from = max(from, sequence(m.comp))
 		}
-		if m := v.is.master; m != nil && p != m && !v.raised(m) && v.asksIn(p, base) {
-			from = max(from, sequence(m.comp)+1) // who is asked has answered the series as it stands
+		if m := v.is.master; m != nil && p != m && !v.raised(m) && (v.asksIn(p, base) || v.deltas[p].reschedule()) {
+			from = max(from, sequence(m.comp)+1) // who is asked has answered the series as it stands, or does so now
 		}
 		if to < from {
 			to = from
