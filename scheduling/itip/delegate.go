@@ -115,6 +115,14 @@ func (r *replying) delegate(c, p *part, l *ics.Prop) {
 			}
 			*mine = mine.WithoutParams(paramClaim)
 		}
+		if m := r.s.master; m != nil && p.rid != "" && r.serial[a.Fold()] && !line.HasParam(paramSince) {
+			// He has the series without this occurrence: what he says of that is no answer
+			// to it (RFC 5546 §2.1.5).
+			was := sequence(p.comp)
+			setSequence(p.comp, max(was, sequence(m.comp))+1)
+			r.me.keepCounting(p.comp, was)
+			line = line.WithParam(paramSince, since{seq: sequence(p.comp)}.String())
+		}
 		p.comp.Add(line)
 		p.moved()
 		r.passOn(p, a)
