@@ -192,7 +192,7 @@ func (r *replying) giveBack(c, p *part, mine *ics.Prop, to []cuaddr.Address) {
 	*mine = mine.WithParam("PARTSTAT", "NEEDS-ACTION").WithParam("RSVP", "TRUE").WithoutParams("DELEGATED-TO", paramPercent, paramDone).
 		WithParam(paramSince, answeredBy(c.comp).String())
 	r.noted = true
-	if !r.calledOff(p) {
+	if !r.calledOff(p) && r.news { // or he has been told all there is
 		r.back = append(r.back, who)
 	}
 	r.dismissed(p, dismiss(p, who, to))

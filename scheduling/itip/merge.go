@@ -177,16 +177,19 @@ func (me Actor) comesBack(s *series, old *part) bool {
 	return true
 }
 
-// undone is a copy in which instances are back that somebody took off his calendar
-// and that a REQUEST puts at another time, older than his series, in which they are
-// at their time again: his answer would have gone with that one, had it come first
-// (RFC 5546 §2.1.5).
+// undone is a copy without the answers to single instances that a late REQUEST puts
+// at another time, while what he has since has them at theirs again: they would have
+// gone with that one, had it come first (RFC 5546 §2.1.5). What somebody took off his
+// calendar is back in it.
 func (me Actor) undone(have *ics.Object, in *series) *ics.Object {
-	if have.Master() == nil || have.Master().Prop("EXDATE") == nil || in.master != nil || me.Left == nil {
+	if have.Master() == nil || in.master != nil {
 		return have
 	}
 	s := newSeries(have, have.Root().Clone())
 	for _, p := range in.parts {
+		if old := s.byRID[p.rid]; old != nil && !old.off && p.self(me) != nil && older(p.comp, old.comp) && !sameTime(have, old.comp, in.obj, p.comp) && me.letGo(s, old, p.comp) {
+			s.dirty = true
+		}
 		if before := me.left().byRID[p.rid]; before != nil && p.self(me) != nil && !sameTime(me.Left, before.comp, in.obj, p.comp) && me.comesBack(s, p) {
 			s.dirty = true
 		}
