@@ -215,7 +215,11 @@ func (me Actor) declinedDays(left, in *series, have func(ics.RID) bool) []*ics.C
 	}
 	for _, old := range left.parts {
 		if me.declinedAlone(left, old, in) && !have(old.rid) {
-			out = append(out, awayIn(old.comp, in.master.comp))
+			c := old.comp
+			if older(c, in.master.comp) { // else he knew more of it
+				c = awayIn(c, in.master.comp)
+			}
+			out = append(out, c)
 		}
 	}
 	return out

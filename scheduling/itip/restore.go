@@ -459,6 +459,10 @@ func (m *mend) answers(force bool) (out, late []answer) {
 		if now == before && !further && !passed && !force && len(shared) == 0 && !(p.rid != "" && wholeSaid && now != whole) {
 			continue
 		}
+		if l.HasParam(paramSaid) || l.HasParam(paramAnswers) { // by the organizer's word no more: he says it himself
+			*l = l.WithoutParams(paramSaid, paramAnswers)
+			m.is.dirty = true
+		}
 		a := answer{comp: m.me.current(m.is, p), mine: *l, partstat: now, extra: append(comments(oldComp, p.comp), shared...)}
 		for _, d := range m.delegate {
 			if d.part == p {
