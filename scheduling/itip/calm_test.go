@@ -12,9 +12,9 @@ import (
 // shall all the same, to see what becomes of it.
 var calm = map[string]bool{
 	// A delegation crosses no mail between those whom it concerns: the organizer, the
-	// delegator, his delegate, and who is sent by or sends either. Nearly always all
-	// copies agree without that too, of 8,000 such histories in all but one; what is
-	// left are answers of a delegate who is in some occurrences in his own right.
+	// delegator, his delegate, and who is sent by or sends either. Mostly all copies
+	// agree without that too; those that were seen not to had a delegate who is in
+	// some occurrences in his own right.
 	"delegate": true,
 	// An answer from another mail program crosses no mail between the same two.
 	// Other programs repeat what SEQUENCE they like, so the organizer does not
