@@ -270,18 +270,10 @@ func forget(tx *db.Tx, now time.Time, owner *db.Principal, of map[int64]*db.Coll
 	for i := range shares {
 		sh := &shares[i]
 		s := &sharees{posting: t, owner: owner, coll: of[sh.Collection], people: people}
-		switch {
-		case people[sh.Sharee] == nil:
-		case sh.Name == "":
-			err = s.drop(tx, sh.Sharee, sh.UID+".xml")
-		default:
-			summary := sh.Title
-			if summary == "" {
-				summary = s.called(sh)
-			}
-			err = s.invited(tx, owner, s.coll, sh, people[sh.Sharee], "invite-deleted", summary)
+		if people[sh.Sharee] == nil {
+			continue
 		}
-		if err != nil {
+		if err := s.taken(tx, sh); err != nil {
 			return err
 		}
 	}

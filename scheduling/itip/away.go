@@ -58,9 +58,7 @@ func (m *mend) comeBack() {
 	if len(m.back) == 0 {
 		return
 	}
-	for _, r := range more(nil, out) {
-		whole.Add(m.is.obj.DateProp("EXDATE", r))
-	}
+	setExdates(m.is.obj, whole, out)
 	m.is = newSeries(ics.New(root), root)
 	m.is.dirty = true
 }

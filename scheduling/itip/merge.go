@@ -131,11 +131,11 @@ func answersTo(mine *ics.Prop, c *ics.Component) string {
 	return strconv.Itoa(sequence(c))
 }
 
-// letGo gives up an answer to an instance that was called off after the revision
-// that it is to, and takes place again: the REQUEST that says so came before the
-// CANCEL. In their order the CANCEL would have taken the answer with it, and so
-// does the organizer (RFC 5546 §2.1.5).
-func (me Actor) letGo(s *series, p *part, cancel *ics.Component) bool {
+// letGo gives up an answer to an instance that was called off, or at another time,
+// after the revision that it is to, and is as it was again: the REQUEST that says so
+// came before the message that undid it, which is late now. In their order that
+// would have taken the answer with it, and so does the organizer (RFC 5546 §2.1.5).
+func (me Actor) letGo(s *series, p *part, late *ics.Component) bool {
 	done := false
 	for i := range p.comp.Props {
 		l := &p.comp.Props[i]
@@ -143,7 +143,7 @@ func (me Actor) letGo(s *series, p *part, cancel *ics.Component) bool {
 			continue
 		}
 		to, said, told := strings.Cut(l.Param(paramAnswers), "/")
-		if n, err := strconv.Atoi(to); err != nil || n >= sequence(cancel) {
+		if n, err := strconv.Atoi(to); err != nil || n >= sequence(late) {
 			continue
 		}
 		if occ := s.regular(p.rid); !told && occ != nil {
@@ -170,10 +170,7 @@ func (me Actor) comesBack(s *series, old *part) bool {
 	}
 	out := datesOf(s.obj, s.master.comp, "EXDATE")
 	delete(out, old.rid)
-	s.master.comp.Remove("EXDATE")
-	for _, r := range more(nil, out) {
-		s.master.comp.Add(s.obj.DateProp("EXDATE", r))
-	}
+	setExdates(s.obj, s.master.comp, out)
 	return true
 }
 
@@ -226,10 +223,7 @@ func (me Actor) keepAway(was, in *series, master *ics.Component, merged map[ics.
 			continue
 		}
 		delete(out, p.rid)
-		master.Remove("EXDATE")
-		for _, r := range more(nil, out) {
-			master.Add(in.obj.DateProp("EXDATE", r))
-		}
+		setExdates(in.obj, master, out)
 	}
 	for _, r := range more(out, datesOf(was.obj, was.master.comp, "EXDATE")) {
 		p := in.byRID[r]
@@ -263,10 +257,7 @@ func visible(o *ics.Object, comps []*ics.Component) []*ics.Component {
 			continue
 		}
 		m = m.Clone()
-		m.Remove("EXDATE")
-		for _, r := range more(nil, out) {
-			m.Add(o.DateProp("EXDATE", r))
-		}
+		setExdates(o, m, out)
 		comps[i] = m
 	}
 	return comps

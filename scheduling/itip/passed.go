@@ -102,15 +102,13 @@ func (me Actor) tooLate(msg Message) Outcome {
 			if me.Self(a) || find(left.master, a) != nil || len(comps) >= maxPassed || len(comps[a]) > 0 {
 				continue
 			}
-			comps[a] = append(comps[a], me.turnsAway(me.Left, c.comp, a, max(sequence(left.master.comp), sequence(c.comp))))
+			one := me.turnsAway(me.Left, c.comp, a, max(sequence(left.master.comp), sequence(c.comp)))
+			one.Remove("RECURRENCE-ID") // all of it is no more
+			comps[a] = []*ics.Component{one}
 		}
 	}
 	if len(comps) == 0 {
 		return out
-	}
-	for a, cs := range comps { // all of it is no more
-		cs[0].Remove("RECURRENCE-ID")
-		comps[a] = cs[:1]
 	}
 	return Outcome{Messages: cancelEach(me.Left, comps, true), Rule: out.Rule + " any more: whom he sends is told"}
 }

@@ -422,7 +422,7 @@ func (m *mend) stamp(p *part, base *ics.Component) {
 // answers collects what the attendee says anew, by component: the master with
 // each override whose answer differs from it, single instances, and instances
 // that he took away (RFC 6638 §3.2.2.3). late is what he says of what is
-// cancelled.
+// cancelled. What stood by the organizer's word is his own now.
 func (m *mend) answers(force bool) (out, late []answer) {
 	whole, wholeSaid := "", false
 	for _, p := range masterFirst(m.is.parts) {

@@ -1,6 +1,7 @@
 package itip
 
 import (
+	"maps"
 	"slices"
 	"strings"
 
@@ -273,6 +274,14 @@ func datesOf(o *ics.Object, c *ics.Component, name string) map[ics.RID]bool {
 		}
 	}
 	return out
+}
+
+// setExdates makes some instances those that a series' master takes out.
+func setExdates(o *ics.Object, master *ics.Component, out map[ics.RID]bool) {
+	master.Remove("EXDATE")
+	for _, r := range sorted(slices.Collect(maps.Keys(out))) {
+		master.Add(o.DateProp("EXDATE", r))
+	}
 }
 
 // more returns what b has and a has not.
