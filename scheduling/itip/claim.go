@@ -20,7 +20,7 @@ const paramClaim = "X-CONVENE-CLAIM"
 // claim is such an answer; the zero one is none.
 type claim struct {
 	said  string
-	since string
+	since since
 	who   cuaddr.Address
 	to    cuaddr.Address // whom he sends
 }
@@ -34,7 +34,7 @@ func claimOf(l *ics.Prop) claim {
 	if err != nil || who.IsZero() {
 		return claim{}
 	}
-	out := claim{said: f[0], since: f[1], who: who}
+	out := claim{said: f[0], since: parseSince(f[1]), who: who}
 	if len(f) > 3 {
 		out.to, _ = cuaddr.Parse(f[3])
 	}
@@ -42,7 +42,7 @@ func claimOf(l *ics.Prop) claim {
 }
 
 func (k claim) String() string {
-	v := k.said + " " + k.since + " " + k.who.String()
+	v := k.said + " " + k.since.String() + " " + k.who.String()
 	if !k.to.IsZero() {
 		v += " " + k.to.String()
 	}
@@ -51,7 +51,7 @@ func (k claim) String() string {
 
 // answer gives his line what he said.
 func (k claim) answer(line ics.Prop) ics.Prop {
-	line = line.WithParam("PARTSTAT", k.said).WithParam(paramSince, k.since).WithParam("SCHEDULE-STATUS", StatusSuccess).WithoutParams("RSVP")
+	line = line.WithParam("PARTSTAT", k.said).WithParam(paramSince, k.since.String()).WithParam("SCHEDULE-STATUS", StatusSuccess).WithoutParams("RSVP")
 	if !k.to.IsZero() {
 		line = line.WithParam("DELEGATED-TO", k.to.String())
 	}
@@ -61,7 +61,7 @@ func (k claim) answer(line ics.Prop) ics.Prop {
 // claims reads the answer of somebody who says that he was sent; false: it is none
 // that can wait.
 func (r *replying) claims(c *part, l *ics.Prop) (claim, bool) {
-	k := claim{said: ics.PartStat(l), since: answeredBy(c.comp).String(), who: ics.CalAddress(l)}
+	k := claim{said: ics.PartStat(l), since: answeredBy(c.comp), who: ics.CalAddress(l)}
 	if to := persons(l, "DELEGATED-TO"); k.said == "DELEGATED" && len(to) == 1 && !r.me.Self(to[0]) {
 		k.to = to[0]
 	}
@@ -94,7 +94,7 @@ func (r *replying) early(c, p *part, l *ics.Prop) bool {
 		return false
 	}
 	if sends(by, k.who) { // his line got lost
-		line := l.WithoutParams(ownParams...).WithoutParams("RSVP").WithParam(paramSince, k.since).WithParam("SCHEDULE-STATUS", statusOf(c.comp))
+		line := l.WithoutParams(ownParams...).WithoutParams("RSVP").WithParam(paramSince, k.since.String()).WithParam("SCHEDULE-STATUS", statusOf(c.comp))
 		p.comp.Add(line)
 		p.moved()
 		r.passOn(p, k.who)
@@ -102,17 +102,12 @@ func (r *replying) early(c, p *part, l *ics.Prop) bool {
 		return true
 	}
 	r.claim = true
-	if old := claimOf(by); samePerson(old.who, k.who) && stampOf(old.since) > stampOf(k.since) {
+	if old := claimOf(by); samePerson(old.who, k.who) && old.since.stamp > k.since.stamp {
 		return true // a later one came before (RFC 5546 §2.1.5)
 	}
 	*by = by.WithParam(paramClaim, k.String())
 	r.noted = true
 	return true
-}
-
-func stampOf(since string) string {
-	_, stamp, _ := strings.Cut(since, "/")
-	return stamp
 }
 
 // passOn puts into a part whom a new delegate sends in his turn, and invites him: he

@@ -15,8 +15,10 @@ type since struct {
 }
 
 // sinceOf reads what a line remembers.
-func sinceOf(l *ics.Prop) since {
-	seq, rest, _ := strings.Cut(l.Param(paramSince), "/")
+func sinceOf(l *ics.Prop) since { return parseSince(l.Param(paramSince)) }
+
+func parseSince(v string) since {
+	seq, rest, _ := strings.Cut(v, "/")
 	stamp, _, all := strings.Cut(rest, "/")
 	n, _ := strconv.Atoi(seq)
 	return since{n, stamp, all}
