@@ -298,10 +298,7 @@ func (s *sitting) fromAttendee(m Deliver, method itip.Method) (result, error) {
 	if org == nil || org.ID != m.Recipient.ID {
 		return ignored("the recipient is not the organizer")
 	}
-	attendee := m.Attendee
-	if attendee.IsZero() {
-		attendee = itip.Speaker(m.Body, func(a cuaddr.Address) bool { return s.same(a, m.From) || !m.Sender.IsZero() && s.same(a, m.Sender) })
-	}
+	attendee := s.speaker(m)
 	msg := itip.Message{Method: method, UID: uid, From: attendee, To: m.Address, Body: m.Body}
 	me, err := s.actor(h, true)
 	if err != nil {
@@ -355,6 +352,15 @@ func (s *sitting) fromAttendee(m Deliver, method itip.Method) (result, error) {
 	return result{applied: true, rule: out.Rule, gathered: s.tellsAnswer(m, msg, &out)}, nil
 }
 
+// speaker is the attendee for whom a message speaks: whom a token proves, else whoever
+// the mail is from.
+func (s *sitting) speaker(m Deliver) cuaddr.Address {
+	if !m.Attendee.IsZero() {
+		return m.Attendee
+	}
+	return itip.Speaker(m.Body, func(a cuaddr.Address) bool { return s.same(a, m.From) || !m.Sender.IsZero() && s.same(a, m.Sender) })
+}
+
 // tooLate takes an answer to a meeting that the recipient does not have any more.
 func (s *sitting) tooLate(h *holding, m Deliver, method itip.Method) (result, error) {
 	const rule = "the recipient has no such meeting"
@@ -365,10 +371,7 @@ func (s *sitting) tooLate(h *holding, m Deliver, method itip.Method) (result, er
 	if err != nil || left == nil {
 		return result{rule: rule}, err
 	}
-	attendee := m.Attendee
-	if attendee.IsZero() {
-		attendee = itip.Speaker(m.Body, func(a cuaddr.Address) bool { return s.same(a, m.From) || !m.Sender.IsZero() && s.same(a, m.Sender) })
-	}
+	attendee := s.speaker(m)
 	me, err := s.actor(h, true)
 	if err != nil {
 		return result{}, err
