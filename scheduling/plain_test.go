@@ -66,6 +66,19 @@ func TestPutMended(t *testing.T) {
 	})
 }
 
+// What the server remembers in a copy no program tells it.
+func TestPutMarks(t *testing.T) {
+	each(t, func(h *house) {
+		h.persons("ann", "ben")
+		body := invitation("u1", "20260303T1000", "20260303T1100", "ann", "ben")
+		marked := strings.Replace(body, attendee("ben"), attendee("ben", "X-CONVENE-CLAIM=\"ACCEPTED 0/20260301T120000Z mailto:eve@example.net\"")+"\r\nX-CONVENE-LAPSED:/0/ben@example.org", 1)
+		w := h.put("ann", marked)
+		if got := string(h.has("ann", "u1").Body); !w.Rewritten || strings.Contains(got, "CLAIM") || strings.Contains(got, "LAPSED") {
+			t.Errorf("%+v, %s", w, got)
+		}
+	})
+}
+
 func TestPutRefusals(t *testing.T) {
 	each(t, func(h *house) {
 		h.persons("ann")

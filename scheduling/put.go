@@ -60,7 +60,7 @@ func (d *Desk) read(body []byte) (*ics.Object, error) {
 	if d.opt.MaxResource > 0 && int64(len(body)) > d.opt.MaxResource {
 		return nil, &itip.Refusal{Precondition: itip.MaxResourceSize, Detail: "the object is larger than this server takes"}
 	}
-	obj, err := ics.Parse(body, ics.Limits{Bytes: int(d.opt.MaxResource)})
+	obj, err := ics.Parse(itip.Shown(body), ics.Limits{Bytes: int(d.opt.MaxResource)}) // what copies remember, they say themselves
 	if err != nil {
 		r := &itip.Refusal{Precondition: itip.ValidData, Detail: err.Error()} // RFC 4791 §5.3.2.1
 		var large *ics.TooLargeError

@@ -124,7 +124,7 @@ func shell(o *ics.Object) *ics.Component {
 // alarms, his marks for his own server, and what he says of the request.
 func received(c *ics.Component) *ics.Component {
 	out := c.Clone()
-	out.Remove("REQUEST-STATUS", propReceived, propOwn, propAdded)
+	out.RemoveFunc(func(p *ics.Prop) bool { return p.Name == "REQUEST-STATUS" || isMark([]byte(p.Name)) })
 	for i := range out.Props {
 		if p := &out.Props[i]; p.Name == "ATTENDEE" || p.Name == "ORGANIZER" {
 			*p = p.WithoutParams(ownParams...)
