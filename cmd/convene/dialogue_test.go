@@ -550,6 +550,9 @@ func (h *stage) Mailed(who string) [][]byte {
 			continue
 		}
 		for _, o := range mail.Objects {
+			if why := dialogue.Breaks(o, true); why != "" {
+				h.t.Errorf("a mail to %s has %s:\n%s", who, why, o.Bytes())
+			}
 			out = append(out, o.Bytes())
 		}
 	}

@@ -121,12 +121,12 @@ func (m *Message) complete(c *ics.Component, method string) {
 		}
 	}
 	switch method {
-	case "REQUEST", "ADD", "COUNTER":
-		// RFC 5546 §3.2.2, §3.2.4, §3.2.7: it may be empty.
+	case "PUBLISH", "REQUEST", "ADD", "COUNTER":
+		// RFC 5546 §3.2.1, §3.2.2, §3.2.4, §3.2.7: it may be empty.
 		if c.Prop("SUMMARY") == nil && (c.Name == "VEVENT" || c.Name == "VTODO") {
 			c.Add(ics.NewProp("SUMMARY", ""))
 		}
-		if c.Prop("PRIORITY") == nil && c.Name == "VTODO" { // §3.4.2, §3.4.4, §3.4.7
+		if c.Prop("PRIORITY") == nil && c.Name == "VTODO" { // §3.4.1, §3.4.2, §3.4.4, §3.4.7
 			c.Add(ics.NewProp("PRIORITY", "0"))
 		}
 	case "CANCEL":

@@ -487,6 +487,9 @@ func TestCalendarPart(t *testing.T) {
 	has(c, "PRIORITY", false)
 	task := strings.NewReplacer("VEVENT", "VTODO", "DTEND", "DUE").Replace(vevent("REQUEST", "DTSTART:20260209T233000Z\n"+people))
 	has(part(message(t, task)), "PRIORITY:0\r\n", true) // §3.4.2
+	published := part(message(t, strings.Replace(task, "REQUEST", "PUBLISH", 1)))
+	has(published, "SUMMARY:\r\n", true) // §3.4.1
+	has(published, "PRIORITY:0\r\n", true)
 	if strings.Count(c, "BEGIN:VTIMEZONE") != 1 || !strings.Contains(c, "TZID:Europe/Berlin\r\n") {
 		t.Errorf("no VTIMEZONE was made:\n%s", c)
 	}

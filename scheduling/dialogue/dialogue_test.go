@@ -69,3 +69,39 @@ func TestEdit(t *testing.T) {
 		t.Error("an edit that hits no line must fail")
 	}
 }
+
+func TestBreaks(t *testing.T) {
+	test := func(method, kind, lines, want string) {
+		t.Helper()
+		text := "BEGIN:VCALENDAR\nVERSION:2.0\nPRODID:x\nMETHOD:" + method + "\nBEGIN:" + kind + "\nUID:1\nDTSTAMP:20260102T100000Z\n" + lines + "END:" + kind + "\nEND:VCALENDAR\n"
+		o, err := ics.Parse([]byte(strings.ReplaceAll(text, "\n", "\r\n")), ics.Limits{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := Breaks(o, true); got != want {
+			t.Errorf("Breaks(%s of %s %q) = %q; want %q", method, kind, lines, got, want)
+		}
+	}
+	const people = "ORGANIZER:mailto:ann@example.org\nATTENDEE:mailto:ben@example.org\n"
+	test("REQUEST", "VEVENT", people+"DTSTART:20260202T100000Z\nSUMMARY:\n", "")
+	test("REQUEST", "VEVENT", people+"DTSTART:20260202T100000Z\n", "0 SUMMARY in a VEVENT REQUEST")
+	test("REQUEST", "VEVENT", people+"DTSTART;TZID=Mars:20260202T100000\nSUMMARY:\n", "no VTIMEZONE Mars")
+	test("REQUEST", "VEVENT", people+"DTSTART:20260202T100000Z\nSUMMARY:\nSTATUS:CANCELLED\n", "STATUS:CANCELLED in a VEVENT REQUEST")
+	test("REQUEST", "VEVENT", people+"DTSTART:20260202T100000Z\nDTEND:20260202T110000Z\nDURATION:PT1H\nSUMMARY:\n", "an end and a DURATION in a VEVENT REQUEST")
+	test("REQUEST", "VTODO", people+"SUMMARY:\nPRIORITY:0\n", "")
+	test("REQUEST", "VTODO", people+"SUMMARY:\n", "0 PRIORITY in a VTODO REQUEST")
+	test("REQUEST", "VTODO", "ORGANIZER:mailto:ann@example.org\nSUMMARY:\nPRIORITY:0\n", "no ATTENDEE in a VTODO REQUEST")
+	test("REQUEST", "VJOURNAL", people, "no such message: VJOURNAL REQUEST")
+	test("REPLY", "VEVENT", people, "")
+	test("REPLY", "VEVENT", people+"ATTENDEE:mailto:cat@example.org\n", "2 ATTENDEE in a VEVENT REPLY")
+	test("REPLY", "VEVENT", people+"BEGIN:VALARM\nEND:VALARM\n", "VALARM in a VEVENT REPLY")
+	test("ADD", "VEVENT", people+"DTSTART:20260202T100000Z\nSUMMARY:\nSEQUENCE:0\n", "SEQUENCE:0 in a VEVENT ADD")
+	test("REFRESH", "VEVENT", people, "")
+	test("REFRESH", "VTODO", people, "ORGANIZER in a VTODO REFRESH")
+	test("CANCEL", "VEVENT", people, "0 SEQUENCE in a VEVENT CANCEL")
+	test("DECLINECOUNTER", "VTODO", "ORGANIZER:mailto:ann@example.org\nSEQUENCE:0\n", "no ATTENDEE in a VTODO DECLINECOUNTER")
+	const hours = people + "DTSTART:20260202T000000Z\nDTEND:20260203T000000Z\n"
+	test("REPLY", "VFREEBUSY", hours+"FREEBUSY:20260202T100000Z/PT1H,20260202T120000Z/PT1H\n", "")
+	test("REPLY", "VFREEBUSY", hours+"FREEBUSY:20260202T120000Z/PT1H\nFREEBUSY:20260202T100000Z/PT1H\n", "periods twice or out of order: 20260202T120000Z/PT1H, 20260202T100000Z/PT1H")
+	test("REPLY", "VFREEBUSY", hours+"SEQUENCE:0\n", "SEQUENCE in a VFREEBUSY REPLY")
+}

@@ -654,13 +654,16 @@ func (c *core) sound(m Message) error {
 	if len(m.Body.Main()) == 0 {
 		return bad("no component")
 	}
-	if why := breaks(m); why != "" {
+	if why := dialogue.Breaks(m.Body, false); why != "" && !m.Echo { // an echo is for copies here alone
 		return bad(why)
 	}
 	for _, comp := range m.Body.Main() {
 		for _, want := range []string{"UID", "DTSTAMP", "ORGANIZER", "DTSTART"} {
 			if want == "DTSTART" && (comp.Name == "VTODO" || m.Method == Refresh || m.Method == Cancel) {
 				continue // as the organizer's program wrote it; none in a REFRESH, and nothing for who is not invited
+			}
+			if want == "ORGANIZER" && comp.Name == "VTODO" && m.Method == Refresh {
+				continue // RFC 5546 §3.4.6
 			}
 			if len(comp.PropsNamed(want)) != 1 {
 				return bad("not one " + want)

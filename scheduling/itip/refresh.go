@@ -115,9 +115,10 @@ func (me Actor) ask(about *ics.Object, org, mine ics.Prop) []Message {
 	if to.IsZero() || from.IsZero() || me.Self(to) || agent(&org) != byServer {
 		return nil
 	}
-	c := &ics.Component{Name: about.Kind(), Props: []ics.Prop{
-		ics.NewProp("UID", about.UID()), ics.NewProp("DTSTAMP", utc(me.Now)), org.WithoutParams(ownParams...),
-		mine.WithoutParams(append([]string{"RSVP"}, ownParams...)...),
-	}}
+	c := &ics.Component{Name: about.Kind(), Props: []ics.Prop{ics.NewProp("UID", about.UID()), ics.NewProp("DTSTAMP", utc(me.Now))}}
+	if c.Name != "VTODO" { // RFC 5546 §3.4.6: of a task it has none
+		c.Add(org.WithoutParams(ownParams...))
+	}
+	c.Add(mine.WithoutParams(append([]string{"RSVP"}, ownParams...)...))
 	return []Message{{Method: Refresh, UID: about.UID(), From: from, To: to, Body: envelope(about, Refresh, []*ics.Component{c})}}
 }
