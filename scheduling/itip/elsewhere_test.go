@@ -196,8 +196,11 @@ func (s *simulation) refreshes(who *somebody) {
 	s.acting = who.name + " asks how things stand"
 	c := &ics.Component{Name: o.Kind(), Props: []ics.Prop{
 		ics.NewProp("UID", s.uid), ics.NewProp("DTSTAMP", s.now.UTC().Format("20060102T150405Z")),
-		ics.NewProp("ORGANIZER", org.String()), ics.NewProp("ATTENDEE", s.address(who).String()),
+		ics.NewProp("ATTENDEE", s.address(who).String()),
 	}}
+	if c.Name != "VTODO" { // RFC 5546 §3.4.6
+		c.Add(ics.NewProp("ORGANIZER", org.String()))
+	}
 	body := ics.New(&ics.Component{Name: "VCALENDAR", Props: []ics.Prop{
 		ics.NewProp("VERSION", "2.0"), ics.NewProp("PRODID", ProductID), ics.NewProp("CALSCALE", "GREGORIAN"), ics.NewProp("METHOD", "REFRESH"),
 	}, Children: []*ics.Component{c}})
