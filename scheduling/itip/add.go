@@ -72,7 +72,7 @@ func (me Actor) receiveAdd(have *ics.Object, msg Message) (Outcome, error) {
 		return again("an ADD in another form of time than the series")
 	case seq <= top && (s.byRID[r] != nil || have.HasInstance(r)):
 		return ignored("a repetition: he has that instance"), nil
-	case left.byRID[r] != nil && outdated(left, &part{comp: c, rid: r}):
+	case left.byRID[r] != nil && outdated(left, in, &part{comp: c, rid: r}):
 		return ignored("he removed it, or it was cancelled, after this was written"), nil
 	case seq <= sequence(s.master.comp) && overtaken(s.master.comp, c) && seq > wholeOf(s.master.comp):
 		out, err := again(staleRule(c, s.master.comp) + ", yet a later ADD came before it")

@@ -134,7 +134,7 @@ func (me Actor) cancelledUnseen(in *series, parts []*part) *ics.Object {
 		if len(p.guests()) > 0 && p.self(me) == nil {
 			continue
 		}
-		if outdated(left, p) {
+		if outdated(left, in, p) {
 			continue
 		}
 		c := p.comp.Clone()
@@ -280,9 +280,14 @@ func (me Actor) declinedAlone(left *series, p *part, in *series) bool {
 // outdated reports whether a component of a message says nothing that is newer
 // than what he knew when he had the meeting last; then it brings nothing back.
 // What was called off as a whole and is asked for again later may begin anew,
-// with SEQUENCE 0: its organizer's program does not have the old one any more.
-func outdated(left *series, p *part) bool {
+// with SEQUENCE 0: its organizer's program does not have the old one any more. An
+// occurrence has a SEQUENCE of its own (RFC 5546 §2.1.4): with a series, in, that is
+// newer than his it is no older than that.
+func outdated(left, in *series, p *part) bool {
 	old := left.at(p.rid)
+	if old != nil && old.rid != p.rid && in.master != nil && older(old.comp, in.master.comp) {
+		return false
+	}
 	if old != nil && old.off && old.rid == "" && dtstamp(old.comp) < dtstamp(p.comp) {
 		return false
 	}

@@ -38,7 +38,8 @@ const (
 	// time for a while, or was none, "RECURRENCE-ID/SEQUENCE": answers to it count
 	// from this revision on. "RECURRENCE-ID/SEQUENCE/ADDRESS ADDRESS" is said of
 	// those from whom it was taken for a while, "RECURRENCE-ID+/SEQUENCE" of this
-	// instance and all later ones. "/0/ADDRESS" is said of who was taken off a
+	// instance and all later ones, "*/SEQUENCE" of all that have no component of their
+	// own. "/0/ADDRESS" is said of who was taken off a
 	// meeting of revision 0 by an answer. It is never sent.
 	propLapsed = "X-CONVENE-LAPSED"
 	// propReceived stands in an attendee's copy whose DTSTAMP his program

@@ -419,7 +419,7 @@ func find(p *part, who cuaddr.Address) *ics.Prop {
 func (r *replying) stale(c, p *part, l *ics.Prop) (bool, string) {
 	this := answeredBy(c.comp)
 	old := "stale: he answers revision " + strconv.Itoa(this.seq)
-	if from := r.lapsed(c.rid, ics.CalAddress(l)); this.seq < from {
+	if from := r.lapsed(c.rid, ics.CalAddress(l), p.rid != c.rid); this.seq < from {
 		return true, old + ", answers to this occurrence count from " + strconv.Itoa(from) + " on"
 	}
 	if l.HasParam(paramSince) {
@@ -443,12 +443,12 @@ func (r *replying) stale(c, p *part, l *ics.Prop) (bool, string) {
 }
 
 // lapsed returns from which revision on somebody's answers to an instance count,
-// whether it has a component of its own again or not.
-func (r *replying) lapsed(rid ics.RID, who cuaddr.Address) int {
+// which may have a component of its own again; bare: it has none.
+func (r *replying) lapsed(rid ics.RID, who cuaddr.Address, bare bool) int {
 	if r.s.master == nil || rid == "" {
 		return 0
 	}
-	return lapsed(r.s.master.comp, rid, who)
+	return lapsed(r.s.master.comp, rid, who, bare)
 }
 
 func (r *replying) sameStart(c, p *part) bool {

@@ -62,7 +62,7 @@ func (me Actor) firstCopy(in *series, msg Message) Outcome {
 		if p.self(me) == nil {
 			continue
 		}
-		if outdated(left, p) {
+		if outdated(left, in, p) {
 			late = true
 			continue
 		}
@@ -100,7 +100,11 @@ func (me Actor) firstCopy(in *series, msg Message) Outcome {
 		root.Children = append(root.Children, cancelledSince(left, in, have)...)
 	}
 	o := ics.New(root)
-	return Outcome{Object: o, Left: me.leaving(msg.Body, heard, false, outlast...), Changed: true, Scheduled: true, Inbox: msg.Body, Rule: "new invitation stored"}
+	known := me.leaving(msg.Body, heard, false, outlast...)
+	if in.master != nil {
+		known = AddLeft(known, me.leaving(msg.Body, calledOffMeanwhile(left, in), true))
+	}
+	return Outcome{Object: o, Left: known, Changed: true, Scheduled: true, Inbox: msg.Body, Rule: "new invitation stored"}
 }
 
 // shell is the VCALENDAR of a copy: that of the message without METHOD, with
@@ -192,8 +196,8 @@ func (me Actor) update(have *ics.Object, in *series, msg Message) Outcome {
 			stale = "he declined this occurrence and has no copy of it" // as in firstCopy
 			continue
 		}
-		if old == nil && (outdated(left, p) || me.keepsOut(left, in, p)) {
-			if !outdated(left, p) {
+		if old == nil && (outdated(left, in, p) || me.keepsOut(left, in, p)) {
+			if !outdated(left, in, p) {
 				heard = append(heard, me.anew(left, in, p))
 			}
 			stale = "he removed it, or it was cancelled, after this was written"

@@ -125,11 +125,24 @@ func (v *revision) lapse() {
 	remember := func(r string, whom ...string) {
 		if kept := m.comp.PropsNamed(propLapsed); len(kept) >= maxLapsed {
 			first := *kept[0]
+			if strings.HasPrefix(first.Value, everyLapsed+"/") {
+				first = *kept[1]
+			}
 			m.comp.RemoveFunc(func(p *ics.Prop) bool { return p.Name == propLapsed && p.Value == first.Value })
 		}
 		m.moved()
 		m.comp.Add(ics.NewProp(propLapsed, strings.Join(append([]string{r, strconv.Itoa(sequence(m.comp))}, whom...), "/")))
 		v.is.dirty = true
+	}
+	// A new time of the series asks anew for all of it (RFC 6638 §3.2.8), the
+	// occurrences included that happen to be when they were: another one's answer to
+	// these, from before, would not be told from one to the series as it is (RFC 5546
+	// §2.1.5).
+	if v.was.master != nil && v.deltas[m].moved && sequence(m.comp) > 0 {
+		m.comp.RemoveFunc(func(p *ics.Prop) bool {
+			return p.Name == propLapsed && strings.HasPrefix(p.Value, everyLapsed+"/")
+		})
+		remember(everyLapsed)
 	}
 	for _, r := range v.rids {
 		old := v.was.byRID[r]
@@ -212,14 +225,17 @@ func (v *revision) fresh() (fresh []ics.RID, all bool) {
 // maxLapsed bounds what is remembered of taken back times.
 const maxLapsed = 50
 
+// everyLapsed stands for all instances that have no component of their own.
+const everyLapsed = "*"
+
 // lapsed returns from which revision of a series on somebody's answers to an
-// instance count.
-func lapsed(master *ics.Component, r ics.RID, who cuaddr.Address) int {
+// instance count; bare: it has no component of its own.
+func lapsed(master *ics.Component, r ics.RID, who cuaddr.Address, bare bool) int {
 	n := 0
 	for _, p := range master.PropsNamed(propLapsed) {
 		rid, rest, _ := strings.Cut(p.Value, "/")
 		from, whom, some := strings.Cut(rest, "/")
-		if start, later := strings.CutSuffix(rid, "+"); start != string(r) && !(later && start < string(r)) || some && !slices.Contains(strings.Fields(whom), who.Fold()) {
+		if start, later := strings.CutSuffix(rid, "+"); !(bare && rid == everyLapsed) && start != string(r) && !(later && start < string(r)) || some && !slices.Contains(strings.Fields(whom), who.Fold()) {
 			continue
 		}
 		if seq, err := strconv.Atoi(from); err == nil {
