@@ -193,6 +193,7 @@ func (me Actor) cancelPart(p *part, by *ics.Component) bool {
 	}
 	p.comp.Set(ics.NewProp("STATUS", "CANCELLED"))
 	p.comp.Set(ics.NewProp("SEQUENCE", strconv.Itoa(max(sequence(by), sequence(p.comp)))))
+	p.comp.Remove(propAdded) // of this one he was told himself
 	if v := by.Value("DTSTAMP"); v != "" {
 		p.comp.Set(ics.NewProp("DTSTAMP", v))
 		p.comp.Remove(propReceived)

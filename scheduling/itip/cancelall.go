@@ -54,10 +54,18 @@ func (me Actor) cancelAll(before *ics.Object) Outcome {
 		out.Messages[i].Echo = again
 		out.Left = AddLeft(out.Left, ended(out.Messages[i].Body))
 	}
+	if out.Left == nil && s.master != nil && s.master.comp.Prop(propOff) != nil { // nobody was in it any more
+		out.Left = ended(before)
+	}
 	if out.Left != nil { // whoever of them sends another meanwhile, see tooLate
 		root := out.Left.Root().Clone()
 		for _, m := range out.Messages[:min(len(out.Messages), maxLapsed)] {
 			root.Children[0].Add(ics.NewProp("ATTENDEE", m.To.String()))
+		}
+		if s.master != nil {
+			if off := s.master.comp.Prop(propOff); off != nil { // or was taken off before
+				root.Children[0].Add(*off)
+			}
 		}
 		out.Left = ics.New(root)
 	}

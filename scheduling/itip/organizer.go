@@ -357,10 +357,13 @@ func (v *revision) answer(l ics.Prop, a cuaddr.Address, p, base *part, again boo
 		l = l.WithParam("RSVP", "TRUE")
 	}
 	l = carry(carry(carry(l, old, paramSince), old, paramAsked), old, paramRefused)
+	if !again { // else that was for another time
+		l = carry(l, old, paramClaim)
+	}
 	if want == "NEEDS-ACTION" {
 		return l.WithoutParams(paramPercent, paramDone)
 	}
-	return carry(carry(carry(l, old, paramPercent), old, paramDone), old, paramClaim)
+	return carry(carry(l, old, paramPercent), old, paramDone)
 }
 
 // askedAlone is somebody's line of the series with the highest revision in which

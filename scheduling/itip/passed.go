@@ -29,15 +29,8 @@ func (r *replying) behindHand(c, p *part, a cuaddr.Address) bool {
 // not invited any more, or that the occurrence does not take place: they believe that
 // they are invited (RFC 5546 §3.2.5).
 func (r *replying) unsent(msg Message) []Message {
-	known := r.s.off(msg.From)
-	for _, p := range r.s.parts {
-		known = known || find(p, msg.From) != nil
-	}
-	for _, c := range r.in.parts {
-		if l := answering(c, msg.From); l != nil && !known && !r.claim {
-			known = slices.ContainsFunc(persons(l, "DELEGATED-FROM"), r.s.off) // nor is he
-		}
-	}
+	known := slices.ContainsFunc(r.s.parts, func(p *part) bool { return find(p, msg.From) != nil }) || r.s.off(msg.From) ||
+		!r.claim && r.in.sentBy(msg.From, r.s.off)
 	if !known || r.me.past(r.s.obj) {
 		return nil // a stranger sends nobody
 	}
@@ -77,6 +70,15 @@ func (r *replying) unsent(msg Message) []Message {
 	return cancelEach(r.s.obj, comps, true)
 }
 
+// sentBy reports whether somebody who answers is one of these, or was sent by one,
+// says he.
+func (s *series) sentBy(from cuaddr.Address, known func(cuaddr.Address) bool) bool {
+	return known(from) || slices.ContainsFunc(s.parts, func(c *part) bool {
+		l := answering(c, from)
+		return l != nil && slices.ContainsFunc(persons(l, "DELEGATED-FROM"), known)
+	})
+}
+
 // sentIn are those whom somebody sends by a component of his answer.
 func sentIn(c *part, from cuaddr.Address) []cuaddr.Address {
 	l := answering(c, from)
@@ -92,10 +94,13 @@ func sentIn(c *part, from cuaddr.Address) []cuaddr.Address {
 func (me Actor) tooLate(msg Message) Outcome {
 	out := ignored("no such meeting")
 	left := me.left()
-	if left.master == nil || !left.master.off || !me.Self(ics.Organizer(left.master.comp)) || find(left.master, msg.From) == nil {
+	if left.master == nil || !left.master.off || !me.Self(ics.Organizer(left.master.comp)) {
 		return out
 	}
 	in := newSeries(msg.Body, msg.Body.Root())
+	if !in.sentBy(msg.From, func(a cuaddr.Address) bool { return find(left.master, a) != nil || left.off(a) }) {
+		return out
+	}
 	comps := map[cuaddr.Address][]*ics.Component{}
 	for _, c := range masterFirst(in.parts) {
 		for _, a := range sentIn(c, msg.From) {

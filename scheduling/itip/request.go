@@ -21,11 +21,15 @@ func (me Actor) receiveRequest(have *ics.Object, msg Message) (Outcome, error) {
 	case !me.in(in):
 		return ignored("he is not invited"), nil
 	}
-	if have == nil {
+	by := Delegator(msg.Body, me.Self)
+	passed := by != nil && sameLine(by, msg.From) && msg.From != org
+	switch {
+	case have == nil && passed:
+		return passedOn(me.firstCopy(in, msg), in), nil
+	case have == nil:
 		return me.firstCopy(in, msg), nil
-	}
-	if by := Delegator(msg.Body, me.Self); by != nil && sameLine(by, msg.From) && !me.over(have) {
-		return me.sentBeside(have, in, msg), nil
+	case passed && !me.over(have):
+		return passedOn(me.sentBeside(have, in, msg), in), nil
 	}
 	if was, _ := organizerOf(have); !was.IsZero() && was != org && was.Fold() != org.Fold() && !msg.Successor && !me.replaces(have, in) { // decision 14
 		return Outcome{}, &Refusal{Precondition: AllowedOrganizerReceived, Detail: "a meeting with this UID has another organizer"}
@@ -33,7 +37,11 @@ func (me Actor) receiveRequest(have *ics.Object, msg Message) (Outcome, error) {
 	if note(have) || in.master == nil && !me.in(newSeries(have, have.Root())) {
 		return me.firstCopy(in, msg), nil // he is invited to what he kept as a note, or to single days of it
 	}
-	return me.update(have, in, msg), nil
+	out := me.update(have, in, msg)
+	if passed {
+		out = passedOn(out, in)
+	}
+	return out, nil
 }
 
 // over reports whether the user is in nothing of an object that is not cancelled.
@@ -212,6 +220,9 @@ func (me Actor) update(have *ics.Object, in *series, msg Message) Outcome {
 		}
 	}
 	if c := merged[""]; whole && c != nil {
+		if was.master == nil || c != was.master.comp {
+			lost = nil // this is the whole of it
+		}
 		heard = append(heard, me.keepAway(was, in, c, merged)...)
 		for _, p := range left.parts {
 			if was.at(p.rid) == nil && me.declinedAlone(left, p, in) {
