@@ -220,3 +220,86 @@ func comments(old, c *ics.Component) []ics.Prop {
 	}
 	return out
 }
+
+// answers collects what the attendee says anew, by component: the master with
+// each override whose answer differs from it, single instances, and instances
+// that he took away (RFC 6638 §3.2.2.3). late is what he says of what is
+// cancelled. What stood by the organizer's word is his own now.
+func (m *mend) answers(force bool) (out, late []answer) {
+	whole, wholeSaid := "", false
+	for _, p := range masterFirst(m.is.parts) {
+		l := p.self(m.me)
+		if l == nil {
+			continue
+		}
+		now, before := ics.PartStat(l), "NEEDS-ACTION"
+		var oldComp *ics.Component
+		if b := m.base[p]; b != nil {
+			oldComp = b.comp
+			if o := b.self(m.me); o != nil {
+				before = ics.PartStat(o)
+			}
+		}
+		if cancelled(p.comp) {
+			if now != before {
+				late = append(late, answer{comp: p.comp, mine: *l, partstat: now})
+			}
+			continue
+		}
+		further := oldComp != nil && p.comp.Name == "VTODO" && !slices.EqualFunc(progress(oldComp), progress(p.comp), func(a, b ics.Prop) bool { return a.Value == b.Value })
+		passed := oldComp != nil && now == "DELEGATED" && !equalSets(delegatesOf(*l), delegatesOf(*ics.Attendee(oldComp, m.me.Self)))
+		var shared []ics.Prop
+		if oldComp != nil {
+			shared = m.me.shares(oldComp, p.comp)
+			if o := ics.Attendee(oldComp, m.me.Self); o != nil {
+				passed = passed || m.me.says(o, l)
+			}
+		}
+		if p.rid == "" { // said for whatever reason
+			whole, wholeSaid = now, now != before || force || further || passed || len(shared) > 0
+		}
+		if now == before && !further && !passed && !force && len(shared) == 0 && !(p.rid != "" && wholeSaid && now != whole) {
+			continue
+		}
+		if l.HasParam(paramSaid) || l.HasParam(paramAnswers) { // by the organizer's word no more: he says it himself
+			*l = l.WithoutParams(paramSaid, paramAnswers)
+			m.is.dirty = true
+		}
+		a := answer{comp: m.me.current(m.is, p), mine: *l, partstat: now, extra: append(comments(oldComp, p.comp), shared...)}
+		for _, d := range m.delegate {
+			if d.part == p {
+				a.extra = append(a.extra, d.line)
+			}
+		}
+		out = append(out, a)
+	}
+	for _, c := range m.droppedParts() {
+		// Or he has said so before, and says nothing else of the series now (RFC 6638
+		// §3.2.2.3).
+		if l := ics.Attendee(c, m.me.Self); ics.PartStat(l) != "DECLINED" || wholeSaid && whole != "DECLINED" {
+			out = append(out, answer{comp: m.me.current(m.was, &part{comp: c, rid: m.was.obj.RID(c)}), mine: *l, partstat: "DECLINED"})
+		}
+	}
+	if wholeSaid { // and they are away in the revision that he answers
+		if away := m.away(); whole != "DECLINED" {
+			out = append(out, away...)
+		}
+	}
+	return out, late
+}
+
+// droppedParts are the instances that he took away, as they were.
+func (m *mend) droppedParts() []*ics.Component {
+	var out []*ics.Component
+	for _, r := range m.dropped {
+		old := m.was.at(r)
+		comp := old.comp
+		if old.rid == "" {
+			comp = m.was.regular(r)
+		}
+		if comp != nil && ics.Attendee(comp, m.me.Self) != nil && !cancelled(comp) {
+			out = append(out, comp)
+		}
+	}
+	return out
+}
