@@ -101,6 +101,9 @@ func TestFoci(t *testing.T) {
 				t.Parallel()
 				acts := rapid.SliceOfN(rapid.Custom(f.act), 4, f.longest)
 				rapid.Check(t, func(t *rapid.T) {
+					for range domains { // each part its own histories
+						rapid.Bool().Draw(t, "part")
+					}
 					s := newSimulation(t, domains, rapid.Custom(f.meeting).Draw(t, "meeting"))
 					for _, a := range acts.Draw(t, "acts") {
 						s.which(a).step(a)
