@@ -30,6 +30,9 @@ type Address struct{ s string }
 // percent-encoding and ?subject= of a mailto URL (RFC 6068), http(s) URLs and
 // paths of principals, urn:uuid:.
 func Parse(s string) (Address, error) {
+	if normal(s) {
+		return Address{s}, nil
+	}
 	s = strings.TrimSpace(s)
 	if s == "" || len(s) > MaxLen || !utf8.ValidString(s) || strings.ContainsFunc(s, isControl) {
 		return Address{}, ErrInvalid
@@ -66,6 +69,30 @@ func Parse(s string) (Address, error) {
 		return Address{strings.ToLower(u.Scheme) + s[len(u.Scheme):]}, nil
 	}
 	return Address{}, ErrInvalid
+}
+
+// normal reports whether a text is surely the normal form of a mail address, as
+// nearly all are: an invitation of many people is read through many times.
+func normal(s string) bool {
+	local, ok := strings.CutPrefix(s, "mailto:")
+	if !ok || len(s) > MaxLen {
+		return false
+	}
+	at := -1
+	for i := range len(local) {
+		switch c := local[i]; {
+		case c >= 'a' && c <= 'z', c >= '0' && c <= '9', c == '.', c == '-', c == '_':
+		case c >= 'A' && c <= 'Z', c == '+':
+			if at >= 0 {
+				return false
+			}
+		case c == '@' && at < 0:
+			at = i
+		default:
+			return false
+		}
+	}
+	return at > 0 && at < len(local)-1 && local[len(local)-1] != '.'
 }
 
 func parseMail(s string) (Address, error) {

@@ -38,6 +38,7 @@ func TestParse(t *testing.T) {
 	test("mailto:@example.org", "")
 	test("mailto:ann@", "")
 	test("mailto:a b@example.org", "")
+	test("mailto:ann@example.org-", "mailto:ann@example.org-")
 	test("mailto:ann@example.orgSTAT=ACCEPTED:mailto:ben@example.org", "") // two lines that a program glued together
 	test("mailto:ann@ben@example.org", "")
 	test("mailto:ann@[IPv6:::1]", "mailto:ann@[ipv6:::1]")
@@ -86,12 +87,27 @@ func TestParts(t *testing.T) {
 	}
 }
 
+// Who is invited with hundreds is read with each of their lines, several times.
+func TestParseAllocations(t *testing.T) {
+	const in = "mailto:Ann.Arbor+team_1@mail-2.example.org"
+	if n := testing.AllocsPerRun(10, func() {
+		if a, err := Parse(in); err != nil || a.String() != in {
+			t.Error(a, err)
+		}
+	}); n != 0 {
+		t.Errorf("Parse(%q) takes %v allocations", in, n)
+	}
+}
+
 func FuzzParse(f *testing.F) {
 	for _, s := range []string{"mailto:a@b", "MAILTO:<a@b>", "urn:uuid:1", "/p/a%40b/", "https://h/p/", "a@b?x=y", "mailto:a%25@b"} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
 		a, err := Parse(s)
+		if b, slow := Parse(" " + s); a != b || (err == nil) != (slow == nil) { // not at a glance
+			t.Fatalf("Parse(%q) = %q, %v, and with a blank before it %q, %v", s, a, err, b, slow)
+		}
 		if err != nil {
 			return
 		}

@@ -224,7 +224,7 @@ func (c *Component) Text(name string) string {
 // Set puts p in the place of the first property of its name and removes the
 // others; without one, p comes last.
 func (c *Component) Set(p Prop) {
-	out, done := c.Props[:0:0], false
+	out, done := make([]Prop, 0, len(c.Props)+1), false
 	for _, old := range c.Props {
 		if old.Name != p.Name {
 			out = append(out, old)
@@ -255,7 +255,7 @@ func (c *Component) Remove(names ...string) {
 
 // RemoveFunc takes away the properties for which f is true.
 func (c *Component) RemoveFunc(f func(*Prop) bool) {
-	out := c.Props[:0:0]
+	out := make([]Prop, 0, len(c.Props)) // never in place: trees share their properties
 	for i := range c.Props {
 		if !f(&c.Props[i]) {
 			out = append(out, c.Props[i])

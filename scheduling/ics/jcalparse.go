@@ -21,7 +21,7 @@ func ParseJCal(data []byte, lim Limits) (*Object, error) {
 	if err != nil {
 		return nil, err
 	}
-	return Parse(encode(root, len(data)), lim) // which also checks what no JSON tells
+	return Parse(encode(root), lim) // which also checks what no JSON tells
 }
 
 type jReader struct {

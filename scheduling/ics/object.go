@@ -39,7 +39,7 @@ func newObject(raw []byte, root *Component) *Object {
 
 // New makes an Object of an edited tree; the tree belongs to it from then on.
 func New(root *Component) *Object {
-	return newObject(encode(root, 4096), root)
+	return newObject(encode(root), root)
 }
 
 // Bytes returns the object as it came, or as New wrote it. Read-only.

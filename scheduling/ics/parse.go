@@ -33,6 +33,31 @@ type parser struct {
 	comps int
 	props int
 	buf   []byte
+
+	params []Param  // of the line in hand,
+	values []string // and of its parameter in hand
+	pages  pages
+}
+
+// pages are what parameters and their values are kept on, many to an allocation:
+// most lines of an invitation are ATTENDEEs with five parameters of one value each.
+type pages struct {
+	params []Param
+	values []string
+}
+
+// copyOf keeps a copy that nobody can append to in place.
+func copyOf[T any](page *[]T, from []T) []T {
+	const most = 256
+	if len(from) == 0 {
+		return nil
+	}
+	if cap(*page)-len(*page) < len(from) {
+		*page = make([]T, 0, max(len(from), min(2*cap(*page)+8, most)))
+	}
+	n := len(*page)
+	*page = append(*page, from...)
+	return (*page)[n:len(*page):len(*page)]
 }
 
 func (p *parser) fail(format string, args ...any) error {
@@ -179,6 +204,8 @@ func (p *parser) property(raw, text []byte) (Prop, error) {
 		return Prop{}, p.fail("no property: %q", clip(string(text)))
 	}
 	prop := Prop{Name: upper(text[:i]), raw: raw}
+	line := string(text) // of which value and parameters are parts
+	p.params = p.params[:0]
 	for text[i] == ';' {
 		i++
 		start := i
@@ -191,10 +218,11 @@ func (p *parser) property(raw, text []byte) (Prop, error) {
 		if i == start || i == len(text) || text[i] != '=' {
 			return Prop{}, p.fail("%s: a parameter without a value", prop.Name)
 		}
-		if len(prop.Params) == p.lim.Params {
+		if len(p.params) == p.lim.Params {
 			return Prop{}, &TooLargeError{"parameters of one property", p.lim.Params}
 		}
 		par := Param{Name: upper(text[start:i])}
+		p.values = p.values[:0]
 		for {
 			i++ // "=" or ","
 			var v string
@@ -203,17 +231,17 @@ func (p *parser) property(raw, text []byte) (Prop, error) {
 				if end < 0 {
 					return Prop{}, p.fail("%s: the quote of parameter %s does not end", prop.Name, par.Name)
 				}
-				v = string(text[i+1 : i+1+end])
+				v = line[i+1 : i+1+end]
 				i += end + 2
 			} else {
 				start := i
 				for i < len(text) && text[i] != ',' && text[i] != ';' && text[i] != ':' {
 					i++
 				}
-				v = string(text[start:i])
+				v = line[start:i]
 			}
-			par.Values = append(par.Values, uncaret(v))
-			if len(par.Values) > 1024 {
+			p.values = append(p.values, uncaret(v))
+			if len(p.values) > 1024 {
 				return Prop{}, &TooLargeError{"values of one parameter", 1024}
 			}
 			if i == len(text) {
@@ -226,12 +254,14 @@ func (p *parser) property(raw, text []byte) (Prop, error) {
 		if text[i] != ';' && text[i] != ':' {
 			return Prop{}, p.fail("%s: text after the quote of parameter %s", prop.Name, par.Name)
 		}
-		prop.Params = append(prop.Params, par)
+		par.Values = copyOf(&p.pages.values, p.values)
+		p.params = append(p.params, par)
 	}
 	if text[i] != ':' {
 		return Prop{}, p.fail("no colon after %s", prop.Name)
 	}
-	prop.Value = string(text[i+1:])
+	prop.Params = copyOf(&p.pages.params, p.params)
+	prop.Value = line[i+1:]
 	return prop, nil
 }
 

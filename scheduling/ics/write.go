@@ -8,11 +8,35 @@ import (
 
 // encode writes a tree as a stream (RFC 5545 §3.4). Properties that were not
 // edited keep their line, folds included.
-func encode(root *Component, size int) []byte {
+func encode(root *Component) []byte {
 	var b bytes.Buffer
-	b.Grow(size)
+	b.Grow(octets(root))
 	writeComponent(&b, root)
 	return b.Bytes()
+}
+
+// octets is how long a tree gets when it is written, roughly: exactly, where
+// nothing was edited.
+func octets(c *Component) int {
+	n := len("BEGIN:\r\nEND:\r\n") + 2*len(c.Name)
+	for i := range c.Props {
+		p := &c.Props[i]
+		if n += len("\r\n"); p.raw != nil {
+			n += len(p.raw)
+			continue
+		}
+		n += len(p.Name) + 1 + len(p.Value) + len(p.Value)/24
+		for _, par := range p.Params {
+			n += len(par.Name) + 4
+			for _, v := range par.Values {
+				n += len(v) + 1
+			}
+		}
+	}
+	for _, ch := range c.Children {
+		n += octets(ch)
+	}
+	return n
 }
 
 func writeComponent(b *bytes.Buffer, c *Component) {
