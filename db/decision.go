@@ -101,3 +101,14 @@ func (tx *Tx) Decisions(uidOrMessageID string, limit int) ([]Decision, error) {
 	slices.Reverse(ds)
 	return ds, err
 }
+
+// LastSent returns when a principal last sent a message of a method about a UID to
+// somebody outside, as far as decisions go back; zero: never.
+func (tx *Tx) LastSent(principal int64, uid, method string) (at time.Time, err error) {
+	err = tx.row(`SELECT at FROM decision WHERE uid = $1 AND principal = $2 AND method = $3 AND direction = 'out' ORDER BY id DESC LIMIT 1`,
+		[]any{fit(uid), principal, method}, when{&at})
+	if errors.Is(err, ErrNotFound) {
+		return time.Time{}, nil
+	}
+	return at, err
+}

@@ -548,6 +548,24 @@ func TestDecisions(t *testing.T) {
 				return err
 			})
 		}
+		sent := func(principal int64, uid, method string, want time.Time) {
+			t.Helper()
+			view(t, s, func(tx *db.Tx) error {
+				at, err := tx.LastSent(principal, uid, method)
+				if !at.Equal(want) {
+					t.Errorf("LastSent(%d, %q, %s) = %v, want %v", principal, uid, method, at, want)
+				}
+				return err
+			})
+		}
+		sent(3, "u", "REPLY", time.Time{}) // it came in
+		for at, method := range map[int64]string{7: "REPLY", 8: "COUNTER"} {
+			if _, err := insert(db.Decision{At: time.UnixMicro(at).UTC(), Direction: "out", UID: "out", Method: method, Principal: 3}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		sent(3, "out", "REPLY", time.UnixMicro(7))
+		sent(4, "out", "REPLY", time.Time{})
 		test("u", 10, first.ID, all[0], all[1])
 		test("u", 2, all...)
 		test("<m@x>", 10, first.ID)

@@ -231,6 +231,9 @@ func (s *sitting) fromOrganizer(m Deliver, method itip.Method) (result, error) {
 	}
 	if held == nil {
 		s.heeds(m.Recipient, method, organizer, &out) // he has the mail already
+		if err := s.stands(m.Recipient, &out); err != nil {
+			return result{}, err
+		}
 	}
 	h.take(out)
 	h.held = held

@@ -144,3 +144,16 @@ func withMethod(o *ics.Object, m itip.Method, but ...string) *ics.Object {
 	}
 	return ics.New(root)
 }
+
+// stands lets a person's answer go out again to an organizer elsewhere who asks how
+// things stand (RFC 5546 §3.2.2.7), unless it may still be on its way.
+func (s *sitting) stands(p db.Principal, out *itip.Outcome) error {
+	if len(out.Again) == 0 || p.Kind != db.Person {
+		return nil
+	}
+	last, err := s.tx.LastSent(p.ID, out.Again[0].UID, string(itip.Reply))
+	if err == nil && !s.now.Before(last.Add(itip.AgainAfter)) {
+		out.Messages = append(out.Messages, out.Again...)
+	}
+	return err
+}

@@ -51,6 +51,7 @@ type core struct {
 	quotas    map[string][]string               // by name and organizer: room and UID
 	known     map[string][]BusyTime             // by person and whom
 	left      map[string]map[string]*ics.Object // what people remember that they no longer have
+	replied   map[string]time.Time              // by person and UID, to whom outside
 
 	mailer   string           // whose mail program has told people already, in the act in hand
 	spoken   []cuaddr.Address // these
@@ -71,7 +72,7 @@ type entry struct {
 
 func newCore(s *dialogue.Script) *core {
 	c := &core{script: s, store: map[string]map[string]*entry{}, told: map[string][][]byte{}, left: map[string]map[string]*ics.Object{},
-		open: map[string][]Proposal{}, prefs: map[string]string{}, available: map[string][]byte{}, known: map[string][]BusyTime{}, quotas: map[string][]string{}, heard: map[string]bool{}}
+		open: map[string][]Proposal{}, prefs: map[string]string{}, available: map[string][]byte{}, known: map[string][]BusyTime{}, quotas: map[string][]string{}, heard: map[string]bool{}, replied: map[string]time.Time{}}
 	for _, p := range s.People {
 		c.store[p.Name], c.left[p.Name] = map[string]*entry{}, map[string]*ics.Object{}
 	}
@@ -509,6 +510,9 @@ func (c *core) hand(ms []Message) (map[cuaddr.Address]string, error) {
 					c.post(m)
 				}
 			}
+			if from, here := c.name(m.From); here && m.Method == Reply {
+				c.replied[from+" "+m.UID] = c.now
+			}
 			status[m.To] = StatusSent
 			continue
 		}
@@ -574,6 +578,9 @@ func (c *core) deliver(to string, m Message) (string, error) {
 	}
 	if out.Inbox != nil {
 		c.told[to] = append(c.told[to], out.Inbox.Bytes())
+	}
+	if len(out.Again) > 0 && c.person(to).Kind == "person" && !c.now.Before(c.replied[to+" "+m.UID].Add(AgainAfter)) {
+		out.Messages = append(out.Messages, out.Again...)
 	}
 	if _, here := c.name(m.From); m.Method == Reply && !here { // who is here invites his delegates himself
 		for _, d := range out.Delegates {

@@ -150,6 +150,11 @@ type Outcome struct {
 	// his message may not reach.
 	Delegates []Message
 
+	// Again is what an attendee has answered, said again to an organizer who asks
+	// how things stand (RFC 5546 §3.2.2.7). It is to be sent if his answer is older
+	// than AgainAfter.
+	Again []Message
+
 	// Left is to be remembered beside the calendar, so that an older message that
 	// comes later does not bring (back) what he removed or what was cancelled; nil:
 	// nothing. See AddLeft. It is no calendar object.

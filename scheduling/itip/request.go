@@ -332,6 +332,9 @@ func (me Actor) update(have *ics.Object, in *series, msg Message) Outcome {
 			return ignored("a repetition: nothing in it is new")
 		}
 		out.KeepTag, out.Inbox, out.Rule = true, msg.Body, "confirmed by the organizer: nothing in it is new" // RFC 5546 §3.2.2.2
+		if lost == nil {
+			out.Again = me.again(o, in, msg)
+		}
 	case answersOnly: // RFC 6638 §3.2.10: tag and inbox stay
 		out.KeepTag, out.Rule = true, "others' answers noted"
 	default:
