@@ -100,6 +100,10 @@ func (me Actor) keepAnswer(oa *ics.Object, old *ics.Component, ob *ics.Object, c
 		case d.moved && (had == "NEEDS-ACTION" || said != ""):
 		case said != "": // the organizer tells which of his answers counts
 			*l = l.WithParam(paramSaid, said)
+		case d.moved && says != "NEEDS-ACTION" && says != "DELEGATED":
+			// His answer was to another time. To this one the organizer has one by his
+			// answer to the series, which she knows to be at this time.
+			*l = l.WithParam(paramSaid, "NEEDS-ACTION")
 		case had == "NEEDS-ACTION":
 			*l = l.WithParam(paramSaid, had)
 		case says == "NEEDS-ACTION" && (d.moved || givenBack(mine, c)):
