@@ -172,6 +172,9 @@ func (me Actor) comesBack(s *series, old *part) bool {
 	if p == nil || p.off || !declines(p.self(me)) || !older(p.comp, old.comp) || !s.excludes(old.rid) || sequence(s.master.comp) <= sequence(old.comp) {
 		return false
 	}
+	if overtaken(s.master.comp, old.comp) {
+		return false // an ADD says nothing of it
+	}
 	out := datesOf(s.obj, s.master.comp, "EXDATE")
 	delete(out, old.rid)
 	setExdates(s.obj, s.master.comp, out)
@@ -272,22 +275,33 @@ func visible(o *ics.Object, comps []*ics.Component) []*ics.Component {
 // what the organizer had changed there is gone. nil: the instance is as the
 // master says.
 func (me Actor) keepInstance(was *series, old *part, in *series) *ics.Component {
-	if cancelled(old.comp) && in.excludes(old.rid) {
-		return old.comp // it was called off: he sees that until he takes it away
+	if cancelled(old.comp) && in.excludes(old.rid) { // it was called off: he sees that until he takes it away
+		if !older(old.comp, in.master.comp) {
+			return old.comp
+		}
+		return awayIn(old.comp, in.master.comp) // and is so in this revision, too
 	}
 	base := in.regular(old.rid)
 	if base == nil || !in.everybody && ics.Attendee(base, me.Self) == nil || cancelled(old.comp) {
 		return nil
 	}
-	before := was.regular(old.rid)
-	if before == nil || !sameTime(was.obj, old.comp, in.obj, base) {
+	if !sameTime(was.obj, old.comp, in.obj, base) {
 		return nil
 	}
-	was0, mine := ics.Attendee(before, me.Self), old.self(me)
-	moved := !sameTime(was.obj, was.master.comp, in.obj, in.master.comp) // then he is asked anew for all of it
-	ownAnswer := !moved && was0 != nil && mine != nil && (ics.PartStat(was0) != ics.PartStat(mine) || was0.Param(paramSaid) != mine.Param(paramSaid))
-	if !ownAnswer && me.sameOwn(before, old.comp) {
-		return nil
+	was0, mine := ics.Attendee(base, me.Self), old.self(me)
+	if was.master != nil {
+		before := was.regular(old.rid)
+		if before == nil {
+			return nil
+		}
+		was0 = ics.Attendee(before, me.Self)
+		moved := !sameTime(was.obj, was.master.comp, in.obj, in.master.comp) // then he is asked anew for all of it
+		ownAnswer := !moved && was0 != nil && mine != nil && (ics.PartStat(was0) != ics.PartStat(mine) || was0.Param(paramSaid) != mine.Param(paramSaid))
+		if !ownAnswer && me.sameOwn(before, old.comp) {
+			return nil
+		}
+	} else if was0 == nil || mine == nil || mine.HasParam(paramSaid) || ics.PartStat(mine) == "NEEDS-ACTION" || ics.PartStat(mine) == ics.PartStat(was0) {
+		return nil // he was in single occurrences, and has not answered this one by itself
 	}
 	c := me.merge(was, old, in, &part{comp: base, rid: old.rid})
 	setSequence(c, max(sequence(base), sequence(old.comp)))

@@ -248,10 +248,11 @@ func (r *replying) whole(c *part, l *ics.Prop, who cuaddr.Address) {
 }
 
 // answeredSince reports whether somebody's line remembers a later answer, or
-// being asked anew since this one.
+// being asked anew since this one. An occurrence has a SEQUENCE of its own, so the
+// order of what he wrote is that of DTSTAMP.
 func answeredSince(m *ics.Prop, c *ics.Component) bool {
 	last, this := sinceOf(m), answeredBy(c)
-	return m.HasParam(paramSince) && (this.seq < last.seq || this.seq == last.seq && this.stamp < last.stamp)
+	return m.HasParam(paramSince) && (this.seq < last.seq || this.stamp < last.stamp)
 }
 
 // asMaster reports whether an override is at the time that the master gives
@@ -354,8 +355,15 @@ func (r *replying) note(c, p *part, l *ics.Prop, who cuaddr.Address) bool {
 			n = n.WithoutParams("RSVP") // who has answered is not asked any more
 		}
 		n = n.WithParam("SCHEDULE-STATUS", status)
-		if own || r.ours {
+		switch {
+		case own:
 			n = n.WithParam(paramSince, now.String())
+		case r.ours: // of which revision of this one he knew, it does not say
+			k := since{min(now.seq, sequence(p.comp)), now.stamp, now.all}
+			if q.HasParam(paramSince) {
+				k.seq = sinceOf(q).seq
+			}
+			n = n.WithParam(paramSince, k.String())
 		}
 		switch {
 		case said == "DELEGATED" && l.HasParam("DELEGATED-TO"):
@@ -429,7 +437,7 @@ func (r *replying) stale(c, p *part, l *ics.Prop) (bool, string) {
 			// He answers for an override that is no more; its time is the series' own.
 		case this.seq < last.seq:
 			return true, old + ", answers count from " + strconv.Itoa(last.seq) + " on"
-		case (this.seq == last.seq || r.ours && last.all) && (c.rid == p.rid || last.all) && len(this.stamp) == len(last.stamp) && this.stamp < last.stamp:
+		case (this.seq == last.seq || r.ours) && (c.rid == p.rid || last.all) && len(this.stamp) == len(last.stamp) && this.stamp < last.stamp:
 			return true, "stale: he answered at " + last.stamp + ", this was written at " + this.stamp
 		case this.seq < sequence(p.comp) && c.comp.Prop("DTSTART") != nil && !r.sameStart(c, p):
 			return true, "stale: he answers another time of it, of revision " + strconv.Itoa(this.seq)

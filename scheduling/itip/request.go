@@ -202,6 +202,9 @@ func (me Actor) update(have *ics.Object, in *series, msg Message) Outcome {
 		}
 		if old == nil && was.master == nil && !whole && declines(p.self(me)) {
 			stale = "he declined this occurrence and has no copy of it" // as in firstCopy
+			if !outdated(left, in, p) {
+				heard = append(heard, me.anew(left, in, p))
+			}
 			continue
 		}
 		if old == nil && (outdated(left, in, p) || me.keepsOut(left, in, p)) {
