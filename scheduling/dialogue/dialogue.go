@@ -84,7 +84,7 @@
 // Object lines are properties of one VEVENT; a line "--" begins the next one
 // and "BEGIN:VALARM" stands for itself. UID:1, DTSTAMP and what encloses them
 // are added where they are missing; PRODID names another program, METHOD is what a program left in. With a line "VTODO" before all others they
-// are properties of a task. A line with "{1..50}" in it is fifty lines.
+// are properties of a task, with "VFREEBUSY" or "VJOURNAL" of that. A line with "{1..50}" in it is fifty lines.
 //
 // Then what follows from it, in any order, before the next act:
 //

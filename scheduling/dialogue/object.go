@@ -27,7 +27,7 @@ func (r *run) object(lines []string, method string) []byte {
 		b.WriteString("METHOD:" + method + "\r\n")
 	}
 	kind := "VEVENT"
-	if len(lines) > 0 && (lines[0] == "VTODO" || lines[0] == "VFREEBUSY") {
+	if len(lines) > 0 && slices.Contains([]string{"VTODO", "VFREEBUSY", "VJOURNAL"}, lines[0]) {
 		kind, lines = lines[0], lines[1:]
 	}
 	var event []string
