@@ -269,6 +269,11 @@ func TestMultipart(t *testing.T) {
 	test("a longer boundary inside", "b", "--b\nContent-Type: multipart/alternative; boundary=bb\n\n--bb\n"+part+"\n--bb--\n\n--b--\n")
 	test("the boundary's text inside a line", "b", "--b\n"+strings.Replace(part, "SUMMARY:S", "SUMMARY:--b", 1)+"\n--b--\n")
 	test("a line end in the boundary", "\"b\r\"", "--b\n"+part+"\n--b--\n")
+	// Several of them, with METHODs of their own (RFC 6047 §2.4).
+	several := parse(t, withHeader("multipart/mixed; boundary=b", "--b\n"+part+"\n--b\n"+strings.NewReplacer("REQUEST", "CANCEL", "UID:", "UID:other-").Replace(part)+"\n--b--\n"))
+	if len(several.Objects) != 2 || several.Objects[0].Method() != "REQUEST" || several.Objects[1].Method() != "CANCEL" {
+		t.Errorf("several: %d objects, %q", len(several.Objects), several.Problems)
+	}
 	test("signed", `s; protocol="application/pgp-signature"`, "--s\n"+part+"\n--s\nContent-Type: application/pgp-signature\n\nx\n--s--\n")
 }
 
