@@ -106,6 +106,9 @@ func (s *sitting) observed(m Observe) (result, error) {
 // toldAlready reports whether a user's own mail program has told somebody what
 // a letter says.
 func (s *sitting) toldAlready(l *letter, to cuaddr.Address) bool {
+	if l.Method == itip.Refresh {
+		return false // what the server asks because of it
+	}
 	if l.Method == itip.Request && (l.quiet || s.mailer != 0 && l.from.ID == s.mailer && s.forwards) {
 		return true // who delegates by mail forwards what he got (RFC 5546 §3.2.2.3)
 	}

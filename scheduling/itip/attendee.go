@@ -74,6 +74,9 @@ func (me Actor) attend(before *ics.Object, s *series, opt Options) (Outcome, err
 			}
 		}
 		out.Messages = append(me.reply(before, said), m.delegations()...)
+		if mine := was.master; m.ask && mine != nil {
+			out.Messages = append(out.Messages, me.ask(before, *orgLine, *mine.self(me))...)
+		}
 		for _, r := range me.reply(before, late) {
 			// RFC 6638 §3.2.2.3 has it delivered; nobody needs a mail about what does not
 			// take place.

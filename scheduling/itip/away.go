@@ -37,7 +37,8 @@ func (m *mend) away() []answer {
 // comeBack puts the occurrences of a declined series that he took off his calendar
 // back into it where his mail program says something else of the whole now: it
 // names none beside that, and his organizer reads it as an answer to all of them
-// (RFC 5546 §3.2.3).
+// (RFC 5546 §3.2.3). Of those that were not as the series says, nobody here knows any
+// more how they are: he asks (§3.2.6).
 func (m *mend) comeBack() {
 	if m.was.master == nil || m.is.master == nil || !declines(m.was.master.self(m.me)) || declines(m.is.master.self(m.me)) {
 		return
@@ -53,6 +54,8 @@ func (m *mend) comeBack() {
 		if out[p.rid] && m.me.declinedAlone(left, p, open) {
 			m.back[p.rid] = true
 			delete(out, p.rid)
+			occ := open.regular(p.rid)
+			m.ask = m.ask || older(occ, p.comp) || !slices.Equal(valuesOf(occ, "LOCATION"), valuesOf(p.comp, "LOCATION")) || !slices.Equal(valuesOf(occ, "SUMMARY"), valuesOf(p.comp, "SUMMARY"))
 		}
 	}
 	if len(m.back) == 0 {

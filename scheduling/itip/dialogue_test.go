@@ -435,7 +435,7 @@ func (c *core) sendDecline(who string, have, sent *ics.Object) (bool, error) {
 // outside what a message says.
 func (c *core) mailedAlready(m Message) bool {
 	by, _ := c.name(m.From)
-	return c.mailer != "" && by == c.mailer && (c.forwards && m.Method == Request || slices.Contains(c.spoken, m.To))
+	return c.mailer != "" && by == c.mailer && m.Method != Refresh && (c.forwards && m.Method == Request || slices.Contains(c.spoken, m.To))
 }
 
 func (c *core) keep(who, uid string, out Outcome) {

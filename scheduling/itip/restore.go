@@ -20,6 +20,7 @@ type mend struct {
 	still    []*ics.Component // and those that he took away before, of which he speaks again
 	delegate []*delegation
 	back     map[ics.RID]bool // those that he took away before, to which he comes now
+	ask      bool             // of which he does not know all
 	alone    bool             // he wrote one of his occurrences as if there were no others
 }
 
