@@ -106,7 +106,8 @@
 //	                          to the question. bob,x{1..50} asks about all of them at
 //	                          once; then each line begins with who it is about
 //
-// Messages that nobody told of are an error: a script names them all. Under
+// Messages that nobody told of are an error: a script names them all; one that
+// says "unheard" first names none and is there to see what becomes of the copies. Under
 // told and object stand lines that the object must have:
 //
 //	ATTENDEE ben PARTSTAT=ACCEPTED !RSVP     an ATTENDEE line with ben's address
@@ -227,7 +228,7 @@ func Read(file string) (*Script, error) {
 
 var verbs = map[string][2]int{ // least and most words behind it
 	"now": {1, 1}, "put": {1, 3}, "edit": {1, 3}, "answer": {2, 3}, "delete": {1, 4}, "mail": {3, 3}, "send": {3, 12},
-	"propose": {3, 4}, "accept": {2, 3}, "decline": {2, 3}, "split": {3, 3}, "meeting": {1, 1},
+	"propose": {3, 4}, "accept": {2, 3}, "decline": {2, 3}, "split": {3, 3}, "meeting": {1, 1}, "unheard": {0, 0},
 	"refused": {1, 1}, "ignored": {0, 0}, "told": {2, 2}, "object": {1, 1}, "none": {1, 1}, "agree": {0, 0}, "tag": {2, 2},
 	"prefer": {3, 3}, "available": {1, 1}, "busy": {4, 4}, "join": {2, 2}, "leave": {2, 2}, "rename": {2, 2},
 }
@@ -284,7 +285,7 @@ func Parse(text string) (*Script, error) {
 			if _, err := time.Parse(time.RFC3339, words[1]); err != nil {
 				return nil, fmt.Errorf("%d: %w", i+1, err)
 			}
-		case "refused", "ignored", "agree", "meeting", "sweep", "rest", "work", "again":
+		case "refused", "ignored", "agree", "meeting", "unheard", "sweep", "rest", "work", "again":
 		default:
 			if !names[words[1]] {
 				return nil, fmt.Errorf("%d: who is %s?", i+1, words[1])

@@ -111,6 +111,8 @@ func (v *revision) answer(l ics.Prop, a cuaddr.Address, p, base *part, again boo
 	if base != nil {
 		old = base.attendee(a)
 	}
+	first := v.overtaken(old, p, base)
+	again = again && !first
 	given := ics.PartStat(&l)
 	if agent(&l) != byServer { // the program schedules him; only our own mark is ours
 		return carry(carry(carry(l, old, paramSince), old, paramPercent), old, paramDone)
@@ -118,7 +120,7 @@ func (v *revision) answer(l ics.Prop, a cuaddr.Address, p, base *part, again boo
 	want := "NEEDS-ACTION"
 	if old != nil && !again {
 		want = ics.PartStat(old)
-		if given == "NEEDS-ACTION" && want != given && (v.asksAnew(&l, old) || v.singledOut(&l, a, p, base)) {
+		if given == "NEEDS-ACTION" && want != given && !first && (v.asksAnew(&l, old) || v.singledOut(&l, a, p, base)) {
 			want = given // RFC 6638 §3.2.8: the organizer may ask anew at any time
 			v.asked[a] = true
 		}
@@ -139,6 +141,17 @@ func (v *revision) answer(l ics.Prop, a cuaddr.Address, p, base *part, again boo
 		return l.WithoutParams(paramPercent, paramDone)
 	}
 	return carry(carry(l, old, paramPercent), old, paramDone)
+}
+
+// overtaken reports whether somebody has answered this revision already: his mail
+// was faster than the copy of the one that told it to him (RFC 5546 §2.1.5), as that
+// of a room mostly is.
+func (v *revision) overtaken(old *ics.Prop, p, base *part) bool {
+	if !v.opt.Mailed || old == nil || base.rid != p.rid {
+		return false
+	}
+	s := sinceOf(old)
+	return s.stamp != "" && s.seq > sequence(base.comp) && s.seq >= sequence(p.comp)
 }
 
 // askedAlone is somebody's line of the series with the highest revision in which

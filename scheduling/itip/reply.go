@@ -265,9 +265,11 @@ func (r *replying) asMaster(p *part) bool {
 // overtook reports whether an answer for one occurrence that is the same as that
 // for the series came before another answer for the series: a server like this
 // one says nothing twice. It must be remembered, or the other one would cover it.
+// So must one to a revision of which the organizer's mail program has sent no copy
+// here yet (RFC 5546 §2.1.5).
 func (r *replying) overtook(c *part, m *ics.Prop) bool {
-	last := sinceOf(m)
-	return r.ours && last.stamp != "" && last.stamp < answeredBy(c.comp).stamp
+	last, this := sinceOf(m), answeredBy(c.comp)
+	return r.ours && last.stamp != "" && last.stamp < this.stamp || this.seq > r.s.top()
 }
 
 // every answers for all instances of an object without a master.
