@@ -59,7 +59,9 @@ func (h *history) compare() []string {
 			o = f.Object
 			have = h.occurrences(o, p)
 		}
-		gone := (h.gone[p] || p.room) && (o == nil || o.Master() == nil) // single occurrences may be back
+		// Single occurrences may be back. A room keeps nothing that it declined, nor does
+		// anybody get a part of a series that he has declined.
+		gone := (h.gone[p] || p.room || strings.HasSuffix(h.uid, "-half")) && (o == nil || o.Master() == nil)
 		for r, what := range want {
 			said := func(words ...string) bool {
 				return slices.ContainsFunc(words, func(w string) bool { return strings.Contains(what, ": "+w) })

@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"github.com/convene-server/convene/cmd/convene/catcher"
-	"github.com/convene-server/convene/directory/cuaddr"
 	"github.com/convene-server/convene/imipbridge/imip"
 	"github.com/convene-server/convene/scheduling/ics"
 	"github.com/convene-server/convene/scheduling/itip"
@@ -100,7 +99,16 @@ func (h *history) speaks(p *neighbour, words string, m itip.Method, body *ics.Ob
 	if i := h.w.of(p.address); i >= 0 && m != itip.Reply {
 		h.w.wires[i].note(p.address, to, body)
 	}
-	h.w.send(service, p.address, to, m, body)
+	mail := letter(p.address, to, m, body)
+	if i := h.w.of(p.address); i >= 0 && m == itip.Add {
+		// As a milter does it: his server knows before anybody else. Who lacks a revision
+		// asks for the whole, and might be told it without that day otherwise.
+		service = h.w.mta.smtp
+		if err := (&process{lmtp: h.w.observe[i]}).deliver(p.address, "observed@observe.convene.invalid", strings.ReplaceAll(string(mail), "\r\n", "\n")); err != nil {
+			h.w.t.Fatal(err)
+		}
+	}
+	h.w.send(service, p.address, to, mail)
 }
 
 // mailing makes what a mail program sends.
@@ -533,5 +541,3 @@ func (w *twoServers) decide() (did bool) {
 	}
 	return did
 }
-
-var _ = cuaddr.Mailto

@@ -27,6 +27,7 @@ type neighbour struct {
 	davClient
 	room      bool
 	secretary *neighbour // who acts for him, too
+	removed   bool
 
 	store, left map[string]*ics.Object // of his mail program, by UID
 }
@@ -120,6 +121,9 @@ func (h *history) copy(p *neighbour) *found {
 		if o := p.store[h.uid]; o != nil {
 			return &found{Object: o}
 		}
+		return nil
+	}
+	if p.removed {
 		return nil
 	}
 	var list []found
@@ -291,17 +295,21 @@ func (h *history) programPuts(p *neighbour, what string, before, after *ics.Obje
 func (w *twoServers) post(p *neighbour, ms []itip.Message) {
 	for _, m := range ms {
 		if !m.Echo {
-			w.send(w.mta.smtp, p.address, []string{m.To.Mail()}, m.Method, m.Body)
+			to := []string{m.To.Mail()}
+			w.send(w.mta.smtp, p.address, to, letter(p.address, to, m.Method, m.Body))
 		}
 	}
 }
 
-// send is a mail from somebody's mail program.
-func (w *twoServers) send(service, from string, to []string, method itip.Method, body *ics.Object) {
-	w.t.Helper()
-	text := fmt.Sprintf("From: %s\r\nTo: %s\r\nSubject: %s\r\nMessage-ID: <%d.%s>\r\nDate: %s\r\nMIME-Version: 1.0\r\nContent-Type: text/calendar; charset=utf-8; method=%s\r\n\r\n%s",
+// letter is a mail from somebody's mail program.
+func letter(from string, to []string, method itip.Method, body *ics.Object) []byte {
+	return fmt.Appendf(nil, "From: %s\r\nTo: %s\r\nSubject: %s\r\nMessage-ID: <%d.%s>\r\nDate: %s\r\nMIME-Version: 1.0\r\nContent-Type: text/calendar; charset=utf-8; method=%s\r\n\r\n%s",
 		from, strings.Join(to, ", "), method, time.Now().UnixNano(), from, time.Now().UTC().Format(time.RFC1123Z), method, body.Bytes())
-	if err := smtp.SendMail(service, nil, from, to, []byte(text)); err != nil {
+}
+
+func (w *twoServers) send(service, from string, to []string, mail []byte) {
+	w.t.Helper()
+	if err := smtp.SendMail(service, nil, from, to, mail); err != nil {
 		w.t.Fatal(err)
 	}
 }

@@ -65,7 +65,8 @@ const (
 type twoServers struct {
 	t                *testing.T
 	mta              *mta
-	submits          string // where people send from their mail programs
+	submits          string    // where people send from their mail programs
+	observe          [2]string // where the servers get copies of that
 	servers          [2]*process
 	stores           [2]*db.Store // of the servers
 	wires            [4]*wire     // what the servers send, and what comes to them
@@ -88,7 +89,7 @@ func newTwoServers(t *testing.T) *twoServers {
 	var outsideAddr string
 	w.outside, outsideAddr = startSink(t, false)
 	domains := [2]string{"example.org", "example.net"}
-	observe := [2]string{freeAddr(t), freeAddr(t)}
+	w.observe = [2]string{freeAddr(t), freeAddr(t)}
 	w.servers = [2]*process{newProcess(t, dbtest.DSN(t, "sqlite"), ""), newProcess(t, dbtest.DSN(t, "postgres"), "")}
 	for i, p := range w.servers {
 		w.wires[2+i] = newWire(t, p.lmtp, true)
@@ -102,7 +103,7 @@ func newTwoServers(t *testing.T) *twoServers {
 	}
 	w.mta = startPostfix(t, "inline.cf", "submission.master", boxes, outsideAddr,
 		"virtual_mailbox_domains = example.org", "virtual_mailbox_domains = example.org, example.net",
-		"# transport_maps = texthash:/etc/postfix/convene-transport", "transport_maps = inline:{ { example.net = lmtp:inet:"+w.wires[3].addr+" }, { one.invalid = lmtp:inet:"+observe[0]+" }, { two.invalid = lmtp:inet:"+observe[1]+" } }",
+		"# transport_maps = texthash:/etc/postfix/convene-transport", "transport_maps = inline:{ { example.net = lmtp:inet:"+w.wires[3].addr+" }, { one.invalid = lmtp:inet:"+w.observe[0]+" }, { two.invalid = lmtp:inet:"+w.observe[1]+" } }",
 		"127.0.0.1:2424", w.wires[2].addr, "$mailbox_server", w.servers[0].nextHop.addr,
 		// A service for their mail programs that believes them without a log-in.
 		"submission inet", w.submits+" inet", "-o smtpd_tls_security_level=encrypt", "-o smtpd_tls_security_level=none", "-o smtpd_sasl_auth_enable=yes", "-o smtpd_sasl_auth_enable=no",
@@ -113,7 +114,7 @@ func newTwoServers(t *testing.T) *twoServers {
 		w.wires[i] = newWire(t, w.mta.smtp, false)
 		text, err := os.ReadFile(p.conf)
 		if err == nil {
-			err = os.WriteFile(p.conf, []byte(strings.NewReplacer("example.org", domain, p.relay.addr, w.wires[i].addr, "deliver_to =", fmt.Sprintf("observe = %q\ndeliver_to =", observe[i])).Replace(string(text))+
+			err = os.WriteFile(p.conf, []byte(strings.NewReplacer("example.org", domain, p.relay.addr, w.wires[i].addr, "deliver_to =", fmt.Sprintf("observe = %q\ndeliver_to =", w.observe[i])).Replace(string(text))+
 				"[people]\norganiser_replacement = \"any\"\n"), 0o600)
 		}
 		if err != nil {
@@ -267,6 +268,7 @@ func (w *twoServers) leave(p *neighbour) {
 	}
 	w.nextSecond()
 	p.server.must("", args...)
+	p.removed = true
 	w.people = slices.DeleteFunc(w.people, func(q *neighbour) bool { return q == p })
 	for _, h := range w.hs {
 		what := strings.Join(args[1:], " ")

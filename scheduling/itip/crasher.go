@@ -142,7 +142,11 @@ func (me Actor) replaces(have *ics.Object, in *series) bool {
 	}
 	was := newSeries(have, have.Root())
 	for _, p := range in.parts {
-		if old := was.at(p.rid); old == nil || sequence(p.comp) <= sequence(old.comp) {
+		old := was.at(p.rid)
+		if old == nil && in.master != nil && was.master != nil {
+			continue // a day that he has taken off, or a new one: it goes with its series
+		}
+		if old == nil || sequence(p.comp) <= sequence(old.comp) {
 			return false
 		}
 	}
