@@ -20,6 +20,8 @@ func (s *simulation) step(a act) {
 		if who := s.people[a.Who%len(s.people)]; s.object(who) != nil && !who.room {
 			if a.B >= 6 {
 				s.drops(who, a)
+			} else if a.B == 5 {
+				s.leaves(who, a)
 			} else {
 				s.moves(who, a)
 			}

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/convene-server/convene/directory/cuaddr"
 	"github.com/convene-server/convene/scheduling/dialogue"
 	"github.com/convene-server/convene/scheduling/ics"
 	. "github.com/convene-server/convene/scheduling/itip"
@@ -122,6 +123,9 @@ func (j *journal) String() string {
 		}
 		var text strings.Builder
 		for _, p := range c.script.People {
+			if by := j.s.at[cuaddr.Mailto(p.Address)]; by.removed && by.core == c { // later on
+				p.Kind = "person"
+			}
 			fmt.Fprintf(&text, "%s %s %s\n", p.Name, p.Kind, p.Address)
 		}
 		text.WriteString(strings.Join(j.lines[c], "\n") + "\n")

@@ -64,16 +64,16 @@ func (me Actor) in(s *series) bool {
 func (me Actor) firstCopy(in *series, msg Message) Outcome {
 	left := me.left()
 	root := shell(msg.Body)
-	asked, late := false, false
+	asked, late := false, true
 	var heard []*ics.Component // what he is not asked about, as it stands now
 	for _, p := range in.parts {
 		if p.self(me) == nil {
 			continue
 		}
 		if outdated(left, in, p) {
-			late = true
 			continue
 		}
+		late = false
 		c := me.anew(left, in, p)
 		if ps := ics.PartStat(ics.Attendee(c, me.Self)); ps != "DECLINED" && !(left.at(p.rid) != nil && slices.Contains(outlast, ps)) {
 			asked = true

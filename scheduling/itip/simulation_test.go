@@ -121,6 +121,7 @@ type somebody struct {
 
 	cached  []byte // his own object as it was after his last write
 	silent  bool   // he removed his copy without telling (decision 34)
+	removed bool   // he has no calendar any more
 	ideal   *ics.Object
 	sequent map[ics.RID]int
 }
@@ -255,6 +256,9 @@ func (s *simulation) self(p *somebody) func(cuaddr.Address) bool {
 
 // post takes a mail that leaves a domain.
 func (s *simulation) post(m Message) {
+	if to := s.at[m.To]; to.removed {
+		return
+	}
 	s.told(m)
 	if from := s.at[m.From]; from != nil && from.by != "" { // decision 30
 		m = SentBy([]Message{m}, cuaddr.Mailto(from.core.person(from.by).Address))[0]

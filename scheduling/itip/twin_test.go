@@ -123,7 +123,7 @@ func (s *simulation) parts(a act) {
 	}
 	for i, p := range s.people {
 		q := t.people[i]
-		q.silent, p.cached = p.silent, nil
+		q.silent, q.removed, p.cached = p.silent, p.removed, nil
 		if p.core != s.org.core || p.ideal == nil {
 			continue
 		}
