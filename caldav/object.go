@@ -290,7 +290,7 @@ func (x *exchange) putEvent(coll *resource, name string, own bool) error {
 		}
 	}
 	written, err := x.desk.Put(x.ctx, scheduling.Put{Actor: x.me, Collection: coll.coll.ID, Found: coll.coll, Name: name, Body: body, Door: doorName, Own: own,
-		Conditions: conditions, Free: coll.unlocked && x.r.Header["If"] == nil})
+		Import: x.imports(), Conditions: conditions, Free: coll.unlocked && x.r.Header["If"] == nil})
 	if err != nil {
 		return x.absolute(err, coll.owner)
 	}
@@ -463,6 +463,12 @@ func (x *exchange) deleteObject(coll *resource, p place) error {
 // 6638 §8.1).
 func (x *exchange) noReply() bool {
 	return strings.EqualFold(strings.TrimSpace(x.r.Header.Get("Schedule-Reply")), "F")
+}
+
+// imports reports whether a program brings what comes from elsewhere, of which
+// nobody is to be told. No standard has a name for that; this one is Nextcloud's.
+func (x *exchange) imports() bool {
+	return strings.EqualFold(strings.TrimSpace(x.r.Header.Get("X-NC-Disable-Scheduling")), "true")
 }
 
 // absolute completes the href of a refusal: the desk names an object by its

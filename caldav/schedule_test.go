@@ -178,6 +178,31 @@ func TestScheduleReply(t *testing.T) {
 	})
 }
 
+// What a program brings from elsewhere is stored with the answers that it has, and told
+// to nobody; what is here already cannot be changed so.
+func TestImportHeader(t *testing.T) {
+	each(t, func(t *testing.T, h *house) {
+		body := strings.Replace(meeting("m", "20261203T100000Z", "20261203T110000Z", bob), "NEEDS-ACTION", "ACCEPTED", 1)
+		quiet := []string{"X-NC-Disable-Scheduling", "true"}
+		copies := func() int { return len(h.propfind(bob, bobCalendar, "1", "D:getetag").rows(t)) - 1 }
+		h.put(ann, annCalendar+"m.ics", body, quiet...).want(t, 201)
+		if n := copies(); n != 0 {
+			t.Errorf("an import made %d copies", n)
+		}
+		if g := h.do(ann, "GET", annCalendar+"m.ics", "").want(t, 200); !strings.Contains(g.body, "PARTSTAT=ACCEPTED") || g.header.Get("Schedule-Tag") == "" {
+			t.Errorf("what was brought: %v\n%s", g.header, g.body)
+		}
+		h.put(ann, annCalendar+"m.ics", strings.Replace(body, "SUMMARY:m", "SUMMARY:n", 1), quiet...).want(t, 204)
+		if n := copies(); n != 1 {
+			t.Errorf("a change after it made %d copies", n)
+		}
+		h.put(ann, annCalendar+"other.ics", meeting("o", "20261203T100000Z", "20261203T110000Z", bob), "X-NC-Disable-Scheduling", "false").want(t, 201)
+		if n := copies(); n != 2 {
+			t.Errorf("a new meeting made %d copies in all", n)
+		}
+	})
+}
+
 // A question about busy time (clients.md fixture 15), and RFC 6638 appendix
 // B.5's shape of the answer.
 func TestOutbox(t *testing.T) {

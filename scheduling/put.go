@@ -191,6 +191,7 @@ func (s *sitting) put(p Put, obj *ics.Object) (h *holding, created bool, err err
 			return nil, false, err
 		}
 	}
+	p.Silent = p.Silent || p.Import && len(rows) == 0
 	h = &holding{owner: owner, collection: col.ID, name: p.Name}
 	there, err := s.target(h, rows, obj, p, col.Name)
 	if err != nil {

@@ -106,6 +106,7 @@ type Put struct {
 	Conditions Conditions
 	Door       string // for the decision record: "dav", "rsvp", "lmtp", "import"
 	Silent     bool   // import: stores, sends nothing
+	Import     bool   // Silent where the owner has nothing with that UID; otherwise a write like any other
 	Copy       bool   // COPY: the UID must not be in another calendar of the owner (decision 23)
 	// Own: the actor, a guest, may change nothing but what he has for himself.
 	Own bool
