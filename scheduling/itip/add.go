@@ -180,6 +180,11 @@ func (me Actor) include(s *series, r ics.RID, c *ics.Component, named bool) {
 	if top.Prop(propAdded) == nil {
 		top.Add(ics.NewProp(propAdded, strconv.Itoa(sequence(top))+"/"+dtstamp(top)))
 	}
+	for _, p := range s.parts { // what he has answered is not this revision
+		if l := p.self(me); l != nil && ics.PartStat(l) != "NEEDS-ACTION" && !l.HasParam(paramAnswers) {
+			*l = l.WithParam(paramAnswers, strconv.Itoa(max(sequence(p.comp), sequence(top)))+beforeAdd)
+		}
+	}
 	top.Set(ics.NewProp("SEQUENCE", strconv.Itoa(sequence(c))))
 	if v := c.Value("DTSTAMP"); v != "" {
 		top.Set(ics.NewProp("DTSTAMP", v))

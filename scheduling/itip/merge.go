@@ -88,6 +88,9 @@ func (me Actor) keepAnswer(oa *ics.Object, old *ics.Component, ob *ics.Object, c
 	if m := oa.Master(); m != nil {
 		known = max(known, sequence(m))
 	}
+	if n, ok := answeredBeforeAdd(mine); ok {
+		known = n
+	}
 	d := me.compare(oa, old, ob, c)
 	for i := range c.Props {
 		l := &c.Props[i]
@@ -130,9 +133,21 @@ func (me Actor) keepAnswer(oa *ics.Object, old *ics.Component, ob *ics.Object, c
 func answersTo(mine *ics.Prop, c *ics.Component) string {
 	if mine.HasParam(paramAnswers) {
 		n, _, _ := strings.Cut(mine.Param(paramAnswers), "/")
-		return n
+		return strings.TrimSuffix(n, beforeAdd)
 	}
 	return strconv.Itoa(sequence(c))
+}
+
+// beforeAdd stands behind the revision that an answer is to where nothing but an ADD
+// came since.
+const beforeAdd = "+"
+
+// answeredBeforeAdd returns that revision. The series is of that of the ADD, which asks
+// about its own instance alone (RFC 5546 §3.2.4): what comes then may ask about all.
+func answeredBeforeAdd(mine *ics.Prop) (int, bool) {
+	v, ok := strings.CutSuffix(mine.Param(paramAnswers), beforeAdd)
+	n, err := strconv.Atoi(v)
+	return n, ok && err == nil
 }
 
 // letGo gives up an answer to an instance that was called off, or at another time,
@@ -147,7 +162,7 @@ func (me Actor) letGo(s *series, p *part, late *ics.Component) bool {
 			continue
 		}
 		to, said, told := strings.Cut(l.Param(paramAnswers), "/")
-		if n, err := strconv.Atoi(to); err != nil || n >= sequence(late) {
+		if n, err := strconv.Atoi(strings.TrimSuffix(to, beforeAdd)); err != nil || n >= sequence(late) {
 			continue
 		}
 		if occ := s.regular(p.rid); !told && occ != nil {

@@ -25,8 +25,8 @@ const (
 	// paramAnswers stands on the user's own line in an attendee's copy where the
 	// answer is to an earlier revision than the component is of, and the organizer
 	// has not said that she has it: "SEQUENCE" of that revision, or
-	// "SEQUENCE/PARTSTAT" where the component came with another answer. It is never
-	// sent.
+	// "SEQUENCE/PARTSTAT" where the component came with another answer, "SEQUENCE+"
+	// where an ADD alone has raised it. It is never sent.
 	paramAnswers = "X-CONVENE-ANSWERS"
 	// paramAsked stands on a line of an organizer's object whose owner was told
 	// that he has not answered: in which revision (SEQUENCE). It is never sent.
