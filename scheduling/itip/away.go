@@ -54,8 +54,7 @@ func (m *mend) comeBack() {
 		if out[p.rid] && m.me.declinedAlone(left, p, open) {
 			m.back[p.rid] = true
 			delete(out, p.rid)
-			occ := open.regular(p.rid)
-			m.ask = m.ask || older(occ, p.comp) || !slices.Equal(valuesOf(occ, "LOCATION"), valuesOf(p.comp, "LOCATION")) || !slices.Equal(valuesOf(occ, "SUMMARY"), valuesOf(p.comp, "SUMMARY"))
+			m.ask = m.ask || apart(p.comp, open.regular(p.rid))
 		}
 	}
 	if len(m.back) == 0 {

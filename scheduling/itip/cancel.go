@@ -62,7 +62,7 @@ func (me Actor) receiveCancel(have *ics.Object, msg Message) (Outcome, error) {
 		}
 		old := s.at(c.rid)
 		if old == nil {
-			void = me.comesBack(s, c) || void
+			void = me.comesBack(s, c.rid, c.comp) || void
 			unseen = append(unseen, c)
 			continue
 		}
@@ -86,7 +86,11 @@ func (me Actor) receiveCancel(have *ics.Object, msg Message) (Outcome, error) {
 	left := me.cancelledUnseen(in, unseen)
 	if void && !done {
 		s.dirty = true
-		return Outcome{Left: left, Object: s.object(), Changed: true, Scheduled: true, Rule: stale + ", and takes place again: his answer from before goes with it"}, nil
+		var asks []Message
+		if _, line := organizerOf(have); s.lacks != nil {
+			asks = me.ask(have, *line, *s.lacks)
+		}
+		return Outcome{Left: left, Object: s.object(), Messages: asks, Changed: true, Scheduled: true, Rule: stale + ", and takes place again: his answer from before goes with it"}, nil
 	}
 	if !done {
 		out := ignored("%s", stale)

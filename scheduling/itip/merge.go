@@ -182,38 +182,87 @@ func (me Actor) letGo(s *series, p *part, late *ics.Component) bool {
 // comesBack puts an instance back into a series that the user took off his calendar
 // before a message was written that undid his answer, a CANCEL of it or a REQUEST at
 // another time, and that takes place again since; as letGo.
-func (me Actor) comesBack(s *series, old *part) bool {
-	p := me.left().byRID[old.rid]
-	if p == nil || p.off || !declines(p.self(me)) || !older(p.comp, old.comp) || !s.excludes(old.rid) || sequence(s.master.comp) <= sequence(old.comp) {
+func (me Actor) comesBack(s *series, r ics.RID, late *ics.Component) bool {
+	p := me.left().byRID[r]
+	if p == nil || p.off || !declines(p.self(me)) || !answeredBefore(p, late) || !s.excludes(r) || sequence(s.master.comp) <= sequence(late) {
 		return false
 	}
-	if overtaken(s.master.comp, old.comp) {
+	if overtaken(s.master.comp, late) {
 		return false // an ADD says nothing of it
 	}
 	out := datesOf(s.obj, s.master.comp, "EXDATE")
-	delete(out, old.rid)
+	delete(out, r)
 	setExdates(s.obj, s.master.comp, out)
+	if occ := newSeries(ics.New(s.root), s.root).regular(r); occ != nil && apart(p.comp, occ) {
+		s.lacks = s.master.self(me)
+	}
 	return true
 }
 
+// apart reports whether what is left of an instance was not as its series says.
+func apart(left, occ *ics.Component) bool {
+	return older(occ, left) || !slices.Equal(valuesOf(occ, "LOCATION"), valuesOf(left, "LOCATION")) || !slices.Equal(valuesOf(occ, "SUMMARY"), valuesOf(left, "SUMMARY"))
+}
+
+// answeredBefore reports whether what is left of an instance was answered in an
+// earlier revision than a message is of. He may have heard of it since.
+func answeredBefore(p *part, late *ics.Component) bool {
+	for _, l := range ics.Attendees(p.comp) {
+		if !l.HasParam(paramAnswers) {
+			continue
+		}
+		if n, err := strconv.Atoi(answersTo(l, p.comp)); err == nil {
+			return n < sequence(late)
+		}
+	}
+	return older(p.comp, late)
+}
+
 // undone is a copy without the answers to single instances that a late REQUEST puts
-// at another time, while what he has since has them at theirs again: they would have
-// gone with that one, had it come first (RFC 5546 §2.1.5). What somebody took off his
-// calendar is back in it.
-func (me Actor) undone(have *ics.Object, in *series) *ics.Object {
-	if have.Master() == nil || in.master != nil {
-		return have
+// at another time, or does not have, while what he has since has them at theirs again:
+// they would have gone with that one, had it come first (RFC 5546 §2.1.5). What
+// somebody took off his calendar is back in it; of what lacks is asked (§3.2.6).
+func (me Actor) undone(have *ics.Object, in *series) (now *ics.Object, lacks *ics.Prop) {
+	if have.Master() == nil || in.master != nil && !older(in.master.comp, have.Master()) {
+		return have, nil
 	}
 	s := newSeries(have, have.Root().Clone())
-	for _, p := range in.parts {
-		if old := s.byRID[p.rid]; old != nil && !old.off && p.self(me) != nil && older(p.comp, old.comp) && !sameTime(have, old.comp, in.obj, p.comp) && me.letGo(s, old, p.comp) {
-			s.dirty = true
+	other := func(o *ics.Object, c *ics.Component, r ics.RID) *ics.Component {
+		q := in.at(r)
+		switch {
+		case q == nil && in.master != nil: // it was none of them then
+			return in.master.comp
+		case q == nil || q.rid == r && q.self(me) == nil:
+			return nil
 		}
-		if before := me.left().byRID[p.rid]; before != nil && p.self(me) != nil && !sameTime(me.Left, before.comp, in.obj, p.comp) && me.comesBack(s, p) {
+		then := q.comp
+		if q.rid != r {
+			if then = in.regular(r); then == nil {
+				return nil
+			}
+		}
+		if cancelled(then) || !sameTime(o, c, in.obj, then) {
+			return q.comp
+		}
+		return nil
+	}
+	for _, old := range s.parts {
+		if old.rid == "" || old.off {
+			continue
+		}
+		if late := other(have, old.comp, old.rid); late != nil && older(late, old.comp) && me.letGo(s, old, late) {
 			s.dirty = true
 		}
 	}
-	return s.object()
+	for _, before := range me.left().parts {
+		if before.rid == "" {
+			continue
+		}
+		if late := other(me.Left, before.comp, before.rid); late != nil && me.comesBack(s, before.rid, late) {
+			s.dirty = true
+		}
+	}
+	return s.object(), s.lacks
 }
 
 // heard marks an answer of the user's that stands in a component by the

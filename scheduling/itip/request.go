@@ -157,7 +157,7 @@ func received(c *ics.Component) *ics.Component {
 // stays (RFC 5546 §3.2.2.1, §4.4.2).
 func (me Actor) update(have *ics.Object, in *series, msg Message) Outcome {
 	before := have
-	have = me.undone(have, in)
+	have, lacks := me.undone(have, in)
 	was := newSeries(have, have.Root())
 	root := &ics.Component{Name: "VCALENDAR", Props: append([]ics.Prop(nil), have.Root().Props...)}
 	for _, c := range have.Root().Children {
@@ -269,8 +269,12 @@ func (me Actor) update(have *ics.Object, in *series, msg Message) Outcome {
 	if !applied && lost != nil {
 		return Outcome{Object: askedOnce(have), Left: known, Messages: me.ask(msg.Body, *org, *lost), Changed: true, Scheduled: true, KeepTag: true, Rule: stale + askedAfterAdd}
 	}
+	var asks []Message
+	if lacks != nil && org != nil {
+		asks = me.ask(msg.Body, *org, *lacks)
+	}
 	if !applied && have != before {
-		return Outcome{Object: have, Left: known, Changed: true, Scheduled: true, Rule: stale + ", and at its time again: his answer from before goes with it"}
+		return Outcome{Object: have, Left: known, Messages: asks, Changed: true, Scheduled: true, Rule: stale + ", and at its time again: his answer from before goes with it"}
 	}
 	if !applied {
 		none := ignored("%s", stale)
@@ -321,6 +325,8 @@ func (me Actor) update(have *ics.Object, in *series, msg Message) Outcome {
 	o := ics.New(root)
 	out := Outcome{Left: known, Object: o, Changed: true, Scheduled: true, Rule: "update of the organizer merged"}
 	switch {
+	case len(asks) > 0:
+		out.Messages = asks
 	case missed != nil:
 		out.Messages = me.ask(msg.Body, *org, *missed)
 		out.Rule += ", an instance of which he did not know: asked for the whole"

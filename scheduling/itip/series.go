@@ -20,6 +20,8 @@ type series struct {
 	byRID  map[ics.RID]*part // overrides only
 	dirty  bool              // root was edited
 	bare   *ics.Object       // the master alone; see regular
+	// lacks is the user's line where an instance is back of which he does not know all.
+	lacks *ics.Prop
 	// everybody: a published event is for whoever has it, invited or not.
 	everybody bool
 }
