@@ -178,3 +178,29 @@ func BenchmarkAnswersOfACrowd(b *testing.B) {
 		})
 	}
 }
+
+// What an organizer writes costs as much for each attendee here, however many there
+// are.
+func TestStatementsOfAnInvitation(t *testing.T) {
+	for _, kind := range []string{"sqlite", "postgres"} {
+		t.Run(kind, func(t *testing.T) {
+			h := newHouse(t, dbtest.New(t, kind))
+			var names []string
+			for i := range 200 {
+				names = append(names, fmt.Sprintf("p%d", i))
+			}
+			h.persons(append(names, "ann")...)
+			ran := func(n int, hour string) float64 {
+				before := h.store.Ran()
+				h.put("ann", invitation(fmt.Sprint("m", n), "20260303T1000", "20260303T"+hour+"00", "ann", names[:n]...))
+				return float64(h.store.Ran() - before)
+			}
+			for _, hour := range []string{"11", "12"} { // all are invited, then all are told of another time
+				few, some, many := ran(10, hour), ran(50, hour), ran(200, hour)
+				if each, then := (some-few)/40, (many-some)/150; then > 1.1*each+0.1 || each > 6 {
+					t.Errorf("statements for 10, 50, 200 attendees: %v, %v, %v", few, some, many)
+				}
+			}
+		})
+	}
+}
