@@ -2,6 +2,7 @@ package itip
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/convene-server/convene/directory/cuaddr"
 	"github.com/convene-server/convene/scheduling/ics"
@@ -163,7 +164,11 @@ func (m *mend) delegating(p, stored *part, mine *ics.Prop) (gone map[cuaddr.Addr
 		return nil, refuse("his answer to a delegation that leads back")
 	}
 	if stored.attendee(a) == nil && given.attendee(a) == nil {
-		l := ics.NewProp("ATTENDEE", a.String(), ics.Param{Name: "RSVP", Values: []string{"TRUE"}}, ics.Param{Name: "DELEGATED-FROM", Values: []string{who.String()}})
+		rsvp := "TRUE"
+		if strings.EqualFold(old.Param("RSVP"), "FALSE") { // as his delegator was asked (RFC 5546 §3.4.2.3)
+			rsvp = "FALSE"
+		}
+		l := ics.NewProp("ATTENDEE", a.String(), ics.Param{Name: "RSVP", Values: []string{rsvp}}, ics.Param{Name: "DELEGATED-FROM", Values: []string{who.String()}})
 		p.comp.Add(l)
 		p.moved()
 		m.is.dirty = true
