@@ -256,6 +256,13 @@ func (w *twoServers) play(seed uint64, from, n int) []*history {
 			h.news()
 		}
 	}
+	for _, p := range w.servers {
+		for l := range strings.Lines(p.out.String()) {
+			if strings.Contains(l, "level=ERROR") {
+				w.t.Error(l)
+			}
+		}
+	}
 	return w.hs
 }
 
@@ -330,6 +337,9 @@ func (w *twoServers) quiet() {
 			return
 		}
 		if time.Now().After(end) {
+			for _, p := range w.servers {
+				w.t.Log(p.out)
+			}
 			w.t.Fatalf("the mails do not end: %s", waits)
 		}
 	}

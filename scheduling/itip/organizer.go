@@ -48,10 +48,10 @@ func (me Actor) organize(before *ics.Object, s *series, opt Options) (Outcome, e
 	if err := v.claim(); err != nil {
 		return Outcome{}, err
 	}
-	if before == nil && s.master == nil && me.others(s) && !me.past(s.obj) {
+	if before == nil && s.master == nil && !me.Agent && me.others(s) && !me.past(s.obj) {
 		// Only attendees have occurrences without their series (RFC 6638 §3.2.6). What a
 		// program lost of a meeting of its own would take those to whom it is told the
-		// rest of it.
+		// rest of it. What a room asks its owner is about what it has of one.
 		return Outcome{}, &Refusal{Precondition: AllowedOrganizerReceived, Detail: "an organizer has the series, not single occurrences of it"}
 	}
 	v.strict()
