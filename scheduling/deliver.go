@@ -276,13 +276,40 @@ func (s *sitting) same(a, b cuaddr.Address) bool {
 	return p != nil && q != nil && p.ID == q.ID
 }
 
-// fromAttendee takes what an attendee sends to the organizer.
+// fromAttendee takes what an attendee sends to the organizer. What an answer says of
+// a part of its series that has another UID now is for that.
 func (s *sitting) fromAttendee(m Deliver, method itip.Method) (result, error) {
 	uid := m.Body.UID()
 	if err := s.load(uid, m.Recipient); err != nil {
 		return result{}, err
 	}
 	h := s.holdings[thread{m.Recipient.ID, uid}]
+	part := itip.Crossing(h.obj, m.Body)
+	if part == nil || !storable(part.UID()) {
+		return s.toOrganizer(h, m, method, false)
+	}
+	if !slices.Contains(s.want.uids, part.UID()) {
+		return result{}, &wider{locks{uids: []string{part.UID()}}}
+	}
+	all, err := s.toOrganizer(h, m, method, false)
+	if err != nil {
+		return result{}, err
+	}
+	m.Body = part
+	if err := s.load(part.UID(), m.Recipient); err != nil {
+		return result{}, err
+	}
+	r, err := s.toOrganizer(s.holdings[thread{m.Recipient.ID, part.UID()}], m, method, true)
+	if r.applied && !all.applied {
+		all = r
+	}
+	return all, err
+}
+
+// toOrganizer takes it to one object of hers. crossed: it is to the series of which
+// that was a part.
+func (s *sitting) toOrganizer(h *holding, m Deliver, method itip.Method, crossed bool) (result, error) {
+	uid := h.uid
 	if h.obj == nil {
 		return s.tooLate(h, m, method)
 	}
@@ -302,7 +329,7 @@ func (s *sitting) fromAttendee(m Deliver, method itip.Method) (result, error) {
 		return ignored("the recipient is not the organizer")
 	}
 	attendee := s.speaker(m)
-	msg := itip.Message{Method: method, UID: uid, From: attendee, To: m.Address, Body: m.Body}
+	msg := itip.Message{Method: method, UID: uid, From: attendee, To: m.Address, Body: m.Body, Crossed: crossed}
 	me, err := s.actor(h, true)
 	if err != nil {
 		return result{}, err

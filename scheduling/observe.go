@@ -100,7 +100,11 @@ func (s *sitting) observed(m Observe) (result, error) {
 	s.withdraw = &withdrawal{uid: uid, sequence: highest(m.Body)}
 	s.by = m.By
 	adds := m.Body.Method() == string(itip.Add)
-	return result{applied: true, rule: rule}, s.originate(h, after, itip.Options{Mailed: s.forwards || adds || m.Body.Method() == string(itip.Request), Added: adds}, m.Door)
+	opt := itip.Options{Mailed: s.forwards || adds || m.Body.Method() == string(itip.Request), Added: adds}
+	if s.forwards {
+		opt.Sent = m.Body
+	}
+	return result{applied: true, rule: rule}, s.originate(h, after, opt, m.Door)
 }
 
 // toldAlready reports whether a user's own mail program has told somebody what

@@ -381,7 +381,7 @@ func (s *sitting) post(l *letter, to cuaddr.Address) string {
 		})
 		return itip.StatusInvalidUser
 	}
-	if s.toldAlready(l, to) {
+	if !l.Besides && s.toldAlready(l, to) {
 		s.decide(db.Decision{
 			Direction: "out", Door: l.door, UID: l.UID, Method: string(l.Method), Principal: l.from.ID,
 			From: l.From.String(), To: to.String(), Rule: "told by his own mail program", Outcome: "ignored",

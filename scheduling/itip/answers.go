@@ -1,7 +1,6 @@
 package itip
 
 import (
-	"strconv"
 	"strings"
 
 	"github.com/convene-server/convene/directory/cuaddr"
@@ -133,14 +132,16 @@ func (v *revision) answer(l ics.Prop, a cuaddr.Address, p, base *part, again boo
 	if want == "NEEDS-ACTION" && (given != want || old != nil && (again || v.opt.Tag && strings.EqualFold(old.Param("RSVP"), "TRUE"))) && !strings.EqualFold(l.Param("ROLE"), "NON-PARTICIPANT") && !strings.EqualFold(l.Param("RSVP"), "TRUE") {
 		l = l.WithParam("RSVP", "TRUE")
 	}
-	l = carry(carry(carry(l, old, paramSince), old, paramAsked), old, paramRefused)
+	for _, n := range []string{paramSince, paramAsked, paramCovered, paramRefused} {
+		l = carry(l, old, n)
+	}
 	if !again { // else that was for another time
 		l = carry(l, old, paramClaim)
 	}
 	if want == "NEEDS-ACTION" {
-		return l.WithoutParams(paramPercent, paramDone)
+		return l.WithoutParams(paramPercent, paramDone, paramCrossed)
 	}
-	return carry(carry(l, old, paramPercent), old, paramDone)
+	return carry(carry(carry(l, old, paramPercent), old, paramDone), old, paramCrossed)
 }
 
 // overtaken reports whether somebody has answered this revision already: his mail
@@ -158,12 +159,12 @@ func (v *revision) overtaken(old *ics.Prop, p, base *part) bool {
 // he was asked about an occurrence whose override is taken back: his answer to
 // the series covers that too.
 func (v *revision) askedAlone(l ics.Prop, a cuaddr.Address) ics.Prop {
-	n, _ := strconv.Atoi(l.Param(paramAsked))
+	n, _ := asked(&l)
 	for _, r := range v.rids {
 		if old := v.was.byRID[r]; old != nil && v.isAt[r] == v.is.master && old.attendee(a) != nil {
-			if asked, _ := strconv.Atoi(old.attendee(a).Param(paramAsked)); asked > n {
-				n = asked
-				l = l.WithParam(paramAsked, strconv.Itoa(n))
+			if last, _ := asked(old.attendee(a)); last > n {
+				n = last
+				l = carry(l, old.attendee(a), paramAsked)
 			}
 		}
 	}

@@ -73,7 +73,15 @@ func (me Actor) attend(before *ics.Object, s *series, opt Options) (Outcome, err
 				said[i].extra = append(said[i].extra, ics.NewProp("COMMENT", ics.Escape(opt.Comment)))
 			}
 		}
-		out.Messages = append(me.reply(before, said), m.delegations()...)
+		out.Messages = me.reply(before, said)
+		if besides := m.unsaid(opt.Sent, said); besides {
+			for i := range out.Messages {
+				out.Messages[i].Besides = true
+			}
+		} else if opt.Sent != nil {
+			m.mailed(opt.Sent)
+		}
+		out.Messages = append(out.Messages, m.delegations()...)
 		if mine := was.master; m.ask && mine != nil {
 			out.Messages = append(out.Messages, me.ask(before, *orgLine, *mine.self(me))...)
 		}
@@ -264,8 +272,8 @@ func (m *mend) answers(force bool) (out, late []answer) {
 		if now == before && !further && !passed && !force && len(shared) == 0 && !(p.rid != "" && wholeSaid && now != whole) {
 			continue
 		}
-		if l.HasParam(paramSaid) || l.HasParam(paramAnswers) { // by the organizer's word no more: he says it himself
-			*l = l.WithoutParams(paramSaid, paramAnswers)
+		if l.HasParam(paramSaid) || l.HasParam(paramAnswers) || l.HasParam(paramMailed) { // by the organizer's word no more: he says it himself
+			*l = l.WithoutParams(paramSaid, paramAnswers, paramMailed)
 			m.is.dirty = true
 		}
 		a := answer{comp: m.me.current(m.is, p), mine: *l, partstat: now, extra: append(comments(oldComp, p.comp), shared...)}

@@ -16,22 +16,30 @@ import (
 // (RFC 6638 §3.2.2.3). The organizer may never have been told of them one by one,
 // if he had declined them all.
 func (m *mend) away() []answer {
-	var out []answer
-	for _, p := range m.me.left().parts {
-		l := p.self(m.me)
-		if p.rid == "" || p.off || l == nil || ics.PartStat(l) != "DECLINED" || slices.Contains(m.dropped, p.rid) {
+	out, still := m.me.away(m.was, m.is, m.dropped)
+	m.still = append(m.still, still...)
+	return out
+}
+
+// away are the occurrences that are neither in his copy as it was nor as it is,
+// because he declined them, but for those that are dropped only now; still are those
+// that stay away in a later revision.
+func (me Actor) away(was, is *series, dropped []ics.RID) (out []answer, still []*ics.Component) {
+	for _, p := range me.left().parts {
+		l := p.self(me)
+		if p.rid == "" || p.off || l == nil || ics.PartStat(l) != "DECLINED" || slices.Contains(dropped, p.rid) {
 			continue
 		}
-		if m.is.excludes(p.rid) && m.was.excludes(p.rid) && m.is.byRID[p.rid] == nil {
+		if is.excludes(p.rid) && was.excludes(p.rid) && is.byRID[p.rid] == nil {
 			c := p.comp
-			if older(c, m.was.master.comp) { // it stays away in the revision that he answers
-				c = awayIn(c, m.was.master.comp)
-				m.still = append(m.still, c)
+			if older(c, was.master.comp) { // it stays away in the revision that he answers
+				c = awayIn(c, was.master.comp)
+				still = append(still, c)
 			}
 			out = append(out, answer{comp: c, mine: *l, partstat: "DECLINED"})
 		}
 	}
-	return out
+	return out, still
 }
 
 // comeBack puts the occurrences of a declined series that he took off his calendar

@@ -16,14 +16,19 @@ var calm = map[string]bool{
 	// agree without that too; those that were seen not to had a delegate who is in
 	// some occurrences in his own right.
 	"delegate": true,
-	// An answer from another mail program crosses no mail between the same two.
-	// Other programs repeat what SEQUENCE they like, so the organizer does not
-	// confirm such an answer (RFC 5546 §3.2.2.2), and the copy of who gave it shows
-	// until his next answer that he is asked. Nor do they name the occurrences for
-	// which an answer to the series is none (RFC 6638 §3.2.2.3), so it is not known
-	// of which it speaks if it overtakes earlier ones. All other mail may be under
-	// way.
+	// An answer from another mail program crosses no mail between the same two. The
+	// server that observes it says it again where its organizer could mean something
+	// else by it (RFC 5546 §3.2.2.2), and mostly all copies agree without that; those
+	// that were seen not to had answers of both kinds to a series, and a day of it that
+	// was moved and moved back meanwhile: such programs do not name the occurrences for
+	// which an answer to the series is none (RFC 6638 §3.2.2.3). All other mail may be
+	// under way.
 	"answers": true,
+	// A series is parted while no mail is under way, and what that tells arrives
+	// before something else happens. An answer that crosses it counts for both parts;
+	// but whoever has answered the earlier part by its new UID, and only then all of
+	// the series as he still has it, has said two things of that part.
+	"split": true,
 }
 
 // between returns a mail under way from one of some people to another of them, -1

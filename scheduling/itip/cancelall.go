@@ -59,13 +59,18 @@ func (me Actor) cancelAll(before *ics.Object) Outcome {
 	}
 	if out.Left != nil { // whoever of them sends another meanwhile, see tooLate
 		root := out.Left.Root().Clone()
-		for _, m := range out.Messages[:min(len(out.Messages), maxLapsed)] {
-			root.Children[0].Add(ics.NewProp("ATTENDEE", m.To.String()))
-		}
+		left := newSeries(out.Left, root)
 		if s.master != nil {
 			if off := s.master.comp.Prop(propOff); off != nil { // or was taken off before
 				root.Children[0].Add(*off)
 			}
+		}
+		for _, m := range out.Messages[:min(len(out.Messages), maxLapsed)] {
+			if m.Body.Master() == nil { // he had single occurrences, and hears of these alone
+				left.turnedAway(m.To)
+				continue
+			}
+			root.Children[0].Add(ics.NewProp("ATTENDEE", m.To.String()))
 		}
 		out.Left = ics.New(root)
 	}

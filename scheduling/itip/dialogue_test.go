@@ -409,7 +409,11 @@ func (c *core) Send(from string, to []string, method Method, object []byte) (boo
 	case after == nil:
 		return false, c.Delete(from, uid, false, dialogue.Condition{})
 	}
-	return false, c.put(from, after.Bytes(), dialogue.Condition{}, Options{Mailed: method == Reply || method == Request || method == Add, Added: method == Add})
+	opt := Options{Mailed: method == Reply || method == Request || method == Add, Added: method == Add}
+	if method == Reply {
+		opt.Sent = o
+	}
+	return false, c.put(from, after.Bytes(), dialogue.Condition{}, opt)
 }
 
 // sendDecline closes what somebody declined from his mail program.
@@ -504,7 +508,7 @@ func (c *core) hand(ms []Message) (map[cuaddr.Address]string, error) {
 			continue
 		}
 		if !local {
-			if !c.mailedAlready(m) {
+			if m.Besides || !c.mailedAlready(m) {
 				c.told[to] = append(c.told[to], Explicit(m.Body).Bytes())
 				if c.post != nil {
 					c.post(m)
@@ -531,6 +535,18 @@ func (c *core) hand(ms []Message) (map[cuaddr.Address]string, error) {
 // deliver hands one message over, and tells the others what changed. It
 // returns the rule by which the message had no effect.
 func (c *core) deliver(to string, m Message) (string, error) {
+	told, err := c.apart(to, m)
+	if err != nil {
+		return "", err
+	}
+	rule, err := c.deliverOne(to, m)
+	if told {
+		rule = ""
+	}
+	return rule, err
+}
+
+func (c *core) deliverOne(to string, m Message) (string, error) {
 	e := c.store[to][m.UID]
 	var have *ics.Object
 	if e != nil {
@@ -606,6 +622,22 @@ func (c *core) deliver(to string, m Message) (string, error) {
 		c.refresh(to, m.UID)
 	}
 	return "", nil
+}
+
+// apart hands what an answer says of a part of its series that has another UID now to
+// that.
+func (c *core) apart(to string, m Message) (bool, error) {
+	e := c.store[to][m.UID]
+	if e == nil || m.Method != Reply {
+		return false, nil
+	}
+	body := Crossing(e.obj, m.Body)
+	if body == nil {
+		return false, nil
+	}
+	m.UID, m.Body, m.Crossed = body.UID(), body, true
+	rule, err := c.deliver(to, m)
+	return rule == "", err
 }
 
 // refresh shows the other people here how things stand, without telling them.

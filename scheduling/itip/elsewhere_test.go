@@ -431,7 +431,7 @@ func (s *simulation) adds(a act, o *ics.Object) {
 	}
 	sent := one.Clone()
 	note(one, func(p ics.Prop) ics.Prop {
-		return p.WithParam("X-CONVENE-SINCE", strconv.Itoa(top+1)).WithParam("X-CONVENE-ASKED", strconv.Itoa(top+1))
+		return p.WithParam("X-CONVENE-SINCE", strconv.Itoa(top+1)).WithParam("X-CONVENE-ASKED", strconv.Itoa(top+1)+"/mail")
 	})
 	root.Children = append(root.Children, one)
 	s.org.core.keep(s.org.name, s.uid, Outcome{Object: ics.New(root), Scheduled: true})

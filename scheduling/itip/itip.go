@@ -47,6 +47,12 @@ type Message struct {
 	// the CANCEL of those that a REQUEST leaves out. A person has read the other
 	// one: it is never mailed, and no room answers it.
 	Echo bool
+	// Besides marks what is mailed though its sender's own mail program has told its
+	// recipient: that said less.
+	Besides bool
+	// Crossed says that a REPLY is to the series of which this meeting was a part when
+	// it was written, see Crossing.
+	Crossed bool
 	// Prompt says that its sender is served here, too: nothing has overtaken it, and
 	// he knows all that its recipient knows.
 	Prompt bool
@@ -130,6 +136,9 @@ type Options struct {
 	// nothing is named beside it, so it holds for all that it covers; a REQUEST has
 	// told those who are in it of its revision, whatever is new in that.
 	Mailed bool
+	// Sent is what the mail program of an attendee wrote, with Mailed; nil: nothing
+	// that is known.
+	Sent *ics.Object
 	// Added: what his own mail program has sent is an ADD: nobody is asked about the
 	// rest of the series.
 	Added bool

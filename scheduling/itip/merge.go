@@ -103,6 +103,9 @@ func (me Actor) keepAnswer(oa *ics.Object, old *ics.Component, ob *ics.Object, c
 		case d.moved && (had == "NEEDS-ACTION" || said != ""):
 		case said != "": // the organizer tells which of his answers counts
 			*l = l.WithParam(paramSaid, said)
+			if says == "NEEDS-ACTION" {
+				*l = carry(*l, mine, paramMailed)
+			}
 		case d.moved && says != "NEEDS-ACTION" && says != "DELEGATED":
 			// His answer was to another time. To this one the organizer has one by his
 			// answer to the series, which she knows to be at this time.
@@ -112,7 +115,7 @@ func (me Actor) keepAnswer(oa *ics.Object, old *ics.Component, ob *ics.Object, c
 		case says == "NEEDS-ACTION" && (d.moved || givenBack(mine, c)):
 		case says == "NEEDS-ACTION" && (d.grown || sequence(c) > known): // an EXDATE that is gone may have been his own
 			if had != "DELEGATED" {
-				*l = l.WithParam(paramSaid, had)
+				*l = carry(l.WithParam(paramSaid, had), mine, paramMailed)
 			}
 		default:
 			*l = l.WithParam("PARTSTAT", had)
@@ -122,6 +125,7 @@ func (me Actor) keepAnswer(oa *ics.Object, old *ics.Component, ob *ics.Object, c
 			if had == "DELEGATED" && mine.HasParam("DELEGATED-TO") {
 				*l = l.WithParam("DELEGATED-TO", mine.ParamValues("DELEGATED-TO")...)
 			}
+			*l = carry(*l, mine, paramMailed)
 			if mine.HasParam("RSVP") {
 				*l = l.WithParam("RSVP", mine.ParamValues("RSVP")...)
 			}
@@ -360,7 +364,7 @@ func (me Actor) keepInstance(was *series, old *part, in *series) *ics.Component 
 		}
 		was0 = ics.Attendee(before, me.Self)
 		moved := !sameTime(was.obj, was.master.comp, in.obj, in.master.comp) // then he is asked anew for all of it
-		ownAnswer := !moved && was0 != nil && mine != nil && (ics.PartStat(was0) != ics.PartStat(mine) || was0.Param(paramSaid) != mine.Param(paramSaid))
+		ownAnswer := !moved && was0 != nil && mine != nil && (ics.PartStat(was0) != ics.PartStat(mine) || was0.Param(paramSaid) != mine.Param(paramSaid) || was0.Param(paramMailed) != mine.Param(paramMailed))
 		if !ownAnswer && me.sameOwn(before, old.comp) {
 			return nil
 		}
@@ -370,8 +374,12 @@ func (me Actor) keepInstance(was *series, old *part, in *series) *ics.Component 
 	c := me.merge(was, old, in, &part{comp: base, rid: old.rid})
 	setSequence(c, max(sequence(base), sequence(old.comp)))
 	for i := range c.Props { // it is as his series says
-		if l := &c.Props[i]; l.Name == "ATTENDEE" && l.HasParam(paramAnswers) {
+		l := &c.Props[i]
+		if l.Name == "ATTENDEE" && l.HasParam(paramAnswers) {
 			*l = l.WithParam(paramAnswers, answersTo(l, c))
+		}
+		if mine != nil && l.Name == "ATTENDEE" && ics.CalAddress(l) == ics.CalAddress(mine) && ics.PartStat(l) == ics.PartStat(mine) {
+			*l = carry(*l, mine, paramMailed) // the organizer says nothing of this one
 		}
 	}
 	return c

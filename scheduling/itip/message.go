@@ -28,9 +28,22 @@ const (
 	// "SEQUENCE/PARTSTAT" where the component came with another answer, "SEQUENCE+"
 	// where an ADD alone has raised it. It is never sent.
 	paramAnswers = "X-CONVENE-ANSWERS"
+	// paramMailed stands on the user's own line in an attendee's copy where the answer
+	// went out by his mail program alone, which the organizer has not confirmed:
+	// to which revision (SEQUENCE). It is never sent.
+	paramMailed = "X-CONVENE-MAILED"
 	// paramAsked stands on a line of an organizer's object whose owner was told
-	// that he has not answered: in which revision (SEQUENCE). It is never sent.
+	// that he has not answered: in which revision, "SEQUENCE", or "SEQUENCE/mail" if a
+	// mail program of the organizer's told him. It is never sent.
 	paramAsked = "X-CONVENE-ASKED"
+	// paramCrossed stands on a line of an organizer's object whose owner's answer crossed
+	// what he was told since, and was not confirmed: a mail program wrote it. It is
+	// never sent.
+	paramCrossed = "X-CONVENE-CROSSED"
+	// paramCovered stands on a line of an organizer's object for an occurrence that was
+	// answered with its series by a mail program: when that was written. It is never
+	// sent.
+	paramCovered = "X-CONVENE-COVERED"
 	// paramRefused stands on a line of an organizer's object to whom the invitation was
 	// given back: those whom he had sent and who do not come. It is never sent.
 	paramRefused = "X-CONVENE-REFUSED"
@@ -59,7 +72,7 @@ const (
 )
 
 // ownParams never leave the server (RFC 6638 §7.1 to §7.3).
-var ownParams = []string{"SCHEDULE-AGENT", "SCHEDULE-STATUS", "SCHEDULE-FORCE-SEND", paramSince, paramPercent, paramDone, paramClaim, paramSaid, paramAnswers, paramAsked, paramRefused}
+var ownParams = []string{"SCHEDULE-AGENT", "SCHEDULE-STATUS", "SCHEDULE-FORCE-SEND", paramSince, paramPercent, paramDone, paramClaim, paramSaid, paramAnswers, paramMailed, paramAsked, paramCrossed, paramCovered, paramRefused}
 
 // envelope makes the VCALENDAR of a message with the time zones of o.
 func envelope(o *ics.Object, m Method, comps []*ics.Component) *ics.Object {

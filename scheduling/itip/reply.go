@@ -20,7 +20,7 @@ func (me Actor) receiveReply(have *ics.Object, msg Message) (Outcome, error) {
 	}
 	s := newSeries(have, have.Root().Clone())
 	in := newSeries(msg.Body, msg.Body.Root())
-	r := &replying{me: me, s: s, in: in, why: "nobody answers in it", serial: map[string]bool{}, prompt: msg.Prompt, ours: trim(msg.Body.Root().Value("PRODID")) == ProductID}
+	r := &replying{me: me, s: s, in: in, why: "nobody answers in it", serial: map[string]bool{}, prompt: msg.Prompt, split: msg.Crossed, ours: trim(msg.Body.Root().Value("PRODID")) == ProductID}
 	if s.master != nil {
 		for _, a := range s.master.guests() {
 			r.serial[a.Fold()] = true
@@ -59,9 +59,7 @@ func (me Actor) receiveReply(have *ics.Object, msg Message) (Outcome, error) {
 	out.Inbox = msg.Body
 	out.Messages, out.Delegates = r.sent(out.Object)
 	out.Messages = append(out.Messages, unsent...)
-	if r.ours { // other programs repeat what SEQUENCE they like
-		out.Messages = append(out.Messages, r.confirmations()...)
-	}
+	out.Messages = append(out.Messages, r.confirmations()...)
 	if r.claim && !r.news {
 		out.Inbox, out.Rule = nil, "kept until he is said to be a delegate"
 	}
@@ -100,14 +98,11 @@ func (r *replying) confirmations() []Message {
 // askAgain marks what confirmations and invitations tell their recipients that
 // they have not answered, as revision.ask does.
 func (r *replying) askAgain() {
-	whom := slices.Concat(r.back, r.invited)
-	if r.ours {
-		whom = append(whom, r.crossed...)
-	}
-	for _, a := range whom {
+	for _, a := range slices.Concat(r.back, r.invited, r.crossed) {
 		for _, p := range r.s.parts {
 			if n := sequence(p.comp); n > 0 && r.s.listed(p, a) {
-				if l := p.attendee(a); ics.PartStat(l) == "NEEDS-ACTION" {
+				l := p.attendee(a)
+				if *l = l.WithoutParams(paramCrossed); ics.PartStat(l) == "NEEDS-ACTION" {
 					*l = l.WithParam(paramAsked, strconv.Itoa(n))
 				}
 			}
@@ -150,11 +145,12 @@ type replying struct {
 	gone    map[*part][]ics.Prop // delegates who are not sent any more
 	back    []cuaddr.Address     // whom the organizer asks: delegators whose delegate does not come
 
-	// crossed: whose answer counts, though it is for an earlier revision than
-	// the one that he was told since.
+	// crossed: who is to hear that his answer counts, though it is for an earlier
+	// revision than the one that he was told since.
 	crossed []cuaddr.Address
 	ours    bool            // the answer was made by a server like this one
 	prompt  bool            // and by this one
+	split   bool            // it is to a series of which this was a part
 	serial  map[string]bool // who was in the series before it
 }
 
@@ -236,13 +232,17 @@ func (r *replying) whole(c *part, l *ics.Prop, who cuaddr.Address) {
 				continue // it says otherwise; if it is of an occurrence that is no more, this one is as the series
 			}
 		}
-		covered := !answeredSince(m, c.comp)
+		covered := !answeredSince(m, c.comp) && m.Param(paramCovered) <= answeredBy(c.comp).stamp
 		if !r.ours {
 			ps := ics.PartStat(m)
 			covered = counts && r.asMaster(p) && (ps == "NEEDS-ACTION" || ps == before || ps == ics.PartStat(l))
 		}
-		if covered {
+		switch {
+		case covered:
 			r.note(c, p, l, who)
+		case r.ours && m.HasParam(paramCrossed): // his mail program answered it with the series before
+			r.confirm(p, m)
+			r.noted = true
 		}
 	}
 }
@@ -301,6 +301,10 @@ func (r *replying) note(c, p *part, l *ics.Prop, who cuaddr.Address) bool {
 	own := c.rid == p.rid // not an answer to the series that covers an occurrence
 	if stale, why := r.stale(c, p, m); own && p != r.made && stale {
 		r.why = why
+		if r.ours && m.HasParam(paramCrossed) && ics.PartStat(m) == ics.PartStat(l) { // it counted with his answer to the series
+			r.confirm(p, m)
+			r.noted = true
+		}
 		return false
 	}
 	said := ics.PartStat(l)
@@ -315,6 +319,10 @@ func (r *replying) note(c, p *part, l *ics.Prop, who cuaddr.Address) bool {
 		// It is named because his answer for the series is none for it (RFC 6638
 		// §3.2.2.3). What he had said of it came after he was asked anew, and he is
 		// told that it counts.
+		if m.HasParam(paramCrossed) {
+			r.confirm(p, m)
+			r.noted = true
+		}
 		return true
 	}
 	if said == "DELEGATED" && slices.ContainsFunc(persons(l, "DELEGATED-TO"), func(a cuaddr.Address) bool { return behind(p, who, a) }) {
@@ -341,14 +349,18 @@ func (r *replying) note(c, p *part, l *ics.Prop, who cuaddr.Address) bool {
 		if before := ics.PartStat(&n); before != said {
 			n = n.WithParam("PARTSTAT", said).WithoutParams(paramRefused)
 			r.news = true
-			a := ics.CalAddress(q)
-			asked, _ := strconv.Atoi(q.Param(paramAsked))
-			switch {
-			case c.comp.Prop("SEQUENCE") == nil || sequence(c.comp) >= asked:
-				n = n.WithoutParams(paramAsked)
-			case !p.off && agent(q) == byServer && !slices.Contains(r.crossed, a):
-				r.crossed = append(r.crossed, a)
+			n = n.WithoutParams(paramCrossed)
+			if r.parted(c) && (r.ours || r.split || c.rid == "") { // his copies are two now, and have what he had said before
+				r.confirm(p, q)
 			}
+			switch {
+			case !r.crosses(c, p, q):
+				n = n.WithoutParams(paramAsked)
+			case !r.ours && agent(q) == byServer && !slices.Contains(r.crossed, ics.CalAddress(q)):
+				n = n.WithParam(paramCrossed, "TRUE")
+			}
+		} else if r.ours && n.HasParam(paramCrossed) && r.crosses(c, p, q) {
+			n = n.WithoutParams(paramCrossed) // his server says again what his mail program said
 		}
 		if far := withProgress(n, c.comp, said); !far.Equal(&n) {
 			n, r.news = far, true
@@ -366,6 +378,8 @@ func (r *replying) note(c, p *part, l *ics.Prop, who cuaddr.Address) bool {
 				k.seq = sinceOf(q).seq
 			}
 			n = n.WithParam(paramSince, k.String())
+		default:
+			n = n.WithParam(paramCovered, now.stamp)
 		}
 		switch {
 		case said == "DELEGATED" && l.HasParam("DELEGATED-TO"):
@@ -399,6 +413,29 @@ func (r *replying) note(c, p *part, l *ics.Prop, who cuaddr.Address) bool {
 	return true
 }
 
+// crosses reports whether an answer crossed what its giver was told since, and notes
+// that he is to hear that it counts. Mail programs repeat what SEQUENCE they like:
+// whether what one says crossed anything, the server of who gave it knows, and says it
+// again; only of what the organizer's own program told it does not know that there is
+// a server.
+func (r *replying) crosses(c, p *part, l *ics.Prop) bool {
+	seq, byMail := asked(l)
+	if sequence(c.comp) >= seq {
+		return false
+	}
+	if r.ours || byMail {
+		r.confirm(p, l)
+	}
+	return true
+}
+
+// confirm notes that somebody is to hear that his answer counts.
+func (r *replying) confirm(p *part, l *ics.Prop) {
+	if a := ics.CalAddress(l); !p.off && agent(l) == byServer && !slices.Contains(r.crossed, a) {
+		r.crossed = append(r.crossed, a)
+	}
+}
+
 // answering returns the ATTENDEE line of whoever replies: his whom the message
 // speaks for, or the only one.
 func answering(c *part, from cuaddr.Address) *ics.Prop {
@@ -420,61 +457,6 @@ func find(p *part, who cuaddr.Address) *ics.Prop {
 		return nil
 	}
 	return ics.Attendee(p.comp, isPerson(who))
-}
-
-// stale reports whether a newer answer, or a new time, came before this answer
-// (RFC 5546 §2.1.5, decision 21): (SEQUENCE, DTSTAMP) against what the
-// attendee's line remembers. Without a memory a lower SEQUENCE counts only for
-// the time that he answers to.
-func (r *replying) stale(c, p *part, l *ics.Prop) (bool, string) {
-	this := answeredBy(c.comp)
-	old := "stale: he answers revision " + strconv.Itoa(this.seq)
-	if from := r.lapsed(c.rid, ics.CalAddress(l), p.rid != c.rid); this.seq < from {
-		return true, old + ", answers to this occurrence count from " + strconv.Itoa(from) + " on"
-	}
-	if l.HasParam(paramSince) {
-		last := sinceOf(l)
-		switch {
-		case this.seq < last.seq && c.rid != p.rid && r.sameStart(c, p) && !(last.all && this.stamp < last.stamp):
-			// He answers for an override that is no more; its time is the series' own.
-		case this.seq < last.seq:
-			return true, old + ", answers count from " + strconv.Itoa(last.seq) + " on"
-		case (this.seq == last.seq || r.ours) && (c.rid == p.rid || last.all) && len(this.stamp) == len(last.stamp) && this.stamp < last.stamp:
-			return true, "stale: he answered at " + last.stamp + ", this was written at " + this.stamp
-		case this.seq < sequence(p.comp) && c.comp.Prop("DTSTART") != nil && !r.sameStart(c, p):
-			return true, "stale: he answers another time of it, of revision " + strconv.Itoa(this.seq)
-		}
-		return false, ""
-	}
-	if this.seq < sequence(p.comp) && !r.sameStart(c, p) {
-		return true, old + " of " + strconv.Itoa(sequence(p.comp))
-	}
-	return false, ""
-}
-
-// lapsed returns from which revision on somebody's answers to an instance count,
-// which may have a component of its own again; bare: it has none.
-func (r *replying) lapsed(rid ics.RID, who cuaddr.Address, bare bool) int {
-	if r.s.master == nil || rid == "" {
-		return 0
-	}
-	return lapsed(r.s.master.comp, rid, who, bare)
-}
-
-func (r *replying) sameStart(c, p *part) bool {
-	at := c.comp.Prop("DTSTART")
-	if at == nil {
-		return false
-	}
-	comp := p.comp
-	if p.rid != c.rid && c.rid != "" {
-		if comp = r.s.regular(c.rid); comp == nil {
-			return false
-		}
-	}
-	a, _ := span(r.s.obj, c.comp)
-	b, _ := span(r.s.obj, comp)
-	return samePoint(a, b)
 }
 
 // failed reports whether a REPLY says that the request could not be processed,

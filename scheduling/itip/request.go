@@ -349,6 +349,7 @@ func (me Actor) update(have *ics.Object, in *series, msg Message) Outcome {
 	default:
 		out.Inbox = msg.Body
 	}
+	out.Messages = append(out.Messages, me.restated(before, o, msg)...)
 	if msg.Echo {
 		out.Inbox = msg.Body // beside its CANCEL
 	}

@@ -392,7 +392,7 @@ func (me Actor) ownLine(stored, given ics.Prop) ics.Prop {
 	}
 	same := given
 	if ics.PartStat(&stored) != ics.PartStat(&given) {
-		stored = stored.WithoutParams(paramSaid, paramAnswers)
+		stored = stored.WithoutParams(paramSaid, paramAnswers, paramMailed)
 	}
 	for _, n := range append([]string{"PARTSTAT", "RSVP", "DELEGATED-TO"}, me.SharedX...) {
 		if given.HasParam(n) {

@@ -247,9 +247,18 @@ func lapsed(master *ics.Component, r ics.RID, who cuaddr.Address, bare bool) int
 
 // ask marks the lines of those who are told that they have not answered.
 func (v *revision) ask(plans []*plan) {
+	how := ""
+	if v.opt.Mailed {
+		how = "/mail"
+	}
 	for _, g := range plans {
 		for _, p := range g.request {
-			v.mark(p, g.whom)
+			if g.echo { // no mail of ours tells him
+				v.mark(p, g.whom, "/mail")
+				continue
+			}
+			v.heard(p, g.whom)
+			v.mark(p, g.whom, how)
 		}
 	}
 	if !v.opt.Mailed {
@@ -257,7 +266,19 @@ func (v *revision) ask(plans []*plan) {
 	}
 	for _, p := range v.is.parts { // their mail says so already
 		if v.raised(p) {
-			v.mark(p, p.guests())
+			v.heard(p, p.guests())
+			v.mark(p, p.guests(), how)
+		}
+	}
+}
+
+// heard notes that people are told which of their answers count, also of those that
+// crossed what they were told before.
+func (v *revision) heard(p *part, whom []cuaddr.Address) {
+	for _, a := range whom {
+		if l := p.attendee(a); l != nil && l.HasParam(paramCrossed) {
+			*l = l.WithoutParams(paramCrossed)
+			v.is.dirty = true
 		}
 	}
 }
@@ -272,20 +293,20 @@ func (v *revision) addedNow(p *part) {
 		}
 	}
 	v.is.dirty = true
-	v.mark(p, p.guests())
+	v.mark(p, p.guests(), "/mail")
 }
 
 // mark notes that people were told by a part's revision that they have not
 // answered.
-func (v *revision) mark(p *part, whom []cuaddr.Address) {
+func (v *revision) mark(p *part, whom []cuaddr.Address, how string) {
 	n := sequence(p.comp)
 	if n == 0 {
 		return // no answer is older than that
 	}
 	for _, a := range whom {
 		l := p.attendee(a)
-		if l != nil && !v.me.Self(a) && ics.PartStat(l) == "NEEDS-ACTION" && l.Param(paramAsked) != strconv.Itoa(n) {
-			*l = l.WithParam(paramAsked, strconv.Itoa(n))
+		if l != nil && !v.me.Self(a) && ics.PartStat(l) == "NEEDS-ACTION" && l.Param(paramAsked) != strconv.Itoa(n)+how {
+			*l = l.WithParam(paramAsked, strconv.Itoa(n)+how)
 			v.is.dirty = true
 		}
 	}

@@ -48,11 +48,20 @@ func sinceRevision(l ics.Prop) ics.Prop {
 	if s.stamp == "" {
 		return l
 	}
-	if !s.all {
+	if !s.all { // as mail programs answer
+		l = l.WithParam(paramCovered, s.stamp)
 		s.stamp = ""
 	}
 	s.all = false
 	return l.WithParam(paramSince, s.String())
+}
+
+// asked reads in which revision somebody was told that he has not answered, and
+// whether a mail program told him.
+func asked(l *ics.Prop) (seq int, byMail bool) {
+	n, how, _ := strings.Cut(l.Param(paramAsked), "/")
+	seq, _ = strconv.Atoi(n)
+	return seq, how == "mail"
 }
 
 // keepCounting lets the answers count that are on their way to a component whose

@@ -63,6 +63,9 @@ func Split(me Actor, o *ics.Object, rid, uid, set string) (Parting, error) {
 		return out, nil
 	}
 	out.From = me.parted(o, out.From)
+	if m := out.From.Master(); m != nil { // of a tree of its own
+		m.Set(cut{Revision(out.From), ridOf(o, mustStart(o)), at, uid}.prop())
+	}
 	if !muted(newSeries(o, o.Root())) && !me.past(o) {
 		out.Messages = me.lost(o, at, Revision(out.From))
 	}

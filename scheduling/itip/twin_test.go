@@ -26,7 +26,9 @@ func (s *simulation) which(a act) *simulation {
 		return s
 	}
 	if s.later != nil && a.What%2 == 0 {
-		s.quiet()
+		if calmly("split") {
+			s.quiet()
+		}
 		s.parts(a)
 	}
 	if s.twin != nil {
@@ -95,11 +97,7 @@ func (s *simulation) imports(root *ics.Component) {
 	}
 }
 
-// parts gives what was before an occurrence the other UID. No mail is under way
-// then, and what that tells arrives before something else happens: an answer that
-// crosses it speaks of the series as it was, which is none of the two, and names
-// another time than either (RFC 5546 §2.1.5); it does not count, and the copy of
-// who gave it has it until he answers again.
+// parts gives what was before an occurrence the other UID. See calm.
 func (s *simulation) parts(a act) {
 	t, o := s.later, s.object(s.org)
 	if s.org.home < 0 || o == nil || o.Master() == nil || o.Master().Prop("RRULE") == nil {
@@ -135,8 +133,10 @@ func (s *simulation) parts(a act) {
 	}
 	s.after(s.org.core, nil)
 	t.after(s.org.core, nil)
-	s.quiet()
-	t.quiet()
+	if calmly("split") {
+		s.quiet()
+		t.quiet()
+	}
 }
 
 // end lets all mail arrive and compares.
