@@ -224,7 +224,13 @@ func (r *replying) whole(c *part, l *ics.Prop, who cuaddr.Address) {
 	counts := r.note(c, r.s.master, l, who)
 	for _, p := range r.s.parts {
 		m := find(p, who)
-		if p.rid == "" || cancelled(p.comp) || m == nil {
+		if p.rid == "" || cancelled(p.comp) {
+			continue
+		}
+		if m == nil {
+			if r.ours && r.in.byRID[p.rid] == nil {
+				r.early(c, p, l) // he may be sent to this one, too
+			}
 			continue
 		}
 		if named := r.in.byRID[p.rid]; named != nil {
