@@ -74,7 +74,7 @@ func (me Actor) receiveAdd(have *ics.Object, msg Message) (Outcome, error) {
 		return ignored("a repetition: he has that instance"), nil
 	case left.byRID[r] != nil && outdated(left, in, &part{comp: c, rid: r}):
 		return ignored("he removed it, or it was cancelled, after this was written"), nil
-	case seq <= sequence(s.master.comp) && overtaken(s.master.comp, c) && seq > wholeOf(s.master.comp):
+	case seq <= sequence(s.master.comp) && missing(s.master.comp, c) && seq > wholeOf(s.master.comp):
 		out, err := again(staleRule(c, s.master.comp) + ", yet a later ADD came before it")
 		if len(out.Messages) > 0 {
 			out.Object, out.Changed = askedOnce(have), true
@@ -107,9 +107,19 @@ func (me Actor) receiveAdd(have *ics.Object, msg Message) (Outcome, error) {
 // user has of a series is later than all that he was told of it: an ADD came before
 // it, which says nothing but its instance (RFC 5546 §3.2.4).
 func overtaken(master, c *ics.Component) bool {
-	_, stamp, ok := strings.Cut(master.Value(propAdded), "/")
+	_, rest, ok := strings.Cut(master.Value(propAdded), "/")
+	stamp, _, _ := strings.Cut(rest, "/")
 	n := wholeOf(master)
 	return ok && (sequence(c) > n || sequence(c) == n && dtstamp(c) > stamp)
+}
+
+// askedFor stands behind what is remembered of an ADD once the whole was asked for.
+const askedFor = "/asked"
+
+// missing reports whether the whole of a series is to be asked for because of a
+// component of a REQUEST that an ADD has overtaken.
+func missing(master, c *ics.Component) bool {
+	return overtaken(master, c) && !strings.HasSuffix(master.Value(propAdded), askedFor)
 }
 
 // wholeOf is the last revision of a series that its attendee was told all of,
@@ -122,14 +132,16 @@ func wholeOf(master *ics.Component) int {
 
 const askedAfterAdd = ", yet an ADD came before it: asked for the whole"
 
-// askedOnce is a copy without what it remembers of the ADD: the answer to the
-// REFRESH is the whole.
+// askedOnce is a copy that remembers that the whole was asked for: the answer to the
+// REFRESH is that.
 func askedOnce(o *ics.Object) *ics.Object {
-	if m := o.Master(); m == nil || m.Prop(propAdded) == nil {
+	m := o.Master()
+	if m == nil || m.Prop(propAdded) == nil || strings.HasSuffix(m.Value(propAdded), askedFor) {
 		return o
 	}
 	root := o.Root().Clone()
-	masterOf(root).Remove(propAdded)
+	p := masterOf(root).Prop(propAdded)
+	*p = p.WithValue(p.Value + askedFor)
 	return ics.New(root)
 }
 
@@ -177,7 +189,9 @@ func (me Actor) include(s *series, r ics.RID, c *ics.Component, named bool) {
 	if !s.obj.HasInstance(r) {
 		top.Add(s.obj.DateProp("RDATE", r))
 	}
-	if top.Prop(propAdded) == nil {
+	if q := top.Prop(propAdded); q != nil {
+		*q = q.WithValue(strings.TrimSuffix(q.Value, askedFor)) // it may have overtaken more
+	} else {
 		top.Add(ics.NewProp(propAdded, strconv.Itoa(sequence(top))+"/"+dtstamp(top)))
 	}
 	for _, p := range s.parts { // what he has answered is not this revision

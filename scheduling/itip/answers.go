@@ -152,7 +152,7 @@ func (v *revision) overtaken(old *ics.Prop, p, base *part) bool {
 		return false
 	}
 	s := sinceOf(old)
-	return s.stamp != "" && s.seq > sequence(base.comp) && s.seq >= sequence(p.comp)
+	return s.stamp != "" && s.top() > sequence(base.comp) && s.top() >= sequence(p.comp)
 }
 
 // askedAlone is somebody's line of the series with the highest revision in which

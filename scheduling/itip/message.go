@@ -15,7 +15,8 @@ const (
 	// paramSince stands on the ATTENDEE lines of an organizer's object: answers
 	// count from this revision on, "SEQUENCE", "SEQUENCE/DTSTAMP" of the last one, or
 	// "SEQUENCE/DTSTAMP/all" if that spoke for every instance (RFC 5546
-	// §2.1.5: what the last response said must be remembered). It is never sent.
+	// §2.1.5: what the last response said must be remembered), with "/SEQUENCE" behind
+	// it where that is of a later revision. It is never sent.
 	paramSince = "X-CONVENE-SINCE"
 	// paramSaid stands on the user's own line in an attendee's copy where a new
 	// revision at the same time asks him anew: what he had said. His answer may
@@ -60,8 +61,8 @@ const (
 	// sent, by which later messages are ordered. It is never sent.
 	propReceived = "X-CONVENE-RECEIVED"
 	// propAdded stands in an attendee's series that an ADD has made one of a later
-	// revision: "SEQUENCE/DTSTAMP" of the last one that he was told all of. It is
-	// never sent.
+	// revision: "SEQUENCE/DTSTAMP" of the last one that he was told all of, with
+	// "/asked" behind it once he has asked for that. It is never sent.
 	propAdded = "X-CONVENE-ADDED"
 	// propOff stands in an organizer's series and names who got a CANCEL of it or of
 	// some of it, the last ones, separated by spaces. It is never sent.

@@ -375,16 +375,9 @@ func (r *replying) note(c, p *part, l *ics.Prop, who cuaddr.Address) bool {
 			n = n.WithoutParams("RSVP") // who has answered is not asked any more
 		}
 		n = n.WithParam("SCHEDULE-STATUS", status)
-		switch {
-		case own:
-			n = n.WithParam(paramSince, now.String())
-		case r.ours: // of which revision of this one he knew, it does not say
-			k := since{min(now.seq, sequence(p.comp)), now.stamp, now.all}
-			if q.HasParam(paramSince) {
-				k.seq = sinceOf(q).seq
-			}
-			n = n.WithParam(paramSince, k.String())
-		default:
+		if own || r.ours {
+			n = n.WithParam(paramSince, r.counting(q, p, now, own).String())
+		} else {
 			n = n.WithParam(paramCovered, now.stamp)
 		}
 		switch {

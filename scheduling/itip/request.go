@@ -102,7 +102,14 @@ func (me Actor) firstCopy(in *series, msg Message) Outcome {
 	if m := masterOf(root); m != nil {
 		here := newSeries(msg.Body, root)
 		have := func(r ics.RID) bool { return here.byRID[r] != nil }
-		for _, r := range removedSince(left, in, have) {
+		away := removedSince(left, in, have)
+		if l := ics.Attendee(m, me.Self); l != nil && slices.Contains(outlast, ics.PartStat(l)) {
+			// He has done with the series, and declined these by themselves.
+			for _, c := range me.declinedDays(left, in, have) {
+				away = append(away, left.obj.RID(c))
+			}
+		}
+		for _, r := range slices.Compact(sorted(away)) {
 			m.Add(in.obj.DateProp("EXDATE", r))
 		}
 		root.Children = append(root.Children, cancelledSince(left, in, have)...)
@@ -185,7 +192,7 @@ func (me Actor) update(have *ics.Object, in *series, msg Message) Outcome {
 			old != nil && old.rid != "" && whole && was.master != nil && !older(in.master.comp, was.master.comp) && overtaken(old.comp, p.comp)
 		if old != nil && !first && older(p.comp, old.comp) {
 			stale = staleRule(p.comp, old.comp)
-			if was.master != nil && overtaken(was.master.comp, p.comp) {
+			if was.master != nil && missing(was.master.comp, p.comp) {
 				lost = p.self(me)
 			}
 			if old.rid == p.rid {

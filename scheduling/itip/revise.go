@@ -90,7 +90,7 @@ func (v *revision) revise(plans []*plan) {
 				// Whoever is asked anew about one occurrence is not asked about the others. When
 				// he answered last stays known: what he wrote before that may still come.
 				s := sinceOf(l)
-				s.seq = to
+				s.seq, s.said = to, 0
 				*l = l.WithParam(paramSince, s.String())
 				v.is.dirty = true
 			case !l.HasParam(paramSince):

@@ -12,16 +12,17 @@ type since struct {
 	seq   int    // his answers count from this revision on
 	stamp string // when the last one was written; "" if there was none
 	all   bool   // that spoke for every instance
+	said  int    // the revision that it named, if that is later than seq
 }
 
 // sinceOf reads what a line remembers.
 func sinceOf(l *ics.Prop) since { return parseSince(l.Param(paramSince)) }
 
 func parseSince(v string) since {
-	seq, rest, _ := strings.Cut(v, "/")
-	stamp, _, all := strings.Cut(rest, "/")
-	n, _ := strconv.Atoi(seq)
-	return since{n, stamp, all}
+	f := append(strings.Split(v, "/"), "", "", "")
+	seq, _ := strconv.Atoi(f[0])
+	said, _ := strconv.Atoi(f[3])
+	return since{seq, f[1], f[2] == "all", said}
 }
 
 // answeredBy is to be remembered of somebody who gave this answer.
@@ -30,15 +31,18 @@ func answeredBy(c *ics.Component) since {
 }
 
 func (s since) String() string {
-	v := strconv.Itoa(s.seq)
-	if s.stamp != "" || s.all {
-		v += "/" + s.stamp
-	}
+	f := []string{strconv.Itoa(s.seq), s.stamp, "", ""}
 	if s.all {
-		v += "/all"
+		f[2] = "all"
 	}
-	return v
+	if s.said > s.seq {
+		f[3] = strconv.Itoa(s.said)
+	}
+	return strings.TrimRight(strings.Join(f, "/"), "/")
 }
+
+// top is the highest revision that his line knows of.
+func (s since) top() int { return max(s.seq, s.said) }
 
 // sinceRevision is a line of the master as it stands in a new override: that he
 // answered for the series does not outdate his answer for one occurrence,
@@ -50,7 +54,7 @@ func sinceRevision(l ics.Prop) ics.Prop {
 	}
 	if !s.all { // as mail programs answer
 		l = l.WithParam(paramCovered, s.stamp)
-		s.stamp = ""
+		s.stamp, s.said = "", 0
 	}
 	s.all = false
 	return l.WithParam(paramSince, s.String())
@@ -72,4 +76,28 @@ func (me Actor) keepCounting(c *ics.Component, seq int) {
 			*l = l.WithParam(paramSince, since{seq: seq}.String())
 		}
 	}
+}
+
+// counting is what is to be remembered of somebody's line in p once his answer is
+// noted there, which has now; own: it was for p, not one to the series that covers it.
+// A server like this one writes in the order of its own clock, so what it names beside
+// that is no other question: of one day it may be the SEQUENCE of its series, which
+// an ADD has raised alone (RFC 5546 §3.2.4), and that of the day again later.
+func (r *replying) counting(q *ics.Prop, p *part, now since, own bool) since {
+	if !r.ours {
+		return now
+	}
+	k := now
+	k.seq = min(k.seq, sequence(p.comp))
+	if q.HasParam(paramSince) {
+		last := sinceOf(q).seq
+		if own {
+			last = min(last, now.seq)
+		}
+		k.seq = last
+	}
+	if own {
+		k.said = now.seq
+	}
+	return k
 }

@@ -21,6 +21,9 @@ func (r *replying) stale(c, p *part, l *ics.Prop) (bool, string) {
 	}
 	if l.HasParam(paramSince) {
 		last := sinceOf(l)
+		if !r.ours {
+			last.seq = last.top()
+		}
 		switch {
 		case this.seq < last.seq && c.rid != p.rid && r.sameStart(c, p) && !(last.all && this.stamp < last.stamp):
 			// He answers for an override that is no more; its time is the series' own.
