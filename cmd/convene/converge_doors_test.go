@@ -61,6 +61,13 @@ func (h *history) drops(p *neighbour) {
 		h.failf("DELETE of a calendar: %d %s", status, text)
 	}
 	p.makes(h.w.t, "second")
+	// The meetings end one by one in the queue. An invitation that comes before its
+	// turn would be a new one, and what it is not about stays unanswered.
+	for end := time.Now().Add(patience); slices.ContainsFunc(h.w.stores[:], h.w.due); time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(end) {
+			h.w.t.Fatal("the jobs do not end")
+		}
+	}
 }
 
 var itemsOf = regexp.MustCompile(`<D:href>([^<]*\.ics)</D:href>`)

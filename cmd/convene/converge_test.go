@@ -296,6 +296,20 @@ func (w *twoServers) nextSecond() {
 	}
 }
 
+// due reports whether there is a job to be done now; what the end of a meeting
+// brings is days away.
+func (w *twoServers) due(store *db.Store) (yes bool) {
+	err := store.View(w.t.Context(), func(tx *db.Tx) error {
+		at, some, err := tx.NextJob()
+		yes = some && at.Before(time.Now().Add(10*time.Minute))
+		return err
+	})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return yes
+}
+
 // quiet waits until nothing is on its way.
 func (w *twoServers) quiet() {
 	w.t.Helper()
@@ -303,17 +317,13 @@ func (w *twoServers) quiet() {
 		waits := ""
 		for range 2 { // what left one queue may be in the next
 			for _, store := range w.stores {
+				if w.due(store) {
+					waits += " a job"
+				}
 				err := store.View(w.t.Context(), func(tx *db.Tx) error {
 					queued, err := tx.Deliveries(0, 10)
 					for _, d := range queued {
 						waits += " " + d.Rcpt
-					}
-					if err != nil {
-						return err
-					}
-					due, some, err := tx.NextJob()
-					if some && due.Before(time.Now().Add(10*time.Minute)) { // what a meeting's end brings is days away
-						waits += " a job"
 					}
 					return err
 				})

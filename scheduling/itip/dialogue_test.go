@@ -235,10 +235,10 @@ func (c *core) Split(who, uid, rid, fresh string) error {
 		}
 		delete(copies, uid)
 		if p.From != nil {
-			copies[uid] = &entry{obj: p.From, scheduled: x.scheduled, tag: x.tag + 1}
+			copies[uid] = &entry{obj: p.From, scheduled: x.scheduled, tag: x.tag + 1, calendar: x.calendar}
 		}
 		if p.Before != nil {
-			copies[fresh] = &entry{obj: p.Before, scheduled: x.scheduled, tag: 1}
+			copies[fresh] = &entry{obj: p.Before, scheduled: x.scheduled, tag: 1, calendar: x.calendar}
 			c.left[owner][fresh] = LeftApart(c.left[owner][uid], fresh)
 		}
 	}
