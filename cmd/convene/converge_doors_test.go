@@ -478,11 +478,21 @@ func (h *history) turns(m *catcher.Mail, page, say string) {
 	if status != http.StatusOK && status != http.StatusGone && status != http.StatusConflict && status != http.StatusBadRequest {
 		h.failf("the page of an invitation: %d\n%s", status, text)
 	}
-	i := h.w.of(strings.TrimPrefix(ics.Organizer(m.Calendar.First()).String(), "mailto:"))
 	h.acts = append(h.acts, fmt.Sprintf("%s hal: by the page %s %d", time.Now().UTC().Format("15:04:05"), words, status))
-	if i >= 0 {
-		h.log[i] = append(h.log[i], entry{time.Now(), "hal by the page: " + words, "", nil})
+	i, f := h.w.of(h.organizer.address), h.copy(h.organizer)
+	if i < 0 || f == nil || status != http.StatusOK || m.Calendar.UID() != h.uid {
+		return
 	}
+	c := f.Object.Occurrence(ics.RID(form.Get("date"))) // scripts have no page; an answer by mail says the same
+	if c == nil {
+		c = f.Object.First()
+	}
+	statement := ""
+	if form.Has(say) {
+		statement = "mail hal " + h.organizer.name() + " REPLY"
+	}
+	hal := &neighbour{address: halOutside}
+	h.log[i] = append(h.log[i], entry{time.Now(), "hal by the page: " + words, statement, h.mailing(itip.Reply, h.said(hal, c, ics.Param{Name: "PARTSTAT", Values: []string{say}}))})
 }
 
 // decide lets those who own rooms answer what these ask, and organizers decide

@@ -165,6 +165,12 @@ type entry struct {
 // script tells what one of the servers saw of a history, for TestDialogues.
 func (h *history) script(i int) string {
 	all := slices.Clone(h.log[i])
+	removed := map[string]time.Time{}
+	for _, e := range all {
+		if name, ok := strings.CutPrefix(e.statement, "remove "); ok {
+			removed[strings.Fields(name)[0]] = e.at
+		}
+	}
 	for _, p := range h.w.wires[2+i].about(h.uid) {
 		from, _, _ := strings.Cut(p.from, "@")
 		to, _, _ := strings.Cut(p.to, "@")
@@ -173,6 +179,9 @@ func (h *history) script(i int) string {
 		}
 		if h.w.of(p.from) == i && p.object.Method() != "REPLY" {
 			continue // what its own program sent comes in, too: the copy here is the truth
+		}
+		if at, gone := removed[to]; gone && p.at.After(at) {
+			continue
 		}
 		all = append(all, entry{p.at, "", fmt.Sprintf("mail %s %s %s", from, to, p.object.Method()), p.object})
 	}
@@ -214,7 +223,13 @@ func (h *history) script(i int) string {
 			b.WriteString("refused" + refused + "\n")
 		}
 	}
-	fmt.Fprintf(&b, "\nmeeting %s\nagree\n", h.uid)
+	fmt.Fprintf(&b, "\nmeeting %s\n", h.uid)
+	for _, bad := range h.compare() {
+		b.WriteString("# " + bad + "\n")
+	}
+	if h.w.of(h.organizer.address) == i { // elsewhere nobody hears what others answer
+		b.WriteString("agree\n")
+	}
 	return b.String()
 }
 

@@ -141,12 +141,9 @@ func (me Actor) replaces(have *ics.Object, in *series) bool {
 		return false
 	}
 	was := newSeries(have, have.Root())
-	for _, p := range in.parts {
-		old := was.at(p.rid)
-		if old == nil && in.master != nil && was.master != nil {
-			continue // a day that he has taken off, or a new one: it goes with its series
-		}
-		if old == nil || sequence(p.comp) <= sequence(old.comp) {
+	for _, old := range was.parts {
+		now := in.at(old.rid)
+		if now == nil && in.master == nil || now != nil && sequence(now.comp) <= sequence(old.comp) {
 			return false
 		}
 	}
@@ -162,4 +159,23 @@ func (me Actor) replaces(have *ics.Object, in *series) bool {
 		}
 	}
 	return true
+}
+
+// follow gives what an attendee keeps of a meeting beside what its new organizer has
+// sent, an occurrence that was called off before, that organizer too: all components
+// have the same one (RFC 6638 §3.2.4.2).
+func follow(o, was, sent *ics.Object) *ics.Object {
+	_, line := organizerOf(sent)
+	old, _ := organizerOf(was)
+	root, some := o.Root().Clone(), false
+	for _, c := range root.Children {
+		if schedules(c.Name) && ics.Organizer(c) == old {
+			c.Set(line.WithoutParams(ownParams...))
+			some = true
+		}
+	}
+	if !some {
+		return o
+	}
+	return ics.New(root)
 }

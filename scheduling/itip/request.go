@@ -38,6 +38,9 @@ func (me Actor) receiveRequest(have *ics.Object, msg Message) (Outcome, error) {
 		return me.firstCopy(in, msg), nil // he is invited to what he kept as a note, or to single days of it
 	}
 	out := me.update(have, in, msg)
+	if was, _ := organizerOf(have); out.Object != nil && was.Fold() != org.Fold() {
+		out.Object = follow(out.Object, have, msg.Body)
+	}
 	if passed {
 		out = passedOn(out, in)
 	}
