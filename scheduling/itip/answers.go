@@ -132,7 +132,7 @@ func (v *revision) answer(l ics.Prop, a cuaddr.Address, p, base *part, again boo
 	if want == "NEEDS-ACTION" && (given != want || old != nil && (again || v.opt.Tag && strings.EqualFold(old.Param("RSVP"), "TRUE"))) && !strings.EqualFold(l.Param("ROLE"), "NON-PARTICIPANT") && !strings.EqualFold(l.Param("RSVP"), "TRUE") {
 		l = l.WithParam("RSVP", "TRUE")
 	}
-	for _, n := range []string{paramSince, paramAsked, paramCovered, paramRefused} {
+	for _, n := range []string{paramSince, paramAsked, paramCovered, paramWhole, paramRefused} {
 		l = carry(l, old, n)
 	}
 	if !again { // else that was for another time

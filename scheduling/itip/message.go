@@ -73,7 +73,7 @@ const (
 )
 
 // ownParams never leave the server (RFC 6638 §7.1 to §7.3).
-var ownParams = []string{"SCHEDULE-AGENT", "SCHEDULE-STATUS", "SCHEDULE-FORCE-SEND", paramSince, paramPercent, paramDone, paramClaim, paramSaid, paramAnswers, paramMailed, paramAsked, paramCrossed, paramCovered, paramRefused}
+var ownParams = []string{"SCHEDULE-AGENT", "SCHEDULE-STATUS", "SCHEDULE-FORCE-SEND", paramSince, paramPercent, paramDone, paramClaim, paramSaid, paramAnswers, paramMailed, paramAsked, paramCrossed, paramCovered, paramWhole, paramRefused}
 
 // envelope makes the VCALENDAR of a message with the time zones of o.
 func envelope(o *ics.Object, m Method, comps []*ics.Component) *ics.Object {

@@ -15,6 +15,13 @@ import (
 // parted, and the UID of the earlier part. It is never sent.
 const propParted = "X-CONVENE-PARTED"
 
+// propApart stands in the earlier part: when it was parted. It is never sent.
+const propApart = "X-CONVENE-APART"
+
+// paramWhole stands on a line in the earlier part whose owner answered the series as it
+// was: when he wrote that. It is never sent.
+const paramWhole = "X-CONVENE-WHOLE"
+
 // cut is what propParted says; the zero one is none.
 type cut struct {
 	seq   int     // answers of a lower one are to the series as it was
@@ -83,4 +90,12 @@ func Crossing(o, reply *ics.Object) *ics.Object {
 // parted reports whether an answer crossed the parting of its series.
 func (r *replying) parted(c *part) bool {
 	return r.split || r.s.master != nil && cutOf(r.s.master.comp).before(r.in.obj, c.comp)
+}
+
+// aside reports whether somebody, whose line in the earlier part is l, has answered
+// that part by itself: it is what he knew last, whatever he says of the series as it
+// was.
+func (r *replying) aside(l *ics.Prop) bool {
+	m := r.s.master
+	return r.split && m != nil && m.comp.Prop(propApart) != nil && sinceOf(l).stamp > trim(m.comp.Value(propApart))
 }

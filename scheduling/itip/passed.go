@@ -162,7 +162,7 @@ func (s *series) turnedAway(whom ...cuaddr.Address) {
 // remember notes in the organizer's object who is told that it is over for him.
 func (v *revision) remember(plans []*plan) {
 	if m := v.is.master; m != nil && v.was.master != nil {
-		for _, n := range []string{propOff, propParted} {
+		for _, n := range []string{propOff, propParted, propApart} {
 			if q := v.was.master.comp.Prop(n); q != nil && m.comp.Prop(n) == nil {
 				m.comp.Add(*q)
 				m.moved()

@@ -244,6 +244,7 @@ func (r *replying) whole(c *part, l *ics.Prop, who cuaddr.Address) {
 			covered = counts && r.asMaster(p) && (ps == "NEEDS-ACTION" || ps == before || ps == ics.PartStat(l))
 		}
 		switch {
+		case r.aside(m):
 		case covered:
 			r.note(c, p, l, who)
 		case r.ours && m.HasParam(paramCrossed): // his mail program answered it with the series before
@@ -375,9 +376,12 @@ func (r *replying) note(c, p *part, l *ics.Prop, who cuaddr.Address) bool {
 			n = n.WithoutParams("RSVP") // who has answered is not asked any more
 		}
 		n = n.WithParam("SCHEDULE-STATUS", status)
-		if own || r.ours {
+		switch {
+		case r.split: // and what he says of this part by itself may come late
+			n = n.WithParam(paramWhole, now.stamp)
+		case own || r.ours:
 			n = n.WithParam(paramSince, r.counting(q, p, now, own).String())
-		} else {
+		default:
 			n = n.WithParam(paramCovered, now.stamp)
 		}
 		switch {

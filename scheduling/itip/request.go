@@ -78,6 +78,9 @@ func (me Actor) firstCopy(in *series, msg Message) Outcome {
 		}
 		late = false
 		c := me.anew(left, in, p)
+		if left.at(p.rid) == nil {
+			me.heard(c)
+		}
 		if ps := ics.PartStat(ics.Attendee(c, me.Self)); ps != "DECLINED" && !(left.at(p.rid) != nil && slices.Contains(outlast, ps)) {
 			asked = true
 		} else if in.master == nil {
@@ -99,7 +102,8 @@ func (me Actor) firstCopy(in *series, msg Message) Outcome {
 			here := newSeries(msg.Body, root)
 			heard = append(heard, me.declinedDays(left, in, func(r ics.RID) bool { return here.byRID[r] != nil })...)
 		}
-		out.Left = me.leaving(msg.Body, append(heard, root.Children...), false, outlast...) // or an older one would ask him anew
+		stand := append([]string{"DECLINED"}, outlast...)                                 // by whose word it may be
+		out.Left = me.leaving(msg.Body, append(heard, root.Children...), false, stand...) // or an older one would ask him anew
 		return out
 	}
 	if m := masterOf(root); m != nil {

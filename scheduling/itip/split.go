@@ -66,6 +66,9 @@ func Split(me Actor, o *ics.Object, rid, uid, set string) (Parting, error) {
 	if m := out.From.Master(); m != nil { // of a tree of its own
 		m.Set(cut{Revision(out.From), ridOf(o, mustStart(o)), at, uid}.prop())
 	}
+	if m := out.Before.Master(); m != nil {
+		m.Set(ics.NewProp(propApart, utc(me.Now)))
+	}
 	if !muted(newSeries(o, o.Root())) && !me.past(o) {
 		out.Messages = me.lost(o, at, Revision(out.From))
 	}

@@ -15,6 +15,9 @@ import (
 // the time that he answers to.
 func (r *replying) stale(c, p *part, l *ics.Prop) (bool, string) {
 	this := answeredBy(c.comp)
+	if r.aside(l) || r.split && this.stamp < l.Param(paramWhole) {
+		return true, "stale: he has answered this part of the series since"
+	}
 	old := "stale: he answers revision " + strconv.Itoa(this.seq)
 	if from := r.lapsed(c.rid, ics.CalAddress(l), p.rid != c.rid); this.seq < from {
 		return true, old + ", answers to this occurrence count from " + strconv.Itoa(from) + " on"
