@@ -21,17 +21,8 @@ func (s *simulation) beside(a act, who *somebody, o *ics.Object) {
 	what := ""
 	switch a.What {
 	case whatDelegate, whatDelegate + 1, whatDelegate + 2, whatDelegate + 3:
-		if who == s.org || calmly("delegate") && s.between(s.concerned(who)) >= 0 {
-			return
-		}
-		if what = s.sends(who, a, o, root); what != "" {
-			s.write(who, what, root)
-			if calmly("delegate") {
-				for n := s.between(s.concerned(who)); n >= 0; n = s.between(s.concerned(who)) {
-					s.hand(n, false)
-				}
-			}
-			return
+		if who != s.org {
+			what = s.sends(who, a, o, root)
 		}
 	case whatPropose, whatPropose + 1:
 		if who != s.org {
