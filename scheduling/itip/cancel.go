@@ -66,7 +66,7 @@ func (me Actor) receiveCancel(have *ics.Object, msg Message) (Outcome, error) {
 			unseen = append(unseen, c)
 			continue
 		}
-		late := old.rid == "" && overtaken(old.comp, c.comp) // the ADD says nothing of this instance
+		late := overtaken(old.comp, c.comp) // the ADD says nothing of this instance, also where his answer gave it a component
 		if !late && older(c.comp, old.comp) && (sequence(c.comp) < sequence(old.comp) || exact && old.rid == c.rid) {
 			stale = staleRule(c.comp, old.comp)
 			void = old.rid == c.rid && me.letGo(s, old, c.comp) || void
