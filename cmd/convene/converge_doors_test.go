@@ -46,6 +46,7 @@ func (h *history) carry(p *neighbour, method string) {
 // drops removes a calendar of somebody's: each meeting in it ends as if it were
 // removed alone (RFC 6638 §3.2.3.2).
 func (h *history) drops(p *neighbour) {
+	h.w.nextSecond() // he may have answered in this one
 	at := p.calendars(h.kind)[1]
 	for _, kind := range []string{"VEVENT", "VTODO"} {
 		for _, f := range p.list(h.w.t, at, kind, "") {

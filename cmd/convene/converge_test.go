@@ -226,6 +226,7 @@ func (w *twoServers) play(seed uint64, from, n int) []*history {
 			}
 		}
 		w.answerMails()
+		w.nextSecond()
 		w.decide()
 		if round%2 != 0 {
 			continue
