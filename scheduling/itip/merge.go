@@ -169,9 +169,10 @@ func (me Actor) letGo(s *series, p *part, late *ics.Component) bool {
 		if n, err := strconv.Atoi(strings.TrimSuffix(to, beforeAdd)); err != nil || n >= sequence(late) {
 			continue
 		}
-		if occ := s.regular(p.rid); !told && occ != nil {
-			if all := ics.Attendee(occ, me.Self); all != nil {
-				said = ics.PartStat(all)
+		if occ := s.regular(p.rid); occ != nil {
+			// Where the series has the same mark, a program has only written the day out.
+			if all := ics.Attendee(occ, me.Self); all != nil && (!told || all.Param(paramAnswers) == l.Param(paramAnswers)) {
+				said, told = ics.PartStat(all), false
 			}
 		}
 		*l = l.WithoutParams(paramAnswers, paramSaid, "DELEGATED-TO").WithParam("PARTSTAT", said)
