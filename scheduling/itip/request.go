@@ -390,12 +390,12 @@ func (me Actor) endedHere(was, in *series, merged map[ics.RID]*ics.Component) bo
 // staysOff keeps an attendee's series free of the instances that he took off
 // his calendar, while the organizer may not know of that yet: in the revision
 // that he has, only he can have taken them (a reinstated instance is a new
-// revision, RFC 5546 §2.1.4).
+// revision, RFC 5546 §2.1.4), unless his delegator left them out.
 func staysOff(c *ics.Component, was, in *series, merged map[ics.RID]*ics.Component, away map[ics.RID]bool) {
 	if was.master == nil || c == was.master.comp {
 		return
 	}
-	known := sequence(was.master.comp) == sequence(in.master.comp)
+	known := sequence(was.master.comp) == sequence(in.master.comp) && dtstamp(was.master.comp) != longAgo
 	for _, r := range more(datesOf(in.obj, in.master.comp, "EXDATE"), datesOf(was.obj, was.master.comp, "EXDATE")) {
 		if (known || away[r]) && merged[r] == nil && in.obj.HasInstance(r) {
 			c.Add(was.obj.DateProp("EXDATE", r))
