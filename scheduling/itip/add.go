@@ -57,10 +57,8 @@ func (me Actor) receiveAdd(have *ics.Object, msg Message) (Outcome, error) {
 		return again("an ADD of more than one component")
 	}
 	c := in.parts[0].comp
-	for _, n := range []string{"RECURRENCE-ID", "RRULE", "RDATE", "EXDATE"} { // RFC 5546 §3.2.4: MUST NOT
-		if c.Prop(n) != nil {
-			return again("an ADD with " + n)
-		}
+	if n := barred(c); n != "" {
+		return again("an ADD with " + n)
 	}
 	seq := sequence(c)
 	r, ok := added(have, msg.Body, c)
@@ -101,6 +99,16 @@ func (me Actor) receiveAdd(have *ics.Object, msg Message) (Outcome, error) {
 		out.Inbox = msg.Body
 	}
 	return out, nil
+}
+
+// barred names what an ADD has and MUST NOT have (RFC 5546 §3.2.4); "": nothing.
+func barred(c *ics.Component) string {
+	for _, n := range []string{"RECURRENCE-ID", "RRULE", "RDATE", "EXDATE"} {
+		if c.Prop(n) != nil {
+			return n
+		}
+	}
+	return ""
 }
 
 // overtaken reports whether a component of a REQUEST that seems older than what the

@@ -24,10 +24,7 @@ func (me Actor) again(have *ics.Object, in *series, msg Message) []Message {
 	s := newSeries(have, have.Root().Clone())
 	asked := false
 	for _, p := range in.parts {
-		l, old := p.self(me), s.byRID[p.rid]
-		if p.rid == "" {
-			old = s.master
-		}
+		l, old := p.self(me), s.exactly(p.rid)
 		if l == nil || old == nil || old.self(me) == nil || sequence(old.comp) != sequence(p.comp) {
 			return nil
 		}

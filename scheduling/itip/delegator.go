@@ -70,10 +70,7 @@ func passedOn(out Outcome, in *series) Outcome {
 	}
 	s := newSeries(out.Object, out.Object.Root().Clone())
 	for _, p := range s.parts {
-		sent := in.byRID[p.rid]
-		if p.rid == "" {
-			sent = in.master
-		}
+		sent := in.exactly(p.rid)
 		if sent != nil && p.comp.Prop(propReceived) == nil && dtstamp(p.comp) == dtstamp(sent.comp) {
 			p.comp.Set(ics.NewProp(propReceived, longAgo))
 		}

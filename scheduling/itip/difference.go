@@ -24,10 +24,7 @@ func difference(a, b *ics.Object, me Actor) change {
 	was := newSeries(a, a.Root())
 	worst := nothing
 	for _, p := range newSeries(b, b.Root()).parts {
-		old := was.byRID[p.rid]
-		if p.rid == "" {
-			old = was.master
-		}
+		old := was.exactly(p.rid)
 		switch {
 		case old == nil:
 			return substantial

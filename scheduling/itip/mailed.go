@@ -24,10 +24,7 @@ func (m *mend) unsaid(sent *ics.Object, said []answer) bool {
 	in := newSeries(sent, sent.Root())
 	for _, a := range said {
 		r := m.is.obj.RID(a.comp)
-		c := in.byRID[r]
-		if r == "" {
-			c = in.master
-		}
+		c := in.exactly(r)
 		old := m.was.at(r)
 		switch {
 		case old == nil:
@@ -47,10 +44,7 @@ func (m *mend) unsaid(sent *ics.Object, said []answer) bool {
 // mailed notes on his lines that what they say went out by his mail program alone.
 func (m *mend) mailed(sent *ics.Object) {
 	for _, c := range newSeries(sent, sent.Root()).parts {
-		p := m.is.byRID[c.rid]
-		if c.rid == "" {
-			p = m.is.master
-		}
+		p := m.is.exactly(c.rid)
 		if p == nil {
 			continue
 		}

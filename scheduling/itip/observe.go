@@ -85,7 +85,7 @@ func (me Actor) observedAdd(have, sent *ics.Object) (*ics.Object, string) {
 		return nil, "no such meeting"
 	case !me.organizes(sent) || !me.organizes(have):
 		return have, "sent in the name of somebody else"
-	case have.Master() == nil || len(sent.Main()) != 1 || c.Prop("RECURRENCE-ID") != nil || c.Prop("RRULE") != nil || c.Prop("RDATE") != nil || c.Prop("EXDATE") != nil:
+	case have.Master() == nil || len(sent.Main()) != 1 || barred(c) != "":
 		return have, "an ADD that is none"
 	}
 	r, ok := added(have, sent, c)

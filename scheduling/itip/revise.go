@@ -249,12 +249,12 @@ func lapsed(master *ics.Component, r ics.RID, who cuaddr.Address, bare bool) int
 func (v *revision) ask(plans []*plan) {
 	how := ""
 	if v.opt.Mailed {
-		how = "/mail"
+		how = askedByMail
 	}
 	for _, g := range plans {
 		for _, p := range g.request {
 			if g.echo { // no mail of ours tells him
-				v.mark(p, g.whom, "/mail")
+				v.mark(p, g.whom, askedByMail)
 				continue
 			}
 			v.heard(p, g.whom)
@@ -293,7 +293,7 @@ func (v *revision) addedNow(p *part) {
 		}
 	}
 	v.is.dirty = true
-	v.mark(p, p.guests(), "/mail")
+	v.mark(p, p.guests(), askedByMail)
 }
 
 // mark notes that people were told by a part's revision that they have not

@@ -110,13 +110,18 @@ func (p *part) attendee(a cuaddr.Address) *ics.Prop {
 // self returns the user's own line.
 func (p *part) self(me Actor) *ics.Prop { return ics.Attendee(p.comp, me.Self) }
 
-// at returns the component that tells of an instance: its override, or the
-// master where the instance is one of its own.
-func (s *series) at(r ics.RID) *part {
+// exactly returns the component of its own that an instance has; "" is the master.
+func (s *series) exactly(r ics.RID) *part {
 	if r == "" {
 		return s.master
 	}
-	if p := s.byRID[r]; p != nil {
+	return s.byRID[r]
+}
+
+// at returns the component that tells of an instance: its override, or the
+// master where the instance is one of its own.
+func (s *series) at(r ics.RID) *part {
+	if p := s.exactly(r); p != nil || r == "" {
 		return p
 	}
 	if s.master != nil && s.obj.HasInstance(r) {

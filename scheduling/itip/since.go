@@ -60,12 +60,15 @@ func sinceRevision(l ics.Prop) ics.Prop {
 	return l.WithParam(paramSince, s.String())
 }
 
+// askedByMail stands behind what paramAsked says where a mail program told it.
+const askedByMail = "/mail"
+
 // asked reads in which revision somebody was told that he has not answered, and
 // whether a mail program told him.
 func asked(l *ics.Prop) (seq int, byMail bool) {
-	n, how, _ := strings.Cut(l.Param(paramAsked), "/")
+	n, byMail := strings.CutSuffix(l.Param(paramAsked), askedByMail)
 	seq, _ = strconv.Atoi(n)
-	return seq, how == "mail"
+	return seq, byMail
 }
 
 // keepCounting lets the answers count that are on their way to a component whose
